@@ -1,0 +1,1 @@
+mod verdict; pub use verdict::{Compliance, Criterion, JudgeOutcome, Verdict};

@@ -1,0 +1,1 @@
+mod spec; pub use spec::{Rope, RopeScaling, Spec};

@@ -1,0 +1,1 @@
+mod record; pub use record::{FinishReason, Outcome, Transcript};
