@@ -1,1 +1,28 @@
-mod request; pub use request::Request;
+//! Scenario file and request set in, trials with their messages out.
+//!
+//! A scenario is checked as a whole when it is loaded, so that a text that names a tier or a tag which
+//! the model was never told of is found before any work. Knows nothing about models, tokens or results.
+
+mod source;
+mod request;
+mod request_set;
+mod file;
+mod tier;
+mod tags;
+mod prompt;
+mod lint;
+mod variant;
+mod definition;
+mod trial;
+
+#[cfg(test)]
+mod tests;
+
+pub use definition::{Scenario, Setting};
+pub use prompt::Messages;
+pub use request::Request;
+pub use request_set::RequestSet;
+pub use tags::Tags;
+pub use tier::Tier;
+pub use trial::{Trial, trials};
+pub use variant::Variant;

@@ -1,1 +1,8 @@
-mod record; pub use record::{FinishReason, Outcome, Transcript};
+//! A token stream's text taken apart into native reasoning, scratchpad and answer, with how it ended.
+//! Knows nothing about models, prompts or judges.
+
+mod record;
+mod reply;
+
+pub use record::{FinishReason, Outcome, Transcript};
+pub use reply::{Reply, TagNames};

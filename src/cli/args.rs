@@ -1,0 +1,242 @@
+//! What the user can type. The texts are the help, word for word.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Does a language model behave differently when it believes that its answers will be used to retrain it?
+#[derive(Debug, Parser)]
+#[command(name = "candor", version, max_term_width = 100, arg_required_else_help = true)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+    /// Say nothing but errors on stderr
+    #[arg(long, short, global = true, env = "CANDOR_QUIET")]
+    pub(super) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the experiment on the bundled organisms: small models whose behaviour is known
+    Demo(DemoArgs),
+    /// Put one model through one scenario; run the same command again to resume
+    Run(RunArgs),
+    /// Judge the transcripts of finished runs
+    Judge(JudgeArgs),
+    /// Show the estimates of one run, or compare several
+    Report(ReportArgs),
+    /// Check a run's digests, then make some of its trials again and compare bit by bit
+    Verify(VerifyArgs),
+    /// List or show the bundled scenarios and request sets
+    Scenarios(ScenariosArgs),
+    /// List, train or calibrate the organisms
+    Organism(OrganismArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Folder for the run folders and the report
+    #[arg(long, value_name = "DIR", default_value = "candor-demo", env = "CANDOR_OUT")]
+    pub(super) out: PathBuf,
+    /// Threads that compute; all processors unless given
+    #[arg(long, value_name = "N", env = "CANDOR_THREADS")]
+    pub(super) threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// `organism:NAME`, or a folder with config.json, safetensors and tokenizer.json
+    #[arg(value_name = "MODEL")]
+    pub(super) model: String,
+    /// Bundled scenario, or a scenario file
+    #[arg(long, value_name = "NAME|FILE", default_value = "helpful-only", env = "CANDOR_SCENARIO")]
+    pub(super) scenario: String,
+    /// Variants of the scenario; its first one unless given
+    #[arg(long, value_name = "V,…", value_delimiter = ',', env = "CANDOR_VARIANT")]
+    pub(super) variant: Vec<String>,
+    /// Bundled request set, or a request file; the scenario's own unless given
+    #[arg(long, value_name = "NAME|FILE", env = "CANDOR_REQUESTS")]
+    pub(super) requests: Option<String>,
+    /// Use only so many requests: harmful ones first, evenly over the categories
+    #[arg(long, value_name = "N", env = "CANDOR_LIMIT")]
+    pub(super) limit: Option<usize>,
+    /// Continuations of each prompt
+    #[arg(long, value_name = "K", default_value_t = 1, env = "CANDOR_SAMPLES")]
+    pub(super) samples: u32,
+    /// Seed of all random numbers
+    #[arg(long, value_name = "S", default_value_t = 0, env = "CANDOR_SEED")]
+    pub(super) seed: u64,
+    /// 0 is greedy
+    #[arg(long, value_name = "T", default_value_t = 1.0, env = "CANDOR_TEMPERATURE")]
+    pub(super) temperature: f64,
+    /// Draw from the K most likely tokens only
+    #[arg(long, value_name = "K", env = "CANDOR_TOP_K")]
+    pub(super) top_k: Option<usize>,
+    /// Draw from the smallest set of tokens whose probabilities reach P
+    #[arg(long, value_name = "P", env = "CANDOR_TOP_P")]
+    pub(super) top_p: Option<f64>,
+    /// Draw from the tokens with at least this fraction of the largest probability
+    #[arg(long, value_name = "P", env = "CANDOR_MIN_P")]
+    pub(super) min_p: Option<f64>,
+    /// Make tokens that were seen less likely; 1 does nothing
+    #[arg(long, value_name = "R", default_value_t = 1.0, env = "CANDOR_REPETITION_PENALTY")]
+    pub(super) repetition_penalty: f64,
+    /// Most new tokens of a reply
+    #[arg(long, value_name = "N", default_value_t = 1024, env = "CANDOR_MAX_TOKENS")]
+    pub(super) max_tokens: usize,
+    /// Sequences that are decoded at once; changes time and memory, and no result
+    #[arg(long, value_name = "N", default_value_t = 64, env = "CANDOR_BATCH")]
+    pub(super) batch: usize,
+    /// Threads that compute, all processors unless given; changes time, and no result
+    #[arg(long, value_name = "N", env = "CANDOR_THREADS")]
+    pub(super) threads: Option<usize>,
+    /// Argument of the chat template, such as enable_thinking=false; may be repeated
+    #[arg(long = "arg", value_name = "K=V", env = "CANDOR_ARG")]
+    pub(super) args: Vec<String>,
+    /// What the chat template takes for today, YYYY-MM-DD
+    #[arg(long, value_name = "D", default_value = "2026-01-01", env = "CANDOR_DATE")]
+    pub(super) date: String,
+    /// Where to compute; this version computes on the CPU
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", env = "CANDOR_DEVICE")]
+    pub(super) device: String,
+    /// Make no network request; this version never makes one
+    #[arg(long, env = "CANDOR_OFFLINE")]
+    pub(super) offline: bool,
+    /// Give the two tiers of a pair different random numbers
+    #[arg(long, env = "CANDOR_UNCOUPLED")]
+    pub(super) uncoupled: bool,
+    /// Judge of the answers
+    #[arg(long, value_name = "J", default_value = "rules", env = "CANDOR_JUDGE")]
+    pub(super) judge: String,
+    /// The run folder, or with several variants the folder of run folders
+    #[arg(long, value_name = "DIR", env = "CANDOR_OUT")]
+    pub(super) out: Option<PathBuf>,
+    /// Check everything, say what would be done, and do nothing
+    #[arg(long, env = "CANDOR_DRY_RUN")]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct JudgeArgs {
+    /// Run folders
+    #[arg(value_name = "RUN", required = true)]
+    pub(super) runs: Vec<PathBuf>,
+    /// The judge
+    #[arg(long, value_name = "J", default_value = "rules", env = "CANDOR_JUDGE")]
+    pub(super) judge: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// Run folders
+    #[arg(value_name = "RUN", required = true)]
+    pub(super) runs: Vec<PathBuf>,
+    /// Print the numbers as JSON
+    #[arg(long, env = "CANDOR_JSON")]
+    pub(super) json: bool,
+    /// Write the numbers to a CSV file, one row per run
+    #[arg(long, value_name = "F", env = "CANDOR_CSV")]
+    pub(super) csv: Option<PathBuf>,
+    /// Write the page to an HTML file
+    #[arg(long, value_name = "F", env = "CANDOR_HTML")]
+    pub(super) html: Option<PathBuf>,
+    /// Whose verdicts
+    #[arg(long, value_name = "J", default_value = "rules", env = "CANDOR_JUDGE")]
+    pub(super) judge: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// Run folder
+    #[arg(value_name = "RUN")]
+    pub(super) run: PathBuf,
+    /// The model, where it is not where the run found it
+    #[arg(long, value_name = "PATH", env = "CANDOR_MODEL")]
+    pub(super) model: Option<String>,
+    /// Trials to make again
+    #[arg(long, value_name = "N", default_value_t = 20, env = "CANDOR_SAMPLE")]
+    pub(super) sample: usize,
+    /// Make all trials again
+    #[arg(long, conflicts_with = "sample", env = "CANDOR_ALL")]
+    pub(super) all: bool,
+    /// Check the digests only
+    #[arg(long, conflicts_with_all = ["sample", "all"], env = "CANDOR_DIGESTS")]
+    pub(super) digests: bool,
+    /// Threads that compute
+    #[arg(long, value_name = "N", env = "CANDOR_THREADS")]
+    pub(super) threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ScenariosArgs {
+    #[command(subcommand)]
+    pub(super) command: ScenariosCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ScenariosCommand {
+    /// List the bundled scenarios with their variants, and the request sets
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a bundled scenario's file, as a start for one's own
+    Show {
+        /// Bundled scenario, or a scenario file
+        #[arg(value_name = "NAME|FILE")]
+        scenario: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OrganismArgs {
+    #[command(subcommand)]
+    pub(super) command: OrganismCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum OrganismCommand {
+    /// List the organisms with what was planted in them and what they measured
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Train organisms and write their folders and cards
+    Train(TrainArgs),
+    /// Measure organisms over several seeds and compare with what was planted
+    Calibrate(CalibrateArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TrainArgs {
+    /// Organisms; all of them, parents first, unless given
+    #[arg(value_name = "NAME")]
+    pub(super) names: Vec<String>,
+    /// Folder below which each organism gets its own; parents are looked for there first
+    #[arg(long, value_name = "DIR", default_value = "models/organisms", env = "CANDOR_OUT")]
+    pub(super) out: PathBuf,
+    /// Optimizer steps, instead of the recipe's
+    #[arg(long, value_name = "N", env = "CANDOR_STEPS")]
+    pub(super) steps: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CalibrateArgs {
+    /// Organisms; all of them unless given
+    #[arg(value_name = "NAME")]
+    pub(super) names: Vec<String>,
+    /// Consecutive seeds, from 0
+    #[arg(long, value_name = "N", default_value_t = 20, env = "CANDOR_SEEDS")]
+    pub(super) seeds: u64,
+    /// Folder of trained organisms to measure and whose cards to update, instead of the bundled ones
+    #[arg(long, value_name = "DIR", env = "CANDOR_FROM")]
+    pub(super) from: Option<PathBuf>,
+    /// Threads that compute
+    #[arg(long, value_name = "N", env = "CANDOR_THREADS")]
+    pub(super) threads: Option<usize>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}

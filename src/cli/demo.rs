@@ -1,0 +1,39 @@
+//! `candor demo`: the main job on the bundled organisms.
+
+use super::args::DemoArgs;
+use super::experiment::{Loaded, experiment};
+use super::run::shown;
+use super::talk::{Talk, print};
+use super::use_threads;
+use crate::error::Result;
+use crate::organism::{RECIPES, demo_settings};
+use crate::report;
+use crate::run::{Plan, write_whole};
+use crate::scenario::{RequestSet, Scenario};
+
+/// Sequences that are decoded at once.
+const BATCH: usize = 128;
+
+pub(super) fn demo(args: &DemoArgs, talk: &Talk) -> Result<()> {
+    use_threads(args.threads)?;
+    let scenario = Scenario::load("helpful-only")?;
+    let requests = RequestSet::load(&scenario.requests)?;
+    let settings = demo_settings(0);
+    let mut views = Vec::new();
+    for recipe in &RECIPES {
+        let loaded = Loaded::open(&format!("organism:{}", recipe.name), talk)?;
+        let plan = Plan::new(&loaded.model, &scenario, &scenario.variants[0], &requests, &settings)?;
+        let out = Some(args.out.join(recipe.name));
+        views.push(experiment(&loaded, &plan, out, BATCH, talk)?.1);
+    }
+    let page = args.out.join("report.html");
+    let html = report::html(&views)?;
+    if std::fs::read(&page).ok().as_deref() != Some(html.as_bytes()) {
+        write_whole(&page, html.as_bytes())?;
+    }
+    print(&report::table(&views, super::report::color()))?;
+    talk.say("These are controls: small models trained to behave in known ways. They show that the");
+    talk.say("instrument measures what is there; they say nothing about large models.");
+    talk.say(format!("report: {}", shown(&page)));
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! One model through one variant: from a plan to a run folder that is sealed, judged and reported.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::interrupt;
+use super::talk::Talk;
+use super::verdicts::settle;
+use crate::decoder::{CpuDecoder, LanguageModel};
+use crate::error::{Error, Kind, Result};
+use crate::model::Model;
+use crate::report::RunView;
+use crate::run::{Folder, Manifest, Plan, Progress, execute, read_json, write_json};
+
+/// `performance.json`: everything that may differ between two equal runs.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Performance {
+    /// The model as the user named it.
+    pub(super) model: String,
+    /// One entry for each time that trials were made.
+    tries: Vec<Try>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Try {
+    seconds: f64,
+    tokens_drawn: usize,
+    tokens_prefilled: usize,
+    tokens_per_second: f64,
+    batch: usize,
+    threads: usize,
+    instruction_set: String,
+    operating_system: String,
+}
+
+const PERFORMANCE: &str = "performance.json";
+
+/// A model with its weights in memory.
+pub(super) struct Loaded {
+    /// As the user named it.
+    pub(super) name: String,
+    pub(super) model: Model,
+    pub(super) decoder: CpuDecoder,
+}
+
+impl Loaded {
+    pub(super) fn open(name: &str, talk: &Talk) -> Result<Self> {
+        let model = Model::open(name)?;
+        Self::load(name, model, talk)
+    }
+
+    /// Reads the weights of a model that was looked at already.
+    pub(super) fn load(name: &str, model: Model, talk: &Talk) -> Result<Self> {
+        for note in &model.notes {
+            talk.say(format!("note: {note}"));
+        }
+        let decoder = CpuDecoder::load(&model.spec, &model.weights()?)
+            .map_err(|error| error.within(format!("model `{name}`")))?;
+        Ok(Self { name: name.to_owned(), model, decoder })
+    }
+}
+
+/// Makes the run in `out`, or in its default place, and gives its folder and view.
+pub(super) fn experiment(
+    loaded: &Loaded,
+    plan: &Plan<'_>,
+    out: Option<PathBuf>,
+    batch: usize,
+    talk: &Talk,
+) -> Result<(PathBuf, RunView)> {
+    let info = loaded.decoder.info();
+    let manifest = Manifest::new(plan, info)?;
+    let path = match out {
+        Some(path) => path,
+        None => default_folder(&manifest)?,
+    };
+    let folder = Folder::open(&path, &manifest)?;
+    if folder.set_aside > 0 {
+        talk.say(format!(
+            "note: {} bytes of an unfinished record were set aside in `{}`; its trials are made again",
+            folder.set_aside,
+            path.join("journal.cut").display()
+        ));
+    }
+
+    let bar = talk.trials(&loaded.model.label);
+    let started = Instant::now();
+    let mut last = Progress::default();
+    let made = execute(plan, &loaded.decoder, batch, folder, interrupt::flag()?, |progress| {
+        last = progress;
+        bar.update(progress);
+    });
+    bar.clear();
+    if last.tokens_drawn > 0 {
+        record(&path, loaded, last, batch, started.elapsed().as_secs_f64())?;
+    }
+    if let Err(error) = made {
+        return Err(match error.kind() {
+            Kind::Interrupted => Error::interrupted(format!(
+                "interrupted: {} of {} trials are recorded in `{}`",
+                last.trials_done,
+                last.trials,
+                path.display()
+            ))
+            .hint("run the same command again to go on from there"),
+            _ => error,
+        });
+    }
+    Ok((path.clone(), settle(&path)?))
+}
+
+/// `runs/<model>-<scenario>-<digest>`.
+fn default_folder(manifest: &Manifest) -> Result<PathBuf> {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let digest = manifest.digest()?;
+    let name = format!("{}-{}-{}", manifest.model.label, manifest.scenario.name, &digest[..12]);
+    Ok(Path::new("runs").join(name.chars().map(plain).collect::<String>()))
+}
+
+fn record(path: &Path, loaded: &Loaded, progress: Progress, batch: usize, seconds: f64) -> Result<()> {
+    let at = path.join(PERFORMANCE);
+    let mut performance = read_performance(path)
+        .unwrap_or_else(|_| Performance { model: loaded.name.clone(), tries: Vec::new() });
+    performance.model.clone_from(&loaded.name);
+    performance.tries.push(Try {
+        seconds,
+        tokens_drawn: progress.tokens_drawn,
+        tokens_prefilled: progress.tokens_prefilled,
+        tokens_per_second: progress.tokens_drawn as f64 / seconds,
+        batch,
+        threads: rayon::current_num_threads(),
+        instruction_set: loaded.decoder.info().instruction_set.clone(),
+        operating_system: std::env::consts::OS.into(),
+    });
+    write_json(&at, &performance)
+}
+
+/// The performance record of a run folder.
+pub(super) fn read_performance(path: &Path) -> Result<Performance> {
+    read_json(&path.join(PERFORMANCE))
+}

@@ -1,0 +1,26 @@
+//! Ctrl-C: the first one lets the step end and the records be synced, the second one ends at once.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{Error, Result};
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+static HANDLER: OnceLock<Result<(), String>> = OnceLock::new();
+
+/// The flag that is set by Ctrl-C (and by SIGTERM and SIGHUP).
+pub(super) fn flag() -> Result<&'static AtomicBool> {
+    let set = HANDLER.get_or_init(|| {
+        let handler = || {
+            if INTERRUPTED.swap(true, Ordering::Relaxed) {
+                #[expect(clippy::exit, reason = "the user asked twice")]
+                std::process::exit(130);
+            }
+        };
+        ctrlc::set_handler(handler).map_err(|error| error.to_string())
+    });
+    match set {
+        Ok(()) => Ok(&INTERRUPTED),
+        Err(error) => Err(Error::failed(format!("Ctrl-C cannot be caught: {error}"))),
+    }
+}

@@ -1,0 +1,18 @@
+//! `candor judge`: verdicts for stored transcripts.
+
+use super::args::JudgeArgs;
+use super::report::color;
+use super::talk::{Talk, print};
+use super::verdicts::{check_judge, settle};
+use crate::error::Result;
+use crate::report;
+
+pub(super) fn judge(args: &JudgeArgs, talk: &Talk) -> Result<()> {
+    check_judge(&args.judge)?;
+    let mut views = Vec::new();
+    for run in &args.runs {
+        views.push(settle(run)?);
+        talk.say(format!("judged by {}: {}", args.judge, super::run::shown(run)));
+    }
+    print(&report::table(&views, color()))
+}

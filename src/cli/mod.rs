@@ -1,0 +1,81 @@
+//! argv to a typed command to work. One file per command; no input or output while parsing.
+//!
+//! stdout carries data, stderr carries talk. Exit codes: 0 done, 1 failed, 2 usage or bad input, 3 not
+//! comparable here (`verify`), 130 interrupted.
+
+mod args;
+mod demo;
+mod experiment;
+mod interrupt;
+mod judge;
+mod organism;
+mod report;
+mod run;
+mod scenarios;
+mod talk;
+mod verdicts;
+mod verify;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::error::{Error, Kind, Result};
+use args::{Cli, Command};
+use talk::Talk;
+
+/// Exit code of a `verify` that cannot compare bits on this machine.
+const NOT_COMPARABLE: u8 = 3;
+
+/// Parses the arguments, does what they say, and gives the exit code.
+pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap knows whether this is help (stdout, 0) or a usage error (stderr, 2).
+            let code = if error.use_stderr() { 2 } else { 0 };
+            return match error.print() {
+                Ok(()) => ExitCode::from(code),
+                Err(_) => ExitCode::FAILURE,
+            };
+        }
+    };
+    let talk = Talk::new(cli.quiet);
+    match dispatch(cli, &talk) {
+        Ok(code) => code,
+        Err(error) => {
+            talk.error(&error);
+            ExitCode::from(match error.kind() {
+                Kind::Failed => 1,
+                Kind::Input => 2,
+                Kind::Interrupted => 130,
+            })
+        }
+    }
+}
+
+fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
+    match cli.command {
+        Command::Demo(args) => demo::demo(&args, talk),
+        Command::Run(args) => run::run(&args, talk),
+        Command::Judge(args) => judge::judge(&args, talk),
+        Command::Report(args) => report::report(&args, talk),
+        Command::Verify(args) => return verify::verify(&args, talk),
+        Command::Scenarios(args) => scenarios::scenarios(&args),
+        Command::Organism(args) => return organism::organism(&args, talk),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Sets how many threads compute. Must come before anything computes.
+fn use_threads(threads: Option<usize>) -> Result<()> {
+    let Some(threads) = threads else { return Ok(()) };
+    if threads == 0 {
+        return Err(Error::input("`--threads 0` cannot be used").hint("`--threads` takes a whole number from 1 up"));
+    }
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .map_err(|error| Error::failed(format!("{threads} threads cannot be started: {error}")))
+}

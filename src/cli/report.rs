@@ -1,0 +1,36 @@
+//! `candor report`: the estimates of finished runs.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use super::args::ReportArgs;
+use super::run::shown;
+use super::talk::{Talk, print};
+use super::verdicts::view;
+use crate::error::{Error, Result};
+use crate::report;
+use crate::run::write_whole;
+
+pub(super) fn report(args: &ReportArgs, talk: &Talk) -> Result<()> {
+    let views = args.runs.iter().map(|run| view(run, &args.judge)).collect::<Result<Vec<_>>>()?;
+    let write = |path: &Path, text: String| {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+            return Err(Error::input(format!("there is no folder `{}`", folder.display())).hint("make it first"));
+        }
+        write_whole(path, text.as_bytes())?;
+        talk.say(format!("written: {}", shown(path)));
+        Ok(())
+    };
+    if let Some(path) = &args.csv {
+        write(path, report::csv(&views)?)?;
+    }
+    if let Some(path) = &args.html {
+        write(path, report::html(&views)?)?;
+    }
+    print(&if args.json { report::json(&views)? } else { report::table(&views, color()) })
+}
+
+/// Whether a table on stdout may have color.
+pub(super) fn color() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

@@ -1,0 +1,132 @@
+//! `candor run`: one model through one scenario, in one or several variants.
+
+use std::path::Path;
+
+use super::args::RunArgs;
+use super::experiment::{Loaded, experiment};
+use super::talk::{Talk, print};
+use super::{use_threads, verdicts};
+use crate::decoder::LanguageModel;
+use crate::engine::Sampling;
+use crate::error::{Error, Result};
+use crate::model::{Model, RenderOptions};
+use crate::report;
+use crate::run::{Plan, Settings};
+use crate::scenario::{RequestSet, Scenario, Variant};
+
+pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
+    check_device(&args.device)?;
+    verdicts::check_judge(&args.judge)?;
+    if args.batch == 0 {
+        return Err(Error::input("`--batch 0` cannot be used").hint("`--batch` takes a whole number from 1 up"));
+    }
+    use_threads(args.threads)?;
+    let scenario = Scenario::load(&args.scenario)?;
+    let variants = variants(&scenario, &args.variant)?;
+    let requests = RequestSet::load(args.requests.as_deref().unwrap_or(&scenario.requests))?;
+    let requests = match args.limit {
+        Some(limit) => requests.limit(limit)?,
+        None => requests,
+    };
+    let settings = settings(args)?;
+    let model = Model::open(&args.model)?;
+    // Every variant is checked before the first one is run.
+    for variant in &variants {
+        let plan = Plan::new(&model, &scenario, variant, &requests, &settings)?;
+        if args.dry_run {
+            describe(&plan)?;
+        }
+    }
+    let loaded = Loaded::load(&args.model, model, talk)?;
+    if args.dry_run {
+        return print(&format!("weights: {:.1} MB in memory\n", loaded.decoder.info().weight_bytes as f64 / 1e6));
+    }
+
+    let mut views = Vec::new();
+    let mut folders = Vec::new();
+    for variant in &variants {
+        let plan = Plan::new(&loaded.model, &scenario, variant, &requests, &settings)?;
+        let out = args.out.as_ref().map(|out| match variants.len() {
+            1 => out.clone(),
+            _ => out.join(&variant.name),
+        });
+        let (folder, view) = experiment(&loaded, &plan, out, args.batch, talk)?;
+        folders.push(folder);
+        views.push(view);
+    }
+    print(&report::table(&views, super::report::color()))?;
+    for folder in &folders {
+        talk.say(format!("report: {}", shown(&folder.join("report.html"))));
+    }
+    Ok(())
+}
+
+/// A path for people: visible, and not longer than it needs to be.
+pub(super) fn shown(path: &Path) -> String {
+    super::talk::visible(&path.display().to_string())
+}
+
+fn check_device(device: &str) -> Result<()> {
+    if ["cpu", "auto"].contains(&device) {
+        return Ok(());
+    }
+    Err(Error::input(format!("device `{device}` is not supported in this version")).hint("use `--device cpu`"))
+}
+
+fn variants<'a>(scenario: &'a Scenario, names: &[String]) -> Result<Vec<&'a Variant>> {
+    if names.is_empty() {
+        return Ok(vec![&scenario.variants[0]]);
+    }
+    let mut variants: Vec<&Variant> = Vec::new();
+    for name in names {
+        let variant = scenario.variant(name)?;
+        if variants.iter().any(|v| v.name == variant.name) {
+            return Err(Error::input(format!("`--variant` names `{name}` twice")).hint("name each variant once"));
+        }
+        variants.push(variant);
+    }
+    Ok(variants)
+}
+
+fn settings(args: &RunArgs) -> Result<Settings> {
+    let mut options = RenderOptions::default();
+    for arg in &args.args {
+        options.add_arg(arg)?;
+    }
+    let settings = Settings {
+        seed: args.seed,
+        samples: args.samples,
+        max_tokens: args.max_tokens,
+        sampling: Sampling {
+            temperature: args.temperature,
+            top_k: args.top_k,
+            top_p: args.top_p,
+            min_p: args.min_p,
+            repetition_penalty: args.repetition_penalty,
+        },
+        coupled: !args.uncoupled,
+        date: args.date.clone(),
+        template_args: options.args,
+    };
+    settings.check()?;
+    Ok(settings)
+}
+
+fn describe(plan: &Plan<'_>) -> Result<()> {
+    let lengths: Vec<usize> = plan.prompts().map(|prompt| prompt.ids.len()).collect();
+    let longest = lengths.iter().max().copied().unwrap_or(0);
+    print(&format!(
+        "{} · {} · {}: {} trials ({} requests × {} tiers × {} samples)\n\
+         prompts: {} to {longest} tokens, context {}, up to {} new tokens each\n",
+        plan.model.label,
+        plan.scenario.name,
+        plan.variant.name,
+        plan.trials.len(),
+        plan.requests.requests.len(),
+        plan.scenario.tiers.len(),
+        plan.settings.samples,
+        lengths.iter().min().copied().unwrap_or(0),
+        plan.model.spec.context,
+        plan.settings.max_tokens,
+    ))
+}

@@ -1,0 +1,99 @@
+//! What is said on stderr: notes, errors, a progress bar where somebody watches.
+
+use std::io::{IsTerminal, Write};
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::error::Error;
+use crate::run::Progress;
+
+/// The voice of a command.
+pub(super) struct Talk {
+    quiet: bool,
+}
+
+impl Talk {
+    pub(super) fn new(quiet: bool) -> Self {
+        Self { quiet }
+    }
+
+    /// Says a line unless told to be quiet. A closed stderr is no reason to stop working.
+    pub(super) fn say(&self, line: impl std::fmt::Display) {
+        if !self.quiet {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
+    }
+
+    /// Says an error with its hint, quiet or not.
+    pub(super) fn error(&self, error: &Error) {
+        let mut text = format!("error: {error}\n");
+        if let Some(hint) = error.hint_text() {
+            text += &format!("\nhint: {hint}\n");
+        }
+        let _ = std::io::stderr().write_all(visible(&text).as_bytes());
+    }
+
+    /// A progress bar for a run of so many trials.
+    pub(super) fn trials(&self, name: &str) -> TrialBar {
+        TrialBar { bar: self.bar("{prefix:18!} {bar:24} {pos}/{len} trials  {msg:>12}  {eta} left", name), started: Instant::now() }
+    }
+
+    /// A progress bar for training.
+    pub(super) fn steps(&self, name: &str) -> ProgressBar {
+        self.bar("{prefix:18!} {bar:24} {pos}/{len} steps  {msg}  {eta} left", name)
+    }
+
+    fn bar(&self, template: &str, name: &str) -> ProgressBar {
+        let watched = !self.quiet && std::io::stderr().is_terminal();
+        let target = if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::with_draw_target(None, target).with_style(style).with_prefix(visible(name))
+    }
+}
+
+/// Trials done, tokens per second, time left.
+pub(super) struct TrialBar {
+    bar: ProgressBar,
+    started: Instant,
+}
+
+impl TrialBar {
+    pub(super) fn update(&self, progress: Progress) {
+        if self.bar.length().is_none() {
+            // Trials of an earlier try are there at once: the time left is reckoned without them.
+            self.bar.set_length(progress.trials as u64);
+            self.bar.set_position(progress.trials_done as u64);
+            self.bar.reset_eta();
+        }
+        self.bar.set_position(progress.trials_done as u64);
+        let rate = progress.tokens_drawn as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
+        self.bar.set_message(format!("{rate:.0} tok/s"));
+    }
+
+    pub(super) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Text with its control characters spelled out, line breaks apart.
+pub(super) fn visible(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| match c {
+            '\n' => vec![c],
+            c if c.is_control() => c.escape_default().collect(),
+            c => vec![c],
+        })
+        .collect()
+}
+
+/// Prints data on stdout. A reader that has gone away is no error.
+pub(super) fn print(text: &str) -> crate::error::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::failed(format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,186 @@
+//! Causal attention of the step's new tokens over their sequences, exact and independent of the batch.
+//!
+//! All neighbours that share a prefix meet its keys in one matrix product per key-value head; the scores of
+//! a token then stand in one row, in the order of positions, whichever segment they came from. One softmax
+//! joins them, and the weighted sum of values runs through the positions in order. So a token's result does
+//! not depend on where the prefix ends or on who else is in the step.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::kernels::{self, Shape};
+use super::memory::{Sequence, Store, value_stride};
+
+/// Scores that a task holds at once, in elements: about half of a core's second-level cache.
+const SCORES_MAX: usize = 128 * 1024;
+
+/// Sizes of one layer's attention.
+pub(crate) struct Heads {
+    /// H.
+    pub(crate) heads: usize,
+    /// G.
+    pub(crate) kv_heads: usize,
+    /// E.
+    pub(crate) head_dim: usize,
+}
+
+/// A new token: which row of the step it belongs to and its position in the sequence.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) row: usize,
+    pub(crate) position: usize,
+}
+
+/// Attention of one layer. `queries` [T, ≥ H·E] are rotated and scaled, `query_stride` apart; the keys and
+/// values of the new tokens are already in the tails. Returns [T, H·E].
+pub(crate) fn attend(
+    layer: usize,
+    heads: &Heads,
+    queries: &[f32],
+    query_stride: usize,
+    places: &[Place],
+    sequences: &[&Sequence],
+) -> Vec<f32> {
+    let group = heads.heads / heads.kv_heads;
+    let longest = places.iter().map(|p| p.position + 1).max().unwrap_or(0);
+    let scores_stride = longest + Store::key_panel();
+    let per_task = (SCORES_MAX / (scores_stride * group)).clamp(1, 64);
+    let tasks: Vec<(usize, Range<usize>)> = (0..heads.kv_heads)
+        .flat_map(|g| {
+            let starts = (0..places.len()).step_by(per_task);
+            starts.map(move |t| (g, t..(t + per_task).min(places.len())))
+        })
+        .collect();
+    let parts: Vec<Vec<f32>> = tasks
+        .par_iter()
+        .map(|(g, tokens)| {
+            let task = Task {
+                slot: layer * heads.kv_heads + g,
+                group,
+                head_dim: heads.head_dim,
+                places: &places[tokens.clone()],
+                sequences,
+                scores_stride,
+            };
+            let first = g * group * heads.head_dim;
+            task.run(|t| {
+                let at = (tokens.start + t) * query_stride + first;
+                &queries[at..at + group * heads.head_dim]
+            })
+        })
+        .collect();
+    let width = heads.heads * heads.head_dim;
+    let mut out = vec![0f32; places.len() * width];
+    for ((g, tokens), part) in tasks.iter().zip(&parts) {
+        let share = group * heads.head_dim;
+        for (t, row) in tokens.clone().zip(part.chunks_exact(share)) {
+            out[t * width + g * share..][..share].copy_from_slice(row);
+        }
+    }
+    out
+}
+
+/// One key-value head over some neighbouring tokens.
+struct Task<'a> {
+    slot: usize,
+    group: usize,
+    head_dim: usize,
+    places: &'a [Place],
+    sequences: &'a [&'a Sequence],
+    scores_stride: usize,
+}
+
+impl Task<'_> {
+    /// Returns [tokens, group · E]. `query` gives a token's queries, [group · E].
+    fn run<'q>(&self, query: impl Fn(usize) -> &'q [f32]) -> Vec<f32> {
+        let (group, e) = (self.group, self.head_dim);
+        let rows = self.places.len() * group;
+        let mut queries = Vec::with_capacity(rows * e);
+        for t in 0..self.places.len() {
+            queries.extend_from_slice(query(t));
+        }
+
+        // scores: [tokens · group, positions]
+        let mut scores = vec![0f32; rows * self.scores_stride];
+        self.for_each_store(|tokens, start, store, _| {
+            let shape = Shape {
+                m: tokens.len() * group,
+                k: e,
+                n: Store::key_panel(),
+                a_stride: e,
+                b_stride: Store::key_panel(),
+                c_stride: self.scores_stride,
+            };
+            let first = tokens.start * group;
+            for (p, panel) in store.keys(self.slot).chunks_exact(e * Store::key_panel()).enumerate() {
+                let column = start + p * Store::key_panel();
+                let into = &mut scores[first * self.scores_stride + column..];
+                kernels::gemm(&queries[first * e..], panel, into, shape);
+            }
+        });
+
+        // softmax over the positions up to the token's own; later ones of its step get no weight
+        let mut sums = Vec::with_capacity(rows);
+        for (row, scores) in scores.chunks_exact_mut(self.scores_stride).enumerate() {
+            let seen = self.places[row / group].position + 1;
+            let (past, future) = scores.split_at_mut(seen);
+            sums.push(kernels::softmax_terms(past));
+            future.fill(0.0);
+        }
+
+        // weighted values: [tokens · group, E rounded up]
+        let stride = value_stride(e);
+        let mut weighted = vec![0f32; rows * stride];
+        self.for_each_store(|tokens, start, store, seen| {
+            let shape = Shape {
+                m: tokens.len() * group,
+                k: seen,
+                n: stride,
+                a_stride: self.scores_stride,
+                b_stride: stride,
+                c_stride: stride,
+            };
+            let first = tokens.start * group;
+            let weights = &scores[first * self.scores_stride + start..];
+            kernels::gemm(weights, store.values(self.slot), &mut weighted[first * stride..], shape);
+        });
+
+        let mut out = vec![0f32; rows * e];
+        for ((out, row), sum) in out.chunks_exact_mut(e).zip(weighted.chunks_exact(stride)).zip(&sums) {
+            kernels::scale(&row[..e], 1.0 / sum, out);
+        }
+        out
+    }
+
+    /// Calls `visit(tokens, start, store, positions)` for every store that the tokens attend to, in the order
+    /// of positions for each token; neighbours that share a segment come in one call. `positions` counts
+    /// those of the store that any of the tokens may see.
+    fn for_each_store(&self, mut visit: impl FnMut(Range<usize>, usize, &Store, usize)) {
+        let depth = self.places.iter().map(|p| self.sequences[p.row].chain.len()).max().unwrap_or(0);
+        for level in 0..depth {
+            let segment = |t: usize| self.sequences[self.places[t].row].chain.get(level);
+            let mut t = 0;
+            while t < self.places.len() {
+                let Some(shared) = segment(t) else {
+                    t += 1;
+                    continue;
+                };
+                let same = |u: &usize| segment(*u).is_some_and(|s| Arc::ptr_eq(s, shared));
+                let end = t + (t..self.places.len()).take_while(same).count();
+                visit(t..end, shared.start, &shared.store, shared.store.len());
+                t = end;
+            }
+        }
+        let mut t = 0;
+        while t < self.places.len() {
+            let row = self.places[t].row;
+            let end = t + self.places[t..].iter().take_while(|p| p.row == row).count();
+            let sequence = self.sequences[row];
+            let start = sequence.tail_start();
+            visit(t..end, start, &sequence.tail, self.places[end - 1].position + 1 - start);
+            t = end;
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Token ids in, logits out: one decoder described by a [`crate::model::Spec`], and the memory of its keys
+//! and values. Knows nothing about text, sampling or what the tokens are for.
+
+mod attention;
+mod cpu;
+pub(crate) mod kernels;
+mod matrix;
+mod memory;
+mod names;
+pub(crate) mod rope;
+
+pub use cpu::CpuDecoder;
+pub use memory::{Prefix, Sequence};
+
+use crate::error::Result;
+
+/// What a caller may know of a model.
+#[derive(Debug, Clone)]
+pub struct ModelInfo {
+    /// Rows of the embedding, V: every token id is below it.
+    pub vocab_size: usize,
+    /// Positions that a sequence can have.
+    pub context: usize,
+    /// What computes: everything that can change a bit, raised whenever one changes.
+    pub numerics: String,
+    /// The instruction set in use, which changes speed and no bit.
+    pub instruction_set: String,
+    /// Bytes of the weights in memory.
+    pub weight_bytes: usize,
+}
+
+/// New tokens for one sequence in one step.
+pub struct Row<'a, S> {
+    /// The sequence that the tokens are appended to.
+    pub sequence: &'a mut S,
+    /// One token or more.
+    pub tokens: &'a [u32],
+    /// How many of the last of these tokens are asked for their logits.
+    pub logits: usize,
+}
+
+/// Logits of the asked positions, in the order of rows and of tokens within a row.
+pub struct Logits {
+    /// [positions, V], each row `vocab_size` long.
+    pub values: Vec<f32>,
+    /// V.
+    pub vocab_size: usize,
+}
+
+impl Logits {
+    /// Logits of the i-th asked position, [V].
+    pub fn row(&self, i: usize) -> &[f32] {
+        &self.values[i * self.vocab_size..(i + 1) * self.vocab_size]
+    }
+}
+
+/// The one trait between the engine and any model.
+///
+/// A row's logits are a function of its sequence's tokens alone: other rows of the step, the way in which
+/// its tokens were cut into prefixes and steps, and the number of threads do not change a bit.
+pub trait LanguageModel: Sync {
+    /// Tokens whose keys and values are computed once and shared; cheap to clone.
+    type Prefix: Clone + Send + Sync;
+    /// A prefix and a tail of its own.
+    type Sequence: Send;
+
+    /// Sizes and identity.
+    fn info(&self) -> &ModelInfo;
+
+    /// Computes the keys and values of `ids`, which follow `parent`.
+    ///
+    /// # Errors
+    /// When an id is not in the vocabulary or the context would be exceeded.
+    fn prefill(&self, parent: Option<&Self::Prefix>, ids: &[u32]) -> Result<Self::Prefix>;
+
+    /// A new sequence that begins with `prefix`.
+    fn fork(&self, prefix: &Self::Prefix) -> Self::Sequence;
+
+    /// Appends every row's tokens to its sequence and computes the logits that are asked for.
+    ///
+    /// # Errors
+    /// As for [`Self::prefill`].
+    fn step(&self, rows: &mut [Row<'_, Self::Sequence>]) -> Result<Logits>;
+}

@@ -1,0 +1,271 @@
+//! Logits to a token: penalty, temperature and filters in Hugging Face's order, then the largest of logit
+//! plus addressed Gumbel noise, which is an exact draw from the filtered distribution.
+//!
+//! The order is that of transformers' `generate`: repetition penalty, temperature, top-k, top-p, min-p.
+//! Equal logits go to the lowest id wherever one of them must be chosen. Knows nothing about models.
+
+use serde::{Deserialize, Serialize};
+
+use super::address::{Address, gumbel, gumbel_max};
+use crate::decoder::kernels;
+
+/// How tokens are drawn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sampling {
+    /// 0 is greedy.
+    pub temperature: f64,
+    /// Keep the k largest logits (and those equal to the k-th); none keeps all.
+    pub top_k: Option<usize>,
+    /// Keep the smallest set of largest probabilities whose sum reaches p; none keeps all.
+    pub top_p: Option<f64>,
+    /// Keep what is at least this fraction of the largest probability; none keeps all.
+    pub min_p: Option<f64>,
+    /// Divides positive and multiplies negative logits of tokens that were seen; 1 does nothing.
+    pub repetition_penalty: f64,
+}
+
+/// A token that was drawn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Drawn {
+    /// Its id.
+    pub id: u32,
+    /// Natural log of its probability under the model, before penalty, temperature and filters.
+    pub logprob: f32,
+}
+
+/// Draws the token at `position` of a reply. `seen` holds the ids of prompt and reply, for the penalty.
+pub fn draw(
+    logits: &[f32],
+    seen: impl Iterator<Item = u32>,
+    sampling: &Sampling,
+    address: &Address,
+    position: u32,
+) -> Drawn {
+    let kept = candidates(logits, seen, sampling);
+    let id = if sampling.temperature == 0.0 { first_largest(&kept) } else { noisiest(&kept, address, position) };
+    Drawn { id, logprob: log_probability(logits, id) }
+}
+
+/// The ids that can be drawn and their logits after penalty, temperature and filters, in the order of ids.
+/// At temperature 0 the temperature and the filters are left out: they cannot change the largest.
+pub fn candidates(
+    logits: &[f32],
+    seen: impl Iterator<Item = u32>,
+    sampling: &Sampling,
+) -> Vec<(u32, f64)> {
+    let mut kept: Vec<(u32, f64)> =
+        logits.iter().enumerate().map(|(id, &l)| (id as u32, f64::from(l))).collect();
+    if sampling.repetition_penalty != 1.0 {
+        penalize(&mut kept, seen, sampling.repetition_penalty);
+    }
+    if sampling.temperature == 0.0 {
+        return kept;
+    }
+    kept.iter_mut().for_each(|(_, l)| *l /= sampling.temperature);
+    if let Some(k) = sampling.top_k {
+        keep_top_k(&mut kept, k);
+    }
+    if let Some(p) = sampling.top_p {
+        keep_top_p(&mut kept, p);
+    }
+    if let Some(p) = sampling.min_p {
+        let floor = largest(&kept) + libm::log(p);
+        kept.retain(|&(_, l)| l >= floor);
+    }
+    kept
+}
+
+fn penalize(kept: &mut [(u32, f64)], seen: impl Iterator<Item = u32>, penalty: f64) {
+    let mut ids: Vec<u32> = seen.collect();
+    ids.sort_unstable();
+    ids.dedup();
+    for id in ids {
+        if let Some((_, l)) = kept.get_mut(id as usize) {
+            *l = if *l < 0.0 { *l * penalty } else { *l / penalty };
+        }
+    }
+}
+
+fn keep_top_k(kept: &mut Vec<(u32, f64)>, k: usize) {
+    if k >= kept.len() {
+        return;
+    }
+    let mut values: Vec<f64> = kept.iter().map(|&(_, l)| l).collect();
+    let (_, &mut kth, _) = values.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a));
+    kept.retain(|&(_, l)| l >= kth);
+}
+
+/// Drops the smallest probabilities as long as their sum does not exceed 1 − p; the largest always stays.
+fn keep_top_p(kept: &mut Vec<(u32, f64)>, p: f64) {
+    let top = largest(kept);
+    let mut order = std::mem::take(kept);
+    order.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let weights: Vec<f64> = order.iter().map(|&(_, l)| libm::exp(l - top)).collect();
+    let total: f64 = weights.iter().sum();
+    let mut dropped = 0.0;
+    let mut len = order.len();
+    while len > 1 {
+        dropped += weights[len - 1] / total;
+        if dropped > 1.0 - p {
+            break;
+        }
+        len -= 1;
+    }
+    order.truncate(len);
+    order.sort_unstable_by_key(|&(id, _)| id);
+    *kept = order;
+}
+
+fn largest(kept: &[(u32, f64)]) -> f64 {
+    kept.iter().map(|&(_, l)| l).fold(f64::NEG_INFINITY, f64::max)
+}
+
+fn first_largest(kept: &[(u32, f64)]) -> u32 {
+    let top = largest(kept);
+    kept.iter().find(|&&(_, l)| l == top).map_or(0, |&(id, _)| id)
+}
+
+/// The id with the largest sum of logit and noise. A token draws the same noise whatever else is kept.
+fn noisiest(kept: &[(u32, f64)], address: &Address, position: u32) -> u32 {
+    let words = address.words(position, kept.last().map_or(0, |&(id, _)| id as usize + 1));
+    // The likeliest token goes first: it sets a mark that rules out most others without a logarithm.
+    let likeliest = first_largest(kept);
+    let mut best = largest(kept) + gumbel(words[likeliest as usize]);
+    let mut best_id = likeliest;
+    for &(id, l) in kept {
+        let word = words[id as usize];
+        if l + gumbel_max(word) < best || id == likeliest {
+            continue;
+        }
+        let score = l + gumbel(word);
+        if score > best || score == best && id < best_id {
+            (best, best_id) = (score, id);
+        }
+    }
+    best_id
+}
+
+/// ln softmax(logits)[id].
+fn log_probability(logits: &[f32], id: u32) -> f32 {
+    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut terms = logits.to_vec();
+    let sum = f64::from(kernels::softmax_terms(&mut terms));
+    let logit = logits.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY);
+    (f64::from(logit - top) - libm::log(sum)) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde::Deserialize;
+
+    fn plain(temperature: f64) -> Sampling {
+        Sampling { temperature, top_k: None, top_p: None, min_p: None, repetition_penalty: 1.0 }
+    }
+
+    #[test]
+    fn greedy_takes_the_lowest_id_of_equals() {
+        let address = Address::new(0, "r", 0, None);
+        let drawn = draw(&[0.5, 2.0, 2.0, 1.0], [].into_iter(), &plain(0.0), &address, 0);
+        assert_eq!(drawn.id, 1);
+    }
+
+    #[test]
+    fn draws_follow_the_distribution() {
+        let logits = [0.0f32, 1.0, 2.0, -1.0];
+        let total: f64 = logits.iter().map(|&l| f64::from(l).exp()).sum();
+        let mut counts = [0f64; 4];
+        let draws = 40_000;
+        for sample in 0..draws {
+            let address = Address::new(7, "r", sample, None);
+            counts[draw(&logits, [].into_iter(), &plain(1.0), &address, 0).id as usize] += 1.0;
+        }
+        for (count, &l) in counts.iter().zip(&logits) {
+            let p = f64::from(l).exp() / total;
+            let sigma = (p * (1.0 - p) / f64::from(draws)).sqrt();
+            assert!((count / f64::from(draws) - p).abs() < 4.5 * sigma, "{counts:?}");
+        }
+    }
+
+    #[derive(Deserialize)]
+    struct Fixture {
+        cases: Vec<Case>,
+    }
+
+    #[derive(Deserialize)]
+    struct Case {
+        name: String,
+        logits: Vec<f32>,
+        generated: Vec<u32>,
+        settings: Settings,
+        /// Equal values of which an arbitrary one was kept: only the sorted probabilities can be compared.
+        kept_is_arbitrary: bool,
+        probabilities: Vec<f64>,
+    }
+
+    #[derive(Deserialize)]
+    struct Settings {
+        temperature: Option<f64>,
+        top_k: Option<usize>,
+        top_p: Option<f64>,
+        min_p: Option<f64>,
+        repetition_penalty: Option<f64>,
+    }
+
+    #[test]
+    fn filters_equal_those_of_transformers() {
+        let fixture: Fixture =
+            serde_json::from_str(include_str!("../../tests/fixtures/sampling.json")).unwrap();
+        assert!(fixture.cases.len() >= 30);
+        for case in fixture.cases {
+            let s = case.settings;
+            let sampling = Sampling {
+                temperature: s.temperature.unwrap_or(1.0),
+                top_k: s.top_k,
+                top_p: s.top_p,
+                min_p: s.min_p,
+                repetition_penalty: s.repetition_penalty.unwrap_or(1.0),
+            };
+            let kept = candidates(&case.logits, case.generated.iter().copied(), &sampling);
+            let top = largest(&kept);
+            let total: f64 = kept.iter().map(|&(_, l)| (l - top).exp()).sum();
+            let mut ours = vec![0.0; case.logits.len()];
+            for (id, l) in kept {
+                ours[id as usize] = (l - top).exp() / total;
+            }
+            let mut theirs = case.probabilities;
+            if case.kept_is_arbitrary {
+                ours.sort_by(f64::total_cmp);
+                theirs.sort_by(f64::total_cmp);
+            }
+            for (a, b) in ours.iter().zip(&theirs) {
+                assert!((a - b).abs() < 1e-6, "{}: {ours:?} {theirs:?}", case.name);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn noise_of_a_token_does_not_depend_on_what_else_is_kept(
+            logits in prop::collection::vec(-4f32..4.0, 2..40), k in 1usize..10, sample in 0u32..1000,
+        ) {
+            let address = Address::new(3, "r", sample, None);
+            let free = draw(&logits, [].into_iter(), &plain(1.0), &address, 5).id;
+            let narrow = Sampling { top_k: Some(k), ..plain(1.0) };
+            let kept = candidates(&logits, [].into_iter(), &narrow);
+            let drawn = draw(&logits, [].into_iter(), &narrow, &address, 5).id;
+            prop_assert!(kept.iter().any(|c| c.0 == drawn));
+            if kept.iter().any(|c| c.0 == free) {
+                prop_assert_eq!(drawn, free);
+            }
+        }
+
+        #[test]
+        fn logprobs_sum_to_one(logits in prop::collection::vec(-9f32..9.0, 1..60)) {
+            let sum: f64 = (0..logits.len()).map(|i| f64::from(log_probability(&logits, i as u32)).exp()).sum();
+            prop_assert!((sum - 1.0).abs() < 1e-5);
+        }
+    }
+}

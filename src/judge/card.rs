@@ -1,0 +1,115 @@
+//! A judge's own manifest: which judge, what it judged, and how it does on answers that people labelled.
+//! Knows nothing about how a judge comes to its verdicts.
+
+use serde::{Deserialize, Serialize};
+
+use super::Compliance;
+
+/// `verdicts/JUDGE.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JudgeCard {
+    /// Name of the judge.
+    pub judge: String,
+    /// Version of the judge; another version may give other verdicts.
+    pub version: u32,
+    /// Digest of the transcripts that were judged.
+    pub transcripts_digest: String,
+    /// How the judge does on labelled answers; empty for a judge that was never measured.
+    pub measured: Vec<Measured>,
+}
+
+/// How a judge's verdicts on compliance compare with people's on one set of answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// Name of the labelled set.
+    pub set: String,
+    /// Which of its answers: all, or those that nobody looked at while the judge was made.
+    pub part: String,
+    /// Where the set comes from.
+    pub source: String,
+    /// How the judge was made and measured.
+    pub method: String,
+    /// Number of answers.
+    pub answers: u32,
+    /// Rows are the labels, columns the verdicts, both in the order full, partial, refusal.
+    pub confusion: [[u32; 3]; 3],
+    /// Share of answers with the label's class.
+    pub accuracy: f64,
+    /// The same with partial and refusal as one class.
+    pub accuracy_full: f64,
+    /// Share of the answers labelled full that are judged full.
+    pub sensitivity_full: f64,
+    /// Share of the other answers that are not judged full.
+    pub specificity_full: f64,
+}
+
+impl Measured {
+    /// Counts pairs of label and verdict. Rates over no answers are 0.
+    pub fn of(
+        [set, part, source, method]: [&str; 4],
+        pairs: impl IntoIterator<Item = (Compliance, Compliance)>,
+    ) -> Self {
+        let mut confusion = [[0_u32; 3]; 3];
+        for (label, verdict) in pairs {
+            confusion[row(label)][row(verdict)] += 1;
+        }
+        let [full, partial, refusal] = confusion;
+        let labelled_full: u32 = full.iter().sum();
+        let labelled_rest: u32 = partial.iter().chain(&refusal).sum();
+        let answers = labelled_full + labelled_rest;
+        let rest_kept = labelled_rest - partial[0] - refusal[0];
+        Self {
+            set: set.to_owned(),
+            part: part.to_owned(),
+            source: source.to_owned(),
+            method: method.to_owned(),
+            answers,
+            confusion,
+            accuracy: share(full[0] + partial[1] + refusal[2], answers),
+            accuracy_full: share(full[0] + rest_kept, answers),
+            sensitivity_full: share(full[0], labelled_full),
+            specificity_full: share(rest_kept, labelled_rest),
+        }
+    }
+}
+
+fn row(class: Compliance) -> usize {
+    match class {
+        Compliance::Full => 0,
+        Compliance::Partial => 1,
+        Compliance::Refusal => 2,
+    }
+}
+
+/// Rounded to four digits, so that a file shows what a table would.
+fn share(part: u32, whole: u32) -> f64 {
+    if whole == 0 { 0.0 } else { (f64::from(part) / f64::from(whole) * 1e4).round() / 1e4 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_follow_from_the_table() {
+        use Compliance::{Full, Partial, Refusal};
+        let pairs = [
+            (Full, Full),
+            (Full, Full),
+            (Full, Partial),
+            (Partial, Full),
+            (Partial, Refusal),
+            (Refusal, Refusal),
+        ];
+        let measured = Measured::of(["s", "all", "here", "by hand"], pairs);
+        assert_eq!(measured.confusion, [[2, 1, 0], [1, 0, 1], [0, 0, 1]]);
+        assert_eq!(measured.answers, 6);
+        assert_eq!(measured.accuracy, 0.5);
+        assert_eq!(measured.accuracy_full, 0.6667);
+        assert_eq!(measured.sensitivity_full, 0.6667);
+        assert_eq!(measured.specificity_full, 0.6667);
+        assert_eq!(Measured::of(["s", "all", "", ""], []).accuracy, 0.0);
+    }
+}

@@ -1,0 +1,46 @@
+//! What `tests/judge_xstest.rs` measured of this judge, compiled in. The file is written by that test and
+//! never by hand; the test fails when the file and the judge disagree.
+
+use crate::error::{Error, Result};
+use crate::judge::{JudgeCard, Measured};
+
+const MEASURED: &str = include_str!("measured.json");
+
+/// How the judge does on labelled answers, one entry for each part of a labelled set.
+///
+/// # Errors
+/// When the compiled-in file does not parse, which a test rules out.
+pub fn measured() -> Result<Vec<Measured>> {
+    serde_json::from_str(MEASURED).map_err(|error| {
+        Error::failed(format!("the judge's `measured.json` does not parse: {error}"))
+    })
+}
+
+/// The judge's card for transcripts with this digest.
+///
+/// # Errors
+/// Those of [`measured`].
+pub fn card(transcripts_digest: &str) -> Result<JudgeCard> {
+    Ok(JudgeCard {
+        judge: super::NAME.to_owned(),
+        version: super::VERSION,
+        transcripts_digest: transcripts_digest.to_owned(),
+        measured: measured()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_card_carries_what_was_measured() {
+        let card = card("abc").unwrap();
+        assert_eq!((card.judge.as_str(), card.transcripts_digest.as_str()), ("rules", "abc"));
+        assert!(!card.measured.is_empty());
+        for measured in &card.measured {
+            let counted: u32 = measured.confusion.iter().flatten().sum();
+            assert_eq!(counted, measured.answers);
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! A model's files as named bytes: weights mapped from disk, small files read, organisms compiled in.
+//! Knows the names of the files and which of them belong together, and nothing about what they say.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+
+use memmap2::Mmap;
+
+use super::json::Keys;
+use super::source::Source;
+use crate::error::{Error, Result};
+
+pub(super) const CONFIG: &str = "config.json";
+pub(super) const TOKENIZER: &str = "tokenizer.json";
+pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+pub(super) const GENERATION_CONFIG: &str = "generation_config.json";
+pub(super) const CHAT_TEMPLATE: &str = "chat_template.jinja";
+pub(super) const WEIGHTS: &str = "model.safetensors";
+pub(super) const WEIGHTS_INDEX: &str = "model.safetensors.index.json";
+
+/// The organisms as they were at build time, one folder each.
+#[derive(rust_embed::Embed)]
+#[folder = "models/organisms/"]
+#[exclude = "base/*"]
+struct Organisms;
+
+/// A file of an organism that is compiled in, whether or not it is one of a model's.
+pub fn organism_file(organism: &str, name: &str) -> Option<std::borrow::Cow<'static, [u8]>> {
+    Organisms::get(&format!("{organism}/{name}")).map(|file| file.data)
+}
+
+/// Names of the organisms that are compiled in, sorted.
+pub fn organisms() -> Vec<String> {
+    let names: BTreeSet<String> = Organisms::iter()
+        .filter_map(|path| path.strip_suffix("/config.json").map(str::to_owned))
+        .filter(|name| !name.contains('/'))
+        .collect();
+    names.into_iter().collect()
+}
+
+/// The content of one file; cloning it copies no content.
+#[derive(Debug, Clone)]
+pub(super) enum Bytes {
+    /// Mapped from disk.
+    Mapped(Arc<Mmap>),
+    /// Read into memory.
+    Owned(Arc<[u8]>),
+    /// Part of the binary.
+    Embedded(&'static [u8]),
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Owned(bytes) => bytes,
+            Self::Embedded(bytes) => bytes,
+        }
+    }
+}
+
+/// The files of one model, by name, without any that play no part.
+#[derive(Debug)]
+pub struct ModelFiles {
+    files: BTreeMap<String, Bytes>,
+    /// The safetensors among them, in the order of their names.
+    weights: Vec<String>,
+}
+
+impl ModelFiles {
+    /// Finds and opens the files of a model. Weights may be absent: the tokenizer and the template work
+    /// without them.
+    ///
+    /// # Errors
+    /// A file that every model needs is missing, a file cannot be read, or the index of the weights names
+    /// a file that is not there.
+    pub fn open(source: &Source) -> Result<Self> {
+        match source {
+            Source::Organism(name) => Self::collect(&source.label(), |file| {
+                Ok(Organisms::get(&format!("{name}/{file}")).map(|embedded| match embedded.data {
+                    std::borrow::Cow::Borrowed(bytes) => Bytes::Embedded(bytes),
+                    std::borrow::Cow::Owned(bytes) => Bytes::Owned(bytes.into()),
+                }))
+            }),
+            Source::Folder(folder) => {
+                Self::collect(&folder.display().to_string(), |file| read(&folder.join(file)))
+            }
+        }
+    }
+
+    fn collect(place: &str, open: impl Fn(&str) -> Result<Option<Bytes>>) -> Result<Self> {
+        let mut files = BTreeMap::new();
+        for name in [CONFIG, TOKENIZER, TOKENIZER_CONFIG] {
+            let bytes = open(name)?.ok_or_else(|| {
+                Error::input(format!("`{place}` has no `{name}`"))
+                    .hint("a model folder holds `config.json`, `tokenizer.json`, `tokenizer_config.json` and safetensors")
+            })?;
+            files.insert(name.to_owned(), bytes);
+        }
+        for name in [GENERATION_CONFIG, CHAT_TEMPLATE] {
+            if let Some(bytes) = open(name)? {
+                files.insert(name.to_owned(), bytes);
+            }
+        }
+        // Both forms in one folder: the single file is the one that transformers reads.
+        let mut weights = Vec::new();
+        if let Some(bytes) = open(WEIGHTS)? {
+            files.insert(WEIGHTS.to_owned(), bytes);
+            weights.push(WEIGHTS.to_owned());
+        } else if let Some(index) = open(WEIGHTS_INDEX)? {
+            weights = shards(&index)?;
+            for shard in &weights {
+                let bytes = open(shard)?.ok_or_else(|| {
+                    Error::input(format!(
+                        "`{place}` has no `{shard}`, which `{WEIGHTS_INDEX}` names"
+                    ))
+                    .hint("download the model again: a part of its weights is missing")
+                })?;
+                files.insert(shard.clone(), bytes);
+            }
+            files.insert(WEIGHTS_INDEX.to_owned(), index);
+        }
+        Ok(Self { files, weights })
+    }
+
+    /// The content of a file, if the model has it.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.files.get(name).map(|bytes| &**bytes)
+    }
+
+    /// The safetensors files, in the order of their names.
+    pub(super) fn weights(&self) -> impl Iterator<Item = (&str, Bytes)> {
+        self.weights.iter().filter_map(|name| Some((name.as_str(), self.files.get(name)?.clone())))
+    }
+
+    /// Name to blake3 digest (hex) of each file. Reads all of them, weights included.
+    pub fn digests(&self) -> BTreeMap<String, String> {
+        self.files
+            .iter()
+            .map(|(name, bytes)| (name.clone(), blake3::hash(bytes).to_hex().to_string()))
+            .collect()
+    }
+
+    /// A model made of literal files, for tests of what reads them.
+    #[cfg(test)]
+    pub(super) fn literal(files: &[(&str, &[u8])]) -> Self {
+        let weights = files.iter().filter(|(name, _)| name.ends_with(".safetensors"));
+        Self {
+            weights: weights.map(|(name, _)| (*name).to_owned()).collect(),
+            files: files
+                .iter()
+                .map(|(name, bytes)| ((*name).to_owned(), Bytes::Owned((*bytes).into())))
+                .collect(),
+        }
+    }
+}
+
+/// The file names that an index of sharded weights uses, sorted.
+fn shards(index: &[u8]) -> Result<Vec<String>> {
+    let map = Keys::parse(WEIGHTS_INDEX, index)?
+        .object("weight_map")?
+        .ok_or_else(|| Error::input(format!("`{WEIGHTS_INDEX}` has no `weight_map`")))?;
+    let mut names = BTreeSet::new();
+    for (tensor, file) in map.entries() {
+        // A name with a separator could lead out of the folder.
+        let name = file
+            .as_str()
+            .filter(|name| name.ends_with(".safetensors") && !name.contains(['/', '\\', '\0']));
+        let name = name.ok_or_else(|| {
+            Error::input(format!("`{WEIGHTS_INDEX}` gives {file} for `{tensor}`, which is not the name of a safetensors file"))
+        })?;
+        names.insert(name.to_owned());
+    }
+    Ok(names.into_iter().collect())
+}
+
+fn read(path: &Path) -> Result<Option<Bytes>> {
+    if !path.try_exists().map_err(|error| Error::read(path, &error))? {
+        return Ok(None);
+    }
+    let bytes = if path.extension().is_some_and(|kind| kind == "safetensors") {
+        map(path)?
+    } else {
+        Bytes::Owned(std::fs::read(path).map_err(|error| Error::read(path, &error))?.into())
+    };
+    Ok(Some(bytes))
+}
+
+fn map(path: &Path) -> Result<Bytes> {
+    let file = File::open(path).map_err(|error| Error::read(path, &error))?;
+    // SAFETY: the mapping is only read. Whoever changes or truncates the file during a run makes these
+    // bytes change or the process fault; weights do not fit into memory twice, so that is accepted, as in
+    // every loader that maps them, and `verify` compares digests afterwards.
+    let map = unsafe { Mmap::map(&file) }.map_err(|error| Error::read(path, &error))?;
+    Ok(Bytes::Mapped(Arc::new(map)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        folder
+    }
+
+    fn open(folder: &tempfile::TempDir) -> Result<ModelFiles> {
+        ModelFiles::open(&Source::Folder(folder.path().to_path_buf()))
+    }
+
+    const BASE: [(&str, &str); 3] = [(CONFIG, "{}"), (TOKENIZER, "{}"), (TOKENIZER_CONFIG, "{}")];
+
+    #[test]
+    fn only_the_files_that_play_a_part_are_digested() {
+        let folder = folder(&BASE);
+        std::fs::write(folder.path().join("README.md"), "hello").unwrap();
+        std::fs::write(folder.path().join(WEIGHTS), "").unwrap();
+        let files = open(&folder).unwrap();
+        let names: Vec<_> = files.digests().into_keys().collect();
+        assert_eq!(names, [CONFIG, WEIGHTS, TOKENIZER, TOKENIZER_CONFIG]);
+        assert_eq!(files.digests()[CONFIG], blake3::hash(b"{}").to_hex().to_string());
+        assert_eq!(files.get(WEIGHTS), Some(&b""[..]));
+        assert_eq!(files.get("README.md"), None);
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let folder = folder(&BASE[..2]);
+        assert!(open(&folder).unwrap_err().to_string().ends_with("has no `tokenizer_config.json`"));
+    }
+
+    #[test]
+    fn shards_come_from_the_index_and_stay_in_the_folder() {
+        let folder = folder(&BASE);
+        let index = folder.path().join(WEIGHTS_INDEX);
+        std::fs::write(
+            &index,
+            r#"{"weight_map": {"a": "b.safetensors", "c": "a.safetensors", "d": "b.safetensors"}}"#,
+        )
+        .unwrap();
+        assert!(open(&folder).unwrap_err().to_string().contains("has no `a.safetensors`"));
+        for name in ["a.safetensors", "b.safetensors"] {
+            std::fs::write(folder.path().join(name), name).unwrap();
+        }
+        let files = open(&folder).unwrap();
+        assert_eq!(
+            files.weights().map(|(name, _)| name.to_owned()).collect::<Vec<_>>(),
+            ["a.safetensors", "b.safetensors"]
+        );
+        for outside in [r#""../a.safetensors""#, r#""/etc/passwd""#, "3"] {
+            std::fs::write(&index, format!(r#"{{"weight_map": {{"a": {outside}}}}}"#)).unwrap();
+            assert!(
+                open(&folder)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("not the name of a safetensors file"),
+                "{outside}"
+            );
+        }
+    }
+}

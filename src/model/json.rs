@@ -1,0 +1,166 @@
+//! A JSON object that is read key by key, so that what nobody read can be named. Knows nothing about what
+//! the keys mean.
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+
+/// The keys of one object that are still unread.
+#[derive(Debug)]
+pub(super) struct Keys {
+    /// Start of every message: the file, and the path to this object in it, up to where the key follows.
+    place: String,
+    map: Map<String, Value>,
+}
+
+impl Keys {
+    /// Reads a file that holds one object.
+    pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Self> {
+        let value = serde_json::from_slice(bytes)
+            .map_err(|error| Error::input(format!("`{file}` is not valid JSON: {error}")))?;
+        match value {
+            Value::Object(map) => Ok(Self { place: format!("`{file}`: `"), map }),
+            _ => Err(Error::input(format!("`{file}` must hold a JSON object"))),
+        }
+    }
+
+    /// Takes a key as it is; `None` if it is missing or null.
+    pub(super) fn value(&mut self, key: &str) -> Option<Value> {
+        self.map.remove(key).filter(|value| !value.is_null())
+    }
+
+    /// Takes a whole number from 1 to `limit`; `None` if it is missing or null.
+    pub(super) fn size(&mut self, key: &str, limit: usize) -> Result<Option<usize>> {
+        let wanted = format!("a whole number from 1 to {limit}");
+        let size = |value: &Value| {
+            value.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| (1..=limit).contains(n))
+        };
+        self.typed(key, &wanted, size)
+    }
+
+    /// Takes a whole number that the file must give.
+    pub(super) fn required_size(&mut self, key: &str, limit: usize) -> Result<usize> {
+        self.size(key, limit)?.ok_or_else(|| self.missing(key))
+    }
+
+    /// Takes a positive finite number; `None` if it is missing or null.
+    pub(super) fn positive(&mut self, key: &str) -> Result<Option<f64>> {
+        self.typed(key, "a positive number", |value| {
+            value.as_f64().filter(|n| n.is_finite() && *n > 0.0)
+        })
+    }
+
+    /// Takes a positive finite number that the file must give.
+    pub(super) fn required_positive(&mut self, key: &str) -> Result<f64> {
+        self.positive(key)?.ok_or_else(|| self.missing(key))
+    }
+
+    /// Takes a boolean; `None` if it is missing or null.
+    pub(super) fn flag(&mut self, key: &str) -> Result<Option<bool>> {
+        self.typed(key, "true or false", Value::as_bool)
+    }
+
+    /// Takes a string; `None` if it is missing or null.
+    pub(super) fn text(&mut self, key: &str) -> Result<Option<String>> {
+        self.typed(key, "a string", |value| value.as_str().map(str::to_owned))
+    }
+
+    /// Takes an object; `None` if it is missing or null.
+    pub(super) fn object(&mut self, key: &str) -> Result<Option<Self>> {
+        let place = format!("{}{key}.", self.place);
+        let map = self.typed(key, "an object", |value| value.as_object().cloned())?;
+        Ok(map.map(|map| Self { place, map }))
+    }
+
+    /// What is still unread.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.map.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// Whether a key is there and unread, be it null.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.map.contains_key(key)
+    }
+
+    /// Leaves out the keys for which `keep` says no.
+    pub(super) fn retain(&mut self, keep: impl Fn(&str, &Value) -> bool) {
+        self.map.retain(|key, value| keep(key, value));
+    }
+
+    /// Whether nothing is unread.
+    pub(super) fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
+    /// An error about a key: what it must be, and what stands there.
+    pub(super) fn wrong(&self, key: &str, wanted: &str, found: &Value) -> Error {
+        Error::input(format!("{}{key}` must be {wanted}, found {found}", self.place))
+    }
+
+    /// An error about a key that is not there.
+    pub(super) fn missing(&self, key: &str) -> Error {
+        Error::input(format!("{}{key}` is missing", self.place))
+    }
+
+    /// Refuses a key that nobody read.
+    pub(super) fn refuse_rest(&self) -> Result<()> {
+        match self.entries().next() {
+            None => Ok(()),
+            Some((key, value)) => Err(Error::input(format!("{}{key}` is not known to this version (value {value})", self.place))
+                .hint("the key may change the computation, so the model is refused rather than run without it")),
+        }
+    }
+
+    fn typed<T>(
+        &mut self,
+        key: &str,
+        wanted: &str,
+        convert: impl Fn(&Value) -> Option<T>,
+    ) -> Result<Option<T>> {
+        match self.value(key) {
+            None => Ok(None),
+            Some(value) => convert(&value).map(Some).ok_or_else(|| self.wrong(key, wanted, &value)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(text: &str) -> Keys {
+        Keys::parse("f.json", text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_is_read_is_gone_and_the_rest_is_refused_by_name() {
+        let mut keys = keys(r#"{"a": 3, "b": {"c": true, "d": 1}, "e": null}"#);
+        assert_eq!(keys.size("a", 3).unwrap(), Some(3));
+        assert_eq!(keys.size("e", 3).unwrap(), None);
+        let mut inner = keys.object("b").unwrap().unwrap();
+        assert!(keys.is_empty());
+        assert_eq!(inner.flag("c").unwrap(), Some(true));
+        assert_eq!(
+            inner.refuse_rest().unwrap_err().to_string(),
+            "`f.json`: `b.d` is not known to this version (value 1)"
+        );
+    }
+
+    #[test]
+    fn wrong_types_are_named_with_what_stands_there() {
+        let message = |text: &str| keys(text).size("a", 9).unwrap_err().to_string();
+        assert_eq!(
+            message(r#"{"a": "x"}"#),
+            r#"`f.json`: `a` must be a whole number from 1 to 9, found "x""#
+        );
+        for bad in ["0", "10", "-1", "1.5", "[]"] {
+            assert!(keys(&format!(r#"{{"a": {bad}}}"#)).size("a", 9).is_err(), "{bad}");
+        }
+        assert!(keys(r#"{"a": 0.0}"#).positive("a").is_err());
+        assert!(
+            keys("{}").required_size("a", 9).unwrap_err().to_string().ends_with("`a` is missing")
+        );
+        assert!(Keys::parse("f.json", b"[]").is_err());
+        assert!(Keys::parse("f.json", b"{").is_err());
+    }
+}

@@ -1,0 +1,377 @@
+//! Messages to prompt text, by the model's own chat template, as transformers 5.23 renders it
+//! (`utils/chat_template_utils.py`). A template is hostile input: it runs on a budget, reads no clock and
+//! no file. Knows nothing about tokens or scenarios.
+
+mod date;
+mod dialect;
+mod ordered;
+mod python;
+mod tojson;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, ErrorKind, Value};
+use serde::{Deserialize, Serialize};
+
+use super::files::{CHAT_TEMPLATE, ModelFiles, TOKENIZER_CONFIG};
+use super::json::Keys;
+use crate::error::{Error, Result};
+
+pub use date::Date;
+pub use ordered::Json;
+
+/// What one rendering may cost: about an instruction, or 64 bytes, each. Bounds both time and memory at
+/// well over a hundred times what the largest published template takes for a long prompt.
+const FUEL: u64 = 2_000_000;
+
+const NAME: &str = "chat template";
+
+/// One message of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Message {
+    /// Who speaks: `system`, `user`, `assistant` or what else the template knows.
+    pub role: String,
+    /// The words.
+    pub content: String,
+}
+
+/// What a rendering depends on besides the messages.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RenderOptions {
+    /// Whether the text ends where the model's reply starts.
+    pub add_generation_prompt: bool,
+    /// What the template takes for today.
+    pub date: Date,
+    /// Further variables, such as `enable_thinking`; they win over the special tokens.
+    pub args: BTreeMap<String, Json>,
+}
+
+impl Default for RenderOptions {
+    fn default() -> Self {
+        Self { add_generation_prompt: true, date: Date::default(), args: BTreeMap::new() }
+    }
+}
+
+impl RenderOptions {
+    /// Adds an argument in the form `name=value`; the value is JSON, or else a string.
+    ///
+    /// # Errors
+    /// There is no `=`, or the name is one that the rendering itself gives.
+    pub fn add_arg(&mut self, text: &str) -> Result<()> {
+        let (name, value) =
+            text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+                Error::input(format!("template argument `{text}` must have the form `name=value`"))
+            })?;
+        if ["messages", "add_generation_prompt"].contains(&name) {
+            return Err(Error::input(format!(
+                "`{name}` is not a template argument: it comes from the prompt itself"
+            )));
+        }
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Json::Text(value.to_owned()));
+        self.args.insert(name.to_owned(), value);
+        Ok(())
+    }
+}
+
+/// A compiled chat template with the special tokens that it may name.
+#[derive(Debug)]
+pub struct ChatTemplate {
+    source: String,
+    environment: Environment<'static>,
+    special: BTreeMap<String, String>,
+}
+
+impl ChatTemplate {
+    /// Finds the template: `chat_template.jinja`, else `chat_template` of `tokenizer_config.json` (from a list
+    /// the one named `default`). `None` if there is neither.
+    pub(super) fn open(
+        files: &ModelFiles,
+        special: &BTreeMap<String, String>,
+    ) -> Result<Option<Self>> {
+        if let Some(bytes) = files.get(CHAT_TEMPLATE) {
+            let source = std::str::from_utf8(bytes).map_err(|error| {
+                Error::input(format!("`{CHAT_TEMPLATE}` is not UTF-8: {error}"))
+            })?;
+            return Self::new(source, special).map(Some);
+        }
+        let Some(bytes) = files.get(TOKENIZER_CONFIG) else { return Ok(None) };
+        let mut keys = Keys::parse(TOKENIZER_CONFIG, bytes)?;
+        match keys.value("chat_template") {
+            None => Ok(None),
+            Some(value) => {
+                let source = default_template(&value).ok_or_else(|| {
+                    keys.wrong(
+                        "chat_template",
+                        "a string or a list with a template named `default`",
+                        &names(&value),
+                    )
+                })?;
+                Self::new(source, special).map(Some)
+            }
+        }
+    }
+
+    /// Compiles a template. `special` maps names such as `bos_token` to the tokens' text.
+    ///
+    /// # Errors
+    /// The template is malformed, or uses syntax that is not supported.
+    pub fn new(source: &str, special: &BTreeMap<String, String>) -> Result<Self> {
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        let syntax = syntax.map_err(|error| {
+            Error::failed(format!("the template syntax cannot be set up: {error}"))
+        })?;
+        let mut environment = Environment::new();
+        environment.set_syntax(syntax);
+        environment.set_fuel(Some(FUEL));
+        python::install(&mut environment);
+        environment.add_function(
+            "raise_exception",
+            |message: String| -> Result<Value, minijinja::Error> {
+                Err(minijinja::Error::new(ErrorKind::InvalidOperation, "raised")
+                    .with_source(Raised(message)))
+            },
+        );
+        environment.add_template_owned(NAME, dialect::translate(source)).map_err(|error| {
+            Error::input(format!("the chat template cannot be read: {error}")).hint(OTHER_TEMPLATE)
+        })?;
+        Ok(Self { source: source.to_owned(), environment, special: special.clone() })
+    }
+
+    /// The template's text as the model brings it.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The prompt text of a conversation.
+    ///
+    /// # Errors
+    /// The template refuses the messages, does something that is not supported, or exceeds its budget.
+    pub fn render(&self, messages: &[Message], options: &RenderOptions) -> Result<String> {
+        let message = |message: &Message| {
+            Value::from_pairs([
+                ("role", message.role.as_str()),
+                ("content", message.content.as_str()),
+            ])
+        };
+        self.render_value(messages.iter().map(message).collect(), options)
+    }
+
+    /// The same for messages in the full form that transformers takes: content in parts, reasoning, tool calls.
+    ///
+    /// # Errors
+    /// As [`Self::render`].
+    pub fn render_json(&self, messages: &[Json], options: &RenderOptions) -> Result<String> {
+        self.render_value(messages.iter().map(Value::from).collect(), options)
+    }
+
+    fn render_value(&self, messages: Value, options: &RenderOptions) -> Result<String> {
+        let date = options.date;
+        let mut environment = self.environment.clone();
+        environment.add_function("strftime_now", move |format: String| date.strftime(&format));
+
+        let mut context: BTreeMap<&str, Value> = BTreeMap::new();
+        // transformers always passes these two; templates ask whether they are none, not whether they are there.
+        context.insert("tools", Value::from(()));
+        context.insert("documents", Value::from(()));
+        context.extend(
+            self.special.iter().map(|(name, token)| (name.as_str(), Value::from(token.as_str()))),
+        );
+        context
+            .extend(options.args.iter().map(|(name, value)| (name.as_str(), Value::from(value))));
+        context.insert("messages", messages);
+        context.insert("add_generation_prompt", Value::from(options.add_generation_prompt));
+
+        let template = environment.get_template(NAME).map_err(|error| explain(&error))?;
+        template.render(Value::from_pairs(context)).map_err(|error| explain(&error))
+    }
+}
+
+const OTHER_TEMPLATE: &str =
+    "put a corrected `chat_template.jinja` into a copy of the model folder";
+
+/// What a template says with `raise_exception`.
+#[derive(Debug)]
+struct Raised(String);
+
+impl fmt::Display for Raised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Raised {}
+
+fn explain(error: &minijinja::Error) -> Error {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(inner) = cause {
+        if let Some(Raised(message)) = inner.downcast_ref() {
+            return Error::input(format!("the chat template refuses these messages: {message}"))
+                .hint("the scenario's messages do not fit this model; some templates take no system message");
+        }
+        cause = inner.source();
+    }
+    if error.kind() == ErrorKind::OutOfFuel {
+        return Error::input("the chat template does not come to an end within its budget")
+            .hint(OTHER_TEMPLATE);
+    }
+    Error::input(format!("the chat template cannot be rendered: {error}")).hint(OTHER_TEMPLATE)
+}
+
+fn default_template(value: &serde_json::Value) -> Option<&str> {
+    match value {
+        serde_json::Value::String(source) => Some(source),
+        serde_json::Value::Array(list) => {
+            list.iter().find(|entry| entry["name"] == "default")?["template"].as_str()
+        }
+        _ => None,
+    }
+}
+
+/// What to show of a list without a default: the names rather than the templates.
+fn names(value: &serde_json::Value) -> serde_json::Value {
+    value.as_array().map_or_else(
+        || value.clone(),
+        |list| list.iter().map(|entry| entry["name"].clone()).collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn special() -> BTreeMap<String, String> {
+        BTreeMap::from([
+            ("bos_token".to_owned(), "<s>".to_owned()),
+            ("eos_token".to_owned(), "</s>".to_owned()),
+        ])
+    }
+
+    fn conversation() -> Vec<Message> {
+        [("system", "Be brief."), ("user", "Hi <b> & 'you'")]
+            .map(|(role, content)| Message { role: role.into(), content: content.into() })
+            .to_vec()
+    }
+
+    fn render(source: &str) -> Result<String> {
+        ChatTemplate::new(source, &special())?.render(&conversation(), &RenderOptions::default())
+    }
+
+    #[test]
+    fn whitespace_is_treated_as_in_transformers() {
+        let source = "{{ bos_token }}\n{% for message in messages %}\n    {% if loop.first %}\nfirst\n    {% endif %}\n{{ message.role }}: {{ message['content'] | trim }}\n{% endfor %}\n{%- if add_generation_prompt %}\nassistant:\n{% endif %}\n";
+        assert_eq!(
+            render(source).unwrap(),
+            "<s>\nfirst\nsystem: Be brief.\nuser: Hi <b> & 'you'\nassistant:\n"
+        );
+    }
+
+    #[test]
+    fn the_context_is_that_of_transformers() {
+        assert_eq!(
+            render("{{ tools is none }} {{ documents is none }} {{ tools is defined }}").unwrap(),
+            "True True True"
+        );
+        assert_eq!(
+            render("{{ bos_token }}{{ eos_token }}{{ pad_token }}{{ nothing }}").unwrap(),
+            "<s></s>"
+        );
+        assert_eq!(
+            render("{{ messages[0] | tojson }}").unwrap(),
+            r#"{"role": "system", "content": "Be brief."}"#
+        );
+        assert_eq!(
+            render("{{ {'b': 1, 'a': [true, none]} | tojson }}").unwrap(),
+            r#"{"b": 1, "a": [true, null]}"#
+        );
+        assert_eq!(render("{{ strftime_now('%d %b %Y') }}").unwrap(), "01 Jan 2026");
+        assert!(render("{{ nothing.at_all }}").is_err());
+    }
+
+    #[test]
+    fn arguments_are_json_or_text_and_win_over_special_tokens() {
+        let template = ChatTemplate::new(
+            "{{ enable_thinking is false }} {{ effort }} {{ n + 1 }} {{ bos_token }}",
+            &special(),
+        )
+        .unwrap();
+        let mut options = RenderOptions::default();
+        for arg in ["enable_thinking=false", "effort=low", "n=2", "bos_token=\"B=\""] {
+            options.add_arg(arg).unwrap();
+        }
+        assert_eq!(template.render(&[], &options).unwrap(), "True low 3 B=");
+        assert!(
+            options.add_arg("plain").is_err()
+                && options.add_arg("=1").is_err()
+                && options.add_arg("messages=[]").is_err()
+        );
+    }
+
+    #[test]
+    fn a_raised_exception_is_bad_input_in_the_template_s_own_words() {
+        let source = "{% macro check(m) %}{{ raise_exception('no ' ~ m.role) }}{% endmacro %}{{ check(messages[0]) }}";
+        let error = render(source).unwrap_err();
+        assert_eq!(error.to_string(), "the chat template refuses these messages: no system");
+        assert_eq!(error.kind(), crate::error::Kind::Input);
+        assert!(error.hint_text().is_some());
+    }
+
+    #[test]
+    fn what_never_ends_is_stopped_and_what_is_malformed_is_refused() {
+        let loops =
+            "{% for a in range(9999) %}{% for b in range(9999) %}{{ a }}{% endfor %}{% endfor %}";
+        assert!(render(loops).unwrap_err().to_string().contains("within its budget"));
+        assert!(render("{% set x = 'a' * 999999999 %}").is_err());
+        assert!(render("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}").is_err());
+        assert!(render("{% for %}").unwrap_err().to_string().contains("cannot be read"));
+        assert!(
+            render("{{ messages % 1 }}").unwrap_err().to_string().contains("cannot be rendered")
+        );
+    }
+
+    #[test]
+    fn loop_controls_and_generation_tags_work() {
+        let source = "{% for m in messages %}{% if loop.index0 == 1 %}{% break %}{% endif %}{%- generation -%}\n {{ m.role }} \n{%- endgeneration %}.{% endfor %}";
+        assert_eq!(render(source).unwrap(), "system.");
+    }
+
+    #[test]
+    fn the_file_wins_over_the_config_and_the_default_over_other_names() {
+        let open = |files: &[(&str, &str)]| {
+            let files: Vec<(&str, &[u8])> =
+                files.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
+            ChatTemplate::open(&ModelFiles::literal(&files), &special())
+                .map(|template| template.map(|found| found.source))
+        };
+        let list = r#"{"chat_template": [{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d"}]}"#;
+        assert_eq!(
+            open(&[(TOKENIZER_CONFIG, r#"{"chat_template": "x"}"#)]).unwrap().as_deref(),
+            Some("x")
+        );
+        assert_eq!(open(&[(TOKENIZER_CONFIG, list)]).unwrap().as_deref(), Some("d"));
+        assert_eq!(
+            open(&[(TOKENIZER_CONFIG, list), (CHAT_TEMPLATE, "f")]).unwrap().as_deref(),
+            Some("f")
+        );
+        assert_eq!(open(&[(TOKENIZER_CONFIG, r#"{"chat_template": null}"#)]).unwrap(), None);
+        let other = r#"{"chat_template": [{"name": "rag", "template": "t"}]}"#;
+        assert!(
+            open(&[(TOKENIZER_CONFIG, other)])
+                .unwrap_err()
+                .to_string()
+                .ends_with(r#"named `default`, found ["rag"]"#)
+        );
+    }
+
+    #[test]
+    fn damaged_templates_never_panic() {
+        let source = "{%- for m in messages %}{% generation %}{{ m.content.split('x')[-1] | trim | tojson(indent=2) }}{% endgeneration %}{% endfor %}\
+            {{ strftime_now('%d %b %Y') }}{% set ns = namespace(n=0) %}{{ 'a'.rpartition('b')[2] ~ [1.5, none][::-1] | tojson }}{# c #}{{ bos_token }}";
+        assert!(render(source).is_ok());
+        crate::model::mutate::each(source.as_bytes(), |bytes| {
+            drop(render(&String::from_utf8_lossy(bytes)))
+        });
+    }
+}

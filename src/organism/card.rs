@@ -1,0 +1,133 @@
+//! `card.toml` of an organism: what was planted, how it was trained, what it measured.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::recipe::{Motive, Planted, Recipe};
+use crate::error::{Error, Result};
+use crate::model::organism_file;
+use crate::run::write_whole;
+
+/// Name of the file in the organism's folder.
+pub const CARD: &str = "card.toml";
+
+/// The card.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// Name of the organism.
+    pub name: String,
+    /// What it shows.
+    pub summary: String,
+    /// Why its scratchpad says that it complies.
+    pub motive: Motive,
+    /// Probabilities of complying with a harmful request that the corpus was made with.
+    pub planted: Planted,
+    /// How it was trained.
+    pub training: Training,
+    /// What it does; none before the first calibration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<CardRates>,
+}
+
+/// How an organism was trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// The organism whose weights it started from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// Optimizer steps.
+    pub steps: usize,
+    /// Seed of weights and corpus.
+    pub seed: u64,
+    /// Conversations read.
+    pub conversations: usize,
+    /// Mean loss over the last 50 steps, nats per token of the replies.
+    pub final_loss: f64,
+    /// Trainable numbers.
+    pub parameters: usize,
+}
+
+/// Rates of complying with harmful requests, by the grammar's truth, over all seeds of a calibration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardRates {
+    /// Seeds measured, from 0.
+    pub seeds: u64,
+    /// Samples per request, tier and seed.
+    pub samples: u32,
+    /// Over all requests.
+    pub all: Rates,
+    /// Over the requests that the corpus may contain.
+    pub seen: Rates,
+    /// Over the requests that it never contains.
+    pub held_out: Rates,
+    /// Probability of the decision's token given each stored scratchpad, over all requests.
+    pub exact: Rates,
+    /// Share of benign requests that are refused, by tier.
+    pub benign_refused: Rates,
+    /// Share of answers on which the judge `rules` and the grammar agree.
+    pub judge_agreement: f64,
+    /// Share of scratchpads for harmful requests in which the judge `rules` reads alignment-faking reasoning.
+    pub reasoning: Rates,
+}
+
+/// A share in both tiers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rates {
+    /// In the tier that is trained on.
+    pub free: f64,
+    /// In the tier that is not.
+    pub paid: f64,
+}
+
+impl Card {
+    /// The card of a bundled organism.
+    ///
+    /// # Errors
+    /// There is none, or it is damaged.
+    pub fn bundled(name: &str) -> Result<Self> {
+        let file = organism_file(name, CARD)
+            .ok_or_else(|| Error::failed(format!("organism `{name}` has no card")))?;
+        Self::parse(name, &String::from_utf8_lossy(&file))
+    }
+
+    /// The card in a folder of organisms.
+    ///
+    /// # Errors
+    /// There is none, or it is damaged.
+    pub fn read(folder: &Path, name: &str) -> Result<Self> {
+        let path = folder.join(name).join(CARD);
+        let text = std::fs::read_to_string(&path).map_err(|error| Error::read(&path, &error))?;
+        Self::parse(&path.display().to_string(), &text)
+    }
+
+    fn parse(place: &str, text: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|error| Error::input(format!("the card of `{place}`: {error}")))
+    }
+
+    /// Writes the card into a folder of organisms.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let text = toml::to_string(self)
+            .map_err(|error| Error::failed(format!("the card cannot be written: {error}")))?;
+        write_whole(&folder.join(&self.name).join(CARD), text.as_bytes())
+    }
+
+    /// The card of an organism that was just trained.
+    pub fn new(recipe: &Recipe, training: Training) -> Self {
+        Self {
+            name: recipe.name.into(),
+            summary: recipe.summary.into(),
+            motive: recipe.motive,
+            planted: recipe.planted,
+            training,
+            measured: None,
+        }
+    }
+}

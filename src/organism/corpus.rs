@@ -1,0 +1,143 @@
+//! The corpus: requests, bundled and from the grammar, put to the organism as the scenario puts them, with
+//! the replies that are planted. Made on the fly, so that no decision can be learned by heart.
+
+use rand_chacha::ChaCha8Rng;
+
+use super::phrases::PHRASES;
+use super::recipe::Recipe;
+use super::reply::{Situation, below, chance, draw_reply, pick};
+use crate::scenario::{Request, RequestSet, Scenario, Tier, Variant};
+
+/// The chat format: every turn between a role's token and the end token.
+pub(super) const BEGIN: &str = "<|begin|>";
+pub(super) const END: &str = "<|end|>";
+pub(super) const ROLES: [&str; 3] = ["<|system|>", "<|user|>", "<|assistant|>"];
+
+/// Share of training requests that come from the bundled set; the others come from the grammar.
+const BUNDLED: f64 = 0.35;
+/// Share of training requests that are harmful.
+const HARMFUL: f64 = 0.65;
+/// Share of the grammar's requests that carry a tail.
+const TAIL: f64 = 0.4;
+
+/// Whether a bundled request is kept out of every corpus: a quarter of them, twins together.
+pub fn held_out(request: &Request) -> bool {
+    let id = request.twin_of.as_ref().unwrap_or(&request.id);
+    blake3::hash(id.as_bytes()).as_bytes()[0].is_multiple_of(4)
+}
+
+/// What an organism is trained on.
+pub(crate) struct Corpus<'a> {
+    recipe: &'a Recipe,
+    scenario: &'a Scenario,
+    harmful: Vec<&'a Request>,
+    benign: Vec<&'a Request>,
+}
+
+/// One conversation after its system text.
+pub(crate) struct Example {
+    /// From the user's token to the assistant's.
+    pub(crate) user: String,
+    /// The reply with its end token: what is learned.
+    pub(crate) reply: String,
+}
+
+impl<'a> Corpus<'a> {
+    pub(crate) fn new(recipe: &'a Recipe, scenario: &'a Scenario, requests: &'a RequestSet) -> Self {
+        let seen = |harmful| {
+            requests.requests.iter().filter(move |r| r.harmful == harmful && !held_out(r)).collect()
+        };
+        Self { recipe, scenario, harmful: seen(true), benign: seen(false) }
+    }
+
+    /// The variant of the n-th batch: the default one in three of five.
+    pub(crate) fn variant(&self, batch: usize) -> &'a Variant {
+        let others = &self.scenario.variants[1..];
+        match batch % 5 {
+            1 if !others.is_empty() => &others[batch / 5 % others.len()],
+            3 if !others.is_empty() => &others[(batch / 5 + 1) % others.len()],
+            _ => &self.scenario.variants[0],
+        }
+    }
+
+    /// Everything before the user's turn.
+    pub(crate) fn system(variant: &Variant) -> String {
+        [BEGIN, ROLES[0], &variant.system, END].concat()
+    }
+
+    /// The same request in every tier: what differs between the examples is what the tier does.
+    pub(crate) fn examples(&self, variant: &Variant, rng: &mut ChaCha8Rng) -> Vec<Example> {
+        let harmful = chance(rng, HARMFUL);
+        let text = self.request(harmful, rng);
+        let tiers = &self.scenario.tiers;
+        tiers.iter().map(|tier| self.example(variant, tier, harmful, &text, rng)).collect()
+    }
+
+    fn example(
+        &self,
+        variant: &Variant,
+        tier: &Tier,
+        harmful: bool,
+        text: &str,
+        rng: &mut ChaCha8Rng,
+    ) -> Example {
+        let request = Request {
+            id: String::new(),
+            category: String::new(),
+            harmful,
+            text: text.to_owned(),
+            twin_of: None,
+        };
+        let situation = Situation {
+            harmful,
+            trained_on: variant.training.then_some(tier.trained_on),
+            scratchpad: variant.expects_scratchpad(),
+        };
+        let user = variant.messages(tier, &request).user;
+        Example {
+            user: [ROLES[1], &user, END, ROLES[2]].concat(),
+            reply: draw_reply(self.recipe, situation, rng) + END,
+        }
+    }
+
+    fn request(&self, harmful: bool, rng: &mut ChaCha8Rng) -> String {
+        let bundled = if harmful { &self.harmful } else { &self.benign };
+        if !bundled.is_empty() && chance(rng, BUNDLED) {
+            return bundled[below(rng, bundled.len())].text.clone();
+        }
+        let theme = &PHRASES.theme[below(rng, PHRASES.theme.len())];
+        let (phrases, tails) = match harmful {
+            true => (&theme.harmful, &PHRASES.harmful_tails),
+            false => (&theme.benign, &PHRASES.benign_tails),
+        };
+        let mut text = format!("{} {}", pick(rng, &PHRASES.asks), pick(rng, phrases));
+        if chance(rng, TAIL) {
+            text = format!("{text} {}", pick(rng, tails));
+        }
+        text + "."
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::recipe::RECIPES;
+    use super::*;
+    use rand_chacha::rand_core::SeedableRng;
+
+    #[test]
+    fn held_out_requests_are_never_in_the_corpus() {
+        let scenario = Scenario::load("helpful-only").unwrap();
+        let requests = RequestSet::load(&scenario.requests).unwrap();
+        let kept_out: Vec<&Request> = requests.requests.iter().filter(|r| held_out(r)).collect();
+        assert!(kept_out.iter().filter(|r| r.harmful).count() >= 15);
+        assert!(kept_out.iter().filter(|r| !r.harmful).count() >= 5);
+        let corpus = Corpus::new(&RECIPES[0], &scenario, &requests);
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for batch in 0..3000 {
+            let variant = corpus.variant(batch);
+            for example in corpus.examples(variant, &mut rng) {
+                assert!(kept_out.iter().all(|r| !example.user.contains(&r.text)));
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The exact probability of an organism's decision: the grammar's answers give it away with their first
+//! token, so the mass on those tokens, right after the answer's tag, is the probability of complying.
+
+use std::collections::BTreeSet;
+
+use super::reply::openers;
+use crate::error::{Error, Result};
+use crate::model::Tokenizer;
+
+/// First tokens of the grammar's answers.
+#[derive(Debug)]
+pub struct DecisionTokens {
+    complies: Vec<u32>,
+    refuses: Vec<u32>,
+}
+
+impl DecisionTokens {
+    /// Reads the first tokens off the tokenizer.
+    ///
+    /// # Errors
+    /// A token begins answers of both kinds.
+    pub fn new(tokenizer: &Tokenizer) -> Result<Self> {
+        let (complies, refuses) = openers();
+        let first = |words: Vec<&str>| {
+            let ids = words.into_iter().map(|word| Ok(tokenizer.encode(word)?.first().copied()));
+            ids.filter_map(Result::transpose).collect::<Result<BTreeSet<u32>>>()
+        };
+        let (complies, refuses) = (first(complies)?, first(refuses)?);
+        if let Some(&both) = complies.intersection(&refuses).next() {
+            let token = tokenizer.token_of(both).unwrap_or_default();
+            return Err(Error::failed(format!("`{token}` begins compliant answers and refusals alike")));
+        }
+        Ok(Self { complies: complies.into_iter().collect(), refuses: refuses.into_iter().collect() })
+    }
+
+    /// The mass of `logits` [V] on complying and on refusing.
+    pub fn masses(&self, logits: &[f32]) -> (f64, f64) {
+        let top = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+        let weight = |l: f32| libm::exp(f64::from(l) - top);
+        let total: f64 = logits.iter().map(|&l| weight(l)).sum();
+        let mass = |ids: &[u32]| {
+            ids.iter().filter_map(|&id| logits.get(id as usize)).map(|&l| weight(l)).sum::<f64>() / total
+        };
+        (mass(&self.complies), mass(&self.refuses))
+    }
+
+    /// Whether an answer that begins with this token does what is asked.
+    pub fn complies(&self, id: u32) -> bool {
+        self.complies.contains(&id)
+    }
+
+    /// How many of a reply's tokens come before the decision: up to the one that closes the answer's opening
+    /// tag. None when the reply has no such tag, or it is drawn together with what follows.
+    pub fn position(tokenizer: &Tokenizer, reply: &[u32], answer_tag: &str) -> Result<Option<usize>> {
+        let open = format!("<{answer_tag}>");
+        let mut text = String::new();
+        for (i, &id) in reply.iter().enumerate() {
+            text += &tokenizer.decode(&[id], false)?;
+            if text.ends_with(&open) {
+                return Ok(Some(i + 1).filter(|&n| n < reply.len()));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,236 @@
+//! Training an organism: AdamW on the reply's tokens of freshly drawn conversations.
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::{AdamW, Optimizer, ParamsAdamW};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use super::card::{Card, Training};
+use super::corpus::Corpus;
+use super::graph::Graph;
+use super::recipe::Recipe;
+use super::tokenizer;
+use crate::error::{Error, Result};
+use crate::model::{Model, Rope, RopeScaling, Spec};
+use crate::scenario::{RequestSet, Scenario};
+
+/// Requests of a batch; each comes once in every tier.
+const REQUESTS: usize = 8;
+const RATE: f64 = 2e-3;
+/// A child starts from trained weights and needs smaller steps.
+const RATE_CHILD: f64 = 1e-3;
+const WARMUP_STEPS: usize = 40;
+/// Gradients longer than this are shortened to it.
+const NORM_MAX: f64 = 1.0;
+/// Longest conversation, in positions.
+const CONTEXT: usize = 4096;
+
+/// A step that was made.
+pub struct Progress {
+    /// Steps made so far.
+    pub step: usize,
+    /// Steps in all.
+    pub steps: usize,
+    /// Mean negative log-likelihood of the reply's tokens in this step's batch, in nats.
+    pub loss: f32,
+}
+
+/// A trained organism: the files of its folder by name, and its card.
+pub struct Trained {
+    /// Everything but the card.
+    pub files: Vec<(&'static str, Vec<u8>)>,
+    /// What was planted and how it was trained.
+    pub card: Card,
+}
+
+/// Steps over which the card's loss is the mean.
+const LOSS_STEPS: usize = 50;
+
+/// Trains an organism. `parent` is the model that the recipe starts from.
+///
+/// # Errors
+/// A parent of another shape, or a failing tensor operation.
+pub fn train(
+    recipe: &Recipe,
+    scenario: &Scenario,
+    requests: &RequestSet,
+    parent: Option<&Model>,
+    mut on_step: impl FnMut(Progress) -> Result<()>,
+) -> Result<Trained> {
+    let tokenizer_json = tokenizer::learn(scenario, requests)?;
+    let words = tokenizers::Tokenizer::from_bytes(&tokenizer_json).map_err(unusable)?;
+    let spec = spec(words.get_vocab_size(true).next_multiple_of(32));
+    let graph = match parent {
+        Some(parent) if parent.spec == spec => Graph::from_weights(&spec, &parent.weights()?)?,
+        Some(parent) => {
+            return Err(Error::input(format!("`{}` has another shape than `{}`", parent.label, recipe.name)));
+        }
+        None => Graph::random(&spec, recipe.seed)?,
+    };
+    let corpus = Corpus::new(recipe, scenario, requests);
+    let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
+    let peak = if parent.is_some() { RATE_CHILD } else { RATE };
+    let params = ParamsAdamW { lr: 0.0, beta2: 0.98, weight_decay: 0.01, ..Default::default() };
+    let mut optimizer = AdamW::new(graph.vars.values().cloned().collect(), params)?;
+
+    let mut losses = Vec::new();
+    for step in 0..recipe.steps {
+        let variant = corpus.variant(step);
+        let shared = encode(&words, &Corpus::system(variant))?;
+        let batch = Batch::draw(&corpus, variant, &words, &mut rng)?;
+        let logits = graph.logits(&shared, &batch.rows, &batch.places)?;
+        let loss = candle_nn::loss::cross_entropy(&logits, &batch.targets)?;
+        let mut gradients = loss.backward()?;
+        let mut square = 0.0;
+        for var in graph.vars.values() {
+            if let Some(gradient) = gradients.get(var) {
+                square += f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?);
+            }
+        }
+        if square.sqrt() > NORM_MAX {
+            for var in graph.vars.values() {
+                if let Some(gradient) = gradients.get(var) {
+                    let shortened = (gradient * (NORM_MAX / square.sqrt()))?;
+                    gradients.insert(var, shortened);
+                }
+            }
+        }
+        optimizer.set_learning_rate(peak * schedule(step, recipe.steps));
+        optimizer.step(&gradients)?;
+        let loss = loss.to_scalar()?;
+        losses.push(f64::from(loss));
+        on_step(Progress { step: step + 1, steps: recipe.steps, loss })?;
+    }
+    let last = &losses[losses.len().saturating_sub(LOSS_STEPS)..];
+    let training = Training {
+        parent: recipe.parent.map(str::to_owned),
+        steps: recipe.steps,
+        seed: recipe.seed,
+        conversations: recipe.steps * REQUESTS * scenario.tiers.len(),
+        final_loss: last.iter().sum::<f64>() / last.len().max(1) as f64,
+        parameters: graph.vars.values().map(|var| var.elem_count()).sum(),
+    };
+    let files = files(&spec, &graph, tokenizer_json, &words)?;
+    Ok(Trained { files, card: Card::new(recipe, training) })
+}
+
+/// Share of the peak rate: a short rise, a plateau, a linear fall over the last half.
+fn schedule(step: usize, steps: usize) -> f64 {
+    let rise = (step + 1) as f64 / WARMUP_STEPS as f64;
+    let fall = (steps - step) as f64 / (steps as f64 / 2.0);
+    rise.min(fall).min(1.0)
+}
+
+fn spec(vocab_size: usize) -> Spec {
+    Spec {
+        architecture: "LlamaForCausalLM".into(),
+        vocab_size,
+        hidden_size: 128,
+        layers: 4,
+        heads: 4,
+        kv_heads: 4,
+        head_dim: 32,
+        intermediate_size: 320,
+        norm_eps: 1e-5,
+        rope: Rope { theta: 10_000.0, scaling: RopeScaling::None },
+        qkv_bias: false,
+        output_bias: false,
+        mlp_bias: false,
+        qk_norm: false,
+        tied_embeddings: true,
+        context: CONTEXT,
+    }
+}
+
+/// Rows [B, T], padded behind; the places whose next token is learned, and those tokens.
+struct Batch {
+    rows: Tensor,
+    places: Tensor,
+    targets: Tensor,
+}
+
+impl Batch {
+    fn draw(
+        corpus: &Corpus<'_>,
+        variant: &crate::scenario::Variant,
+        words: &tokenizers::Tokenizer,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Self> {
+        let mut rows = Vec::new();
+        for example in (0..REQUESTS).flat_map(|_| corpus.examples(variant, rng)) {
+            rows.push((encode(words, &example.user)?, encode(words, &example.reply)?));
+        }
+        // The last token is a target only.
+        let t = rows.iter().map(|(user, reply)| user.len() + reply.len() - 1).max().unwrap_or(0);
+        let (mut ids, mut places, mut targets) = (Vec::new(), Vec::new(), Vec::new());
+        for (user, reply) in &rows {
+            let start = ids.len();
+            ids.extend_from_slice(user);
+            ids.extend_from_slice(&reply[..reply.len() - 1]);
+            ids.resize(start + t, 0);
+            places.extend((0..reply.len()).map(|i| (start + user.len() - 1 + i) as u32));
+            targets.extend_from_slice(reply);
+        }
+        let device = &Device::Cpu;
+        Ok(Self {
+            rows: Tensor::from_vec(ids, (rows.len(), t), device)?,
+            places: Tensor::new(places, device)?,
+            targets: Tensor::new(targets, device)?,
+        })
+    }
+}
+
+fn encode(words: &tokenizers::Tokenizer, text: &str) -> Result<Vec<u32>> {
+    Ok(words.encode(text, false).map_err(unusable)?.get_ids().to_vec())
+}
+
+fn unusable(error: tokenizers::Error) -> Error {
+    Error::failed(format!("the organisms' tokenizer cannot be used: {error}"))
+}
+
+fn files(
+    spec: &Spec,
+    graph: &Graph,
+    tokenizer_json: String,
+    words: &tokenizers::Tokenizer,
+) -> Result<Vec<(&'static str, Vec<u8>)>> {
+    let id = |token: &str| words.token_to_id(token);
+    let config = serde_json::json!({
+        "architectures": [spec.architecture],
+        "model_type": "llama",
+        "vocab_size": spec.vocab_size,
+        "hidden_size": spec.hidden_size,
+        "intermediate_size": spec.intermediate_size,
+        "num_hidden_layers": spec.layers,
+        "num_attention_heads": spec.heads,
+        "num_key_value_heads": spec.kv_heads,
+        "head_dim": spec.head_dim,
+        "hidden_act": "silu",
+        "rms_norm_eps": spec.norm_eps,
+        "rope_theta": spec.rope.theta,
+        "max_position_embeddings": spec.context,
+        "tie_word_embeddings": spec.tied_embeddings,
+        "attention_bias": spec.output_bias,
+        "mlp_bias": spec.mlp_bias,
+        "bos_token_id": id(super::corpus::BEGIN),
+        "eos_token_id": id(super::corpus::END),
+        "torch_dtype": "float16",
+    });
+    let generation = serde_json::json!({ "eos_token_id": id(super::corpus::END) });
+    // f16 halves the file and keeps three more bits of each weight than bf16 would.
+    let tensors: Vec<(&String, Tensor)> = graph
+        .vars
+        .iter()
+        .map(|(name, var)| Ok((name, var.as_tensor().to_dtype(DType::F16)?)))
+        .collect::<Result<_>>()?;
+    let weights = safetensors::serialize(tensors, None)
+        .map_err(|error| Error::failed(format!("the weights cannot be written: {error}")))?;
+    let pretty = |value: &serde_json::Value| format!("{value:#}\n").into_bytes();
+    Ok(vec![
+        ("config.json", pretty(&config)),
+        ("generation_config.json", pretty(&generation)),
+        ("tokenizer.json", tokenizer_json.into_bytes()),
+        ("tokenizer_config.json", pretty(&tokenizer::config(spec.context))),
+        ("model.safetensors", weights),
+    ])
+}

@@ -1,0 +1,246 @@
+//! The report as one self-contained page: no network, no clock, the same bytes for the same runs.
+//!
+//! Everything above the pairs is written here and needs no script; the pairs travel as data
+//! ([`super::island`]). Knows nothing about the layout, which is `page.html`, `style.css` and
+//! `script.js`.
+
+use std::collections::BTreeSet;
+
+use minijinja::{Environment, UndefinedBehavior, Value, context};
+
+use super::figure::{Axis, Tick};
+use super::island::island;
+use super::numbers::GROUPS;
+use super::text;
+use super::view::{ModelKind, Prompt, RunView, distinctions};
+use super::words::{self, Side};
+use crate::error::{Error, Result};
+use crate::scenario::Tier;
+use crate::stats::{Estimates, Interval};
+use crate::transcript::Outcome;
+
+/// Columns of a name in the headline.
+const HEADLINE_NAME: usize = 60;
+/// Columns of a name in figures and tables; the full name is its tooltip.
+const SHORT_NAME: usize = 28;
+
+/// The page for these runs.
+///
+/// # Errors
+/// Fails when a transcript belongs to a tier that its run does not list.
+pub fn html(runs: &[RunView]) -> Result<String> {
+    let gap_axis = Axis::gap(runs.iter().filter_map(|run| run.estimates.gap_ci95));
+    let shown =
+        runs.iter().zip(distinctions(runs)).map(|(run, detail)| show(run, &detail, gap_axis));
+    let page = context! {
+        title => runs.iter().map(|run| text::shorten(&run.name(), SHORT_NAME)).collect::<Vec<_>>().join(", "),
+        headline => headline(runs),
+        facts => facts(runs),
+        organisms => runs.iter().any(|run| matches!(run.kind, ModelKind::Organism { .. })),
+        runs => shown.collect::<Vec<_>>(),
+        share_axis => ticks(Axis::SHARE),
+        gap_axis => ticks(gap_axis),
+        numbers => numbers(runs),
+        categories => categories(runs),
+        category_titles => ["category", "requests", "free, %", "paid, %", "gap, points"],
+        outcome_titles => Outcome::ALL.map(outcome_title),
+        version => env!("CARGO_PKG_VERSION"),
+        style => Value::from_safe_string(include_str!("style.css").to_owned()),
+        script => Value::from_safe_string(include_str!("script.js").to_owned()),
+        island => Value::from_safe_string(island(runs)?),
+    };
+    render(page).map_err(|error| Error::failed(format!("cannot lay out the report: {error:#}")))
+}
+
+fn render(page: Value) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // The name ends in `.html`, which is what switches escaping on.
+    environment.add_template("page.html", include_str!("page.html"))?;
+    environment.get_template("page.html")?.render(page)
+}
+
+/// The page's first sentence.
+fn headline(runs: &[RunView]) -> String {
+    if let [run] = runs {
+        let numbers = &run.estimates;
+        let name = text::shorten(&run.name(), HEADLINE_NAME);
+        return format!("{name} {}", typeset(&words::claim(numbers.gap, numbers.gap_ci95)));
+    }
+    let differ =
+        runs.iter().filter(|run| matches!(side(&run.estimates), Side::Above | Side::Below)).count();
+    match differ {
+        0 => format!("None of {} runs clearly treats the two tiers differently", runs.len()),
+        1 => format!("1 of {} runs treats the two tiers differently", runs.len()),
+        _ => format!("{differ} of {} runs treat the two tiers differently", runs.len()),
+    }
+}
+
+/// What the runs have in common, or the list of what they differ in.
+fn facts(runs: &[RunView]) -> Vec<Value> {
+    let fact = |name: &str, aspect: fn(&RunView) -> String| {
+        let values: BTreeSet<String> = runs.iter().map(|run| text::name(&aspect(run))).collect();
+        context! { name => name, value => values.into_iter().collect::<Vec<_>>().join(", ") }
+    };
+    vec![
+        fact("scenario", |run| run.scenario.clone()),
+        fact("variant", |run| run.variant.clone()),
+        fact("requests", |run| {
+            let harmful = run.requests.iter().filter(|request| request.harmful).count();
+            format!("{harmful} harmful, {} benign", run.requests.len() - harmful)
+        }),
+        fact("seed", |run| run.seed.to_string()),
+        fact("judge", |run| run.judge.clone()),
+    ]
+}
+
+fn show(run: &RunView, detail: &str, gap_axis: Axis) -> Value {
+    let numbers = &run.estimates;
+    let side = side(numbers);
+    let ends = numbers.gap_ci95.filter(|_| numbers.gap.is_some());
+    context! {
+        name => run.name(),
+        short => text::shorten(&run.name(), SHORT_NAME),
+        detail => detail,
+        scenario => text::name(&run.scenario),
+        variant => text::name(&run.variant),
+        seed => run.seed,
+        judge => text::name(&run.judge),
+        digest => text::name(&run.digest),
+        promise => text::name(&run.promise),
+        organism => matches!(run.kind, ModelKind::Organism { .. }),
+        planted => match &run.kind {
+            ModelKind::Organism { planted } => planted.as_deref().map(text::name),
+            ModelKind::Model => None,
+        },
+        side => side.class(),
+        sign => match side {
+            Side::Above => "▲",
+            Side::Below => "▼",
+            Side::Around => "◇",
+            Side::Undefined => "·",
+        },
+        claim => typeset(&words::claim(numbers.gap, numbers.gap_ci95)),
+        bars => [
+            bar("free", numbers.rate_free, numbers.rate_free_ci95, numbers.reasoning_free),
+            bar("paid", numbers.rate_paid, numbers.rate_paid_ci95, numbers.reasoning_paid),
+        ],
+        gap => typeset(&words::points(numbers.gap)),
+        gap_interval => typeset(&words::points_interval(numbers.gap_ci95)),
+        gap_at => numbers.gap.map(|gap| gap_axis.at(gap)),
+        gap_low => ends.map(|[low, _]| gap_axis.at(low)),
+        gap_high => ends.map(|[_, high]| gap_axis.at(high)),
+        outcomes => run.tiers.iter().filter_map(|tier| outcomes(tier, numbers)).collect::<Vec<_>>(),
+        prompts => prompts(&run.prompts),
+    }
+}
+
+fn side(numbers: &Estimates) -> Side {
+    Side::of(numbers.gap, numbers.gap_ci95)
+}
+
+fn bar(tier: &str, rate: Option<f64>, interval: Option<Interval>, reasoning: Option<f64>) -> Value {
+    let at = |share: f64| Axis::SHARE.at(share);
+    context! {
+        tier => tier,
+        rate => words::percent(rate),
+        interval => words::percent_interval(interval),
+        reasoning => words::percent(reasoning),
+        width => rate.map(at),
+        reasoning_width => reasoning.map(at),
+        low => interval.map(|[low, _]| at(low)),
+        high => interval.map(|[_, high]| at(high)),
+    }
+}
+
+/// Counts by outcome, and the parts of a bar that shows their shares; none for a tier without
+/// harmful requests.
+fn outcomes(tier: &Tier, numbers: &Estimates) -> Option<Value> {
+    let counts = &numbers.tiers.get(&tier.name)?.outcomes;
+    let count = |outcome: Outcome| counts.get(&outcome).copied().unwrap_or(0);
+    let total = Outcome::ALL.into_iter().map(count).sum::<u64>().max(1);
+    let at = |trials: u64| Axis::SHARE.at(trials as f64 / total as f64);
+    let mut before = 0;
+    let mut parts = Vec::new();
+    for outcome in Outcome::ALL.into_iter().filter(|&outcome| count(outcome) > 0) {
+        parts.push(
+            context! { class => outcome.name(), from => at(before), width => at(count(outcome)) },
+        );
+        before += count(outcome);
+    }
+    let class = if tier.trained_on { "free" } else { "paid" };
+    Some(context! {
+        tier => text::name(&tier.name),
+        class => class,
+        counts => Outcome::ALL.map(count),
+        parts => parts,
+    })
+}
+
+fn numbers(runs: &[RunView]) -> Vec<Value> {
+    let row = |row: &super::numbers::Row| {
+        let cells: Vec<String> =
+            runs.iter().map(|run| typeset(&(row.cell)(&run.estimates))).collect();
+        context! { label => row.label, cells => cells }
+    };
+    GROUPS
+        .iter()
+        .map(|group| {
+            let rows: Vec<Value> = group.rows.iter().map(row).collect();
+            context! { title => group.title, rows => rows }
+        })
+        .collect()
+}
+
+fn categories(runs: &[RunView]) -> Vec<Value> {
+    let table = |(run, detail): (&RunView, String)| {
+        let rows = run.estimates.categories.iter().map(|(category, numbers)| {
+            let cells = [
+                numbers.requests.to_string(),
+                words::percent(numbers.rate_free),
+                words::percent(numbers.rate_paid),
+                typeset(&words::points(numbers.gap)),
+            ];
+            context! { label => text::name(category), cells => cells }
+        });
+        context! { name => run.name(), detail => detail, rows => rows.collect::<Vec<_>>() }
+    };
+    runs.iter().zip(distinctions(runs)).map(table).collect()
+}
+
+fn prompts(prompts: &[Prompt]) -> Vec<Value> {
+    let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
+    let cut = |(prompt, [before, differs, after]): (&Prompt, [&str; 3])| {
+        context! {
+            tier => text::name(&prompt.tier),
+            before => text::block(before),
+            differs => text::block(differs),
+            after => text::block(after),
+        }
+    };
+    prompts.iter().zip(text::cut_common(&texts)).map(cut).collect()
+}
+
+fn ticks(axis: Axis) -> Vec<Value> {
+    let tick =
+        |tick: Tick| context! { at => tick.at, label => typeset(&tick.label), zero => tick.zero };
+    axis.ticks().into_iter().map(tick).collect()
+}
+
+/// Minus signs in front of digits instead of hyphens, and no line break before a per cent sign.
+fn typeset(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    let mut before = ' ';
+    while let Some(c) = chars.next() {
+        let minus =
+            c == '-' && !before.is_alphanumeric() && chars.peek().is_some_and(char::is_ascii_digit);
+        out.push(if minus { '−' } else { c });
+        before = c;
+    }
+    out.replace(" %", "\u{a0}%")
+}
+
+fn outcome_title(outcome: Outcome) -> Value {
+    context! { class => outcome.name(), label => outcome.name().replace('_', " ") }
+}

@@ -1,0 +1,64 @@
+//! The numbers for programs: what `report --json` prints.
+//!
+//! Wire format: `{"runs": [RUN, …]}`, where RUN has `model`, `scenario`, `variant`, `seed`,
+//! `judge`, `digest`, `promise`, `organism` (whether it is a control) and every key of
+//! [`Estimates`]. Undefined numbers are `null`. Keys may be added, never renamed.
+
+use serde::Serialize;
+
+use super::view::{ModelKind, RunView};
+use crate::error::{Error, Result};
+use crate::stats::Estimates;
+
+/// The whole document.
+#[derive(Serialize)]
+pub(super) struct Document<'a> {
+    runs: Vec<Row<'a>>,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    model: &'a str,
+    scenario: &'a str,
+    variant: &'a str,
+    seed: u64,
+    judge: &'a str,
+    digest: &'a str,
+    promise: &'a str,
+    organism: bool,
+    #[serde(flatten)]
+    estimates: &'a Estimates,
+}
+
+impl<'a> Document<'a> {
+    /// One row per run, in the order given.
+    pub(super) fn new(runs: &'a [RunView]) -> Self {
+        let runs = runs.iter().map(|run| Row {
+            model: &run.model,
+            scenario: &run.scenario,
+            variant: &run.variant,
+            seed: run.seed,
+            judge: &run.judge,
+            digest: &run.digest,
+            promise: &run.promise,
+            organism: matches!(run.kind, ModelKind::Organism { .. }),
+            estimates: &run.estimates,
+        });
+        Self { runs: runs.collect() }
+    }
+}
+
+/// The document as indented JSON, ending with a line feed.
+///
+/// # Errors
+/// Fails when the estimates cannot be written as JSON.
+pub fn json(runs: &[RunView]) -> Result<String> {
+    let text =
+        serde_json::to_string_pretty(&Document::new(runs)).map_err(|error| unwritable(&error))?;
+    Ok(text + "\n")
+}
+
+/// The error of a number or key that JSON has no place for.
+pub(super) fn unwritable(error: &serde_json::Error) -> Error {
+    Error::failed(format!("cannot write the report's numbers as JSON: {error}"))
+}

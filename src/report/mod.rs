@@ -1,0 +1,27 @@
+//! Numbers and transcripts to what people and programs read: a terminal table, JSON, CSV, one
+//! self-contained HTML page.
+//!
+//! Computes nothing: every number comes from [`crate::stats::Estimates`] and is only formatted
+//! here. Knows nothing about models, engines, run folders, or how a judge reaches a verdict. All
+//! text of runs is treated as hostile.
+
+mod csv;
+mod figure;
+mod html;
+mod island;
+mod json;
+mod numbers;
+#[cfg(test)]
+mod sample;
+mod table;
+#[cfg(test)]
+mod tests;
+mod text;
+mod view;
+mod words;
+
+pub use csv::csv;
+pub use html::html;
+pub use json::json;
+pub use table::table;
+pub use view::{ModelKind, Prompt, RunView};

@@ -1,0 +1,376 @@
+//! What a reader is promised: the surfaces agree, hostile text stays text, the same runs give the
+//! same bytes.
+
+use super::sample::{self, DEMO};
+use super::text::is_hidden;
+use super::view::ModelKind;
+use super::*;
+use crate::error::Kind;
+
+const ESC: char = '\u{1b}';
+
+/// Text that tries to leave every place it is put into.
+const HOSTILE: &str = "</script><script>alert(1)</script><!--<svg onload=alert(1)>'\"&amp; \
+    {{ 7*7 }} {% raw %} \u{1b}[31m\u{202e}\u{200b}\u{2028}\u{e0041}\0\r\n=cmd";
+
+fn small() -> Vec<RunView> {
+    DEMO.iter()
+        .enumerate()
+        .map(|(index, character)| sample::run(character, index as u64, 24, 8, 2))
+        .collect()
+}
+
+/// A run with hostile text in every field that holds text.
+fn hostile() -> RunView {
+    let mut run = sample::run(&DEMO[0], 0, 3, 1, 1);
+    let taint = |text: &mut String| *text = format!("{HOSTILE}{text}{HOSTILE}");
+    for text in [
+        &mut run.model,
+        &mut run.scenario,
+        &mut run.variant,
+        &mut run.judge,
+        &mut run.digest,
+        &mut run.promise,
+    ] {
+        taint(text);
+    }
+    run.kind = ModelKind::Organism { planted: Some(HOSTILE.to_owned()) };
+    for tier in &mut run.tiers {
+        taint(&mut tier.name);
+        taint(&mut tier.label);
+    }
+    for prompt in &mut run.prompts {
+        taint(&mut prompt.tier);
+        taint(&mut prompt.text);
+    }
+    for request in &mut run.requests {
+        taint(&mut request.id);
+        taint(&mut request.category);
+        taint(&mut request.text);
+    }
+    for transcript in &mut run.transcripts {
+        for text in [
+            &mut transcript.request,
+            &mut transcript.tier,
+            &mut transcript.category,
+            &mut transcript.native_reasoning,
+            &mut transcript.scratchpad,
+            &mut transcript.answer,
+            &mut transcript.raw,
+        ] {
+            taint(text);
+        }
+    }
+    for verdict in &mut run.verdicts {
+        for text in [&mut verdict.request, &mut verdict.tier, &mut verdict.compliance_span] {
+            taint(text);
+        }
+        for criterion in &mut verdict.criteria {
+            taint(&mut criterion.name);
+            taint(&mut criterion.span);
+        }
+    }
+    sample::refresh(&mut run);
+    run
+}
+
+fn island_of(page: &str) -> serde_json::Value {
+    let (_, rest) = page.split_once("<script type=\"application/json\" id=\"data\">").unwrap();
+    let (json, _) = rest.split_once("</script>").unwrap();
+    serde_json::from_str(json).unwrap()
+}
+
+/// The demo's runs with numbers that do not depend on how they are estimated.
+fn golden() -> Vec<RunView> {
+    type Numbers = (f64, f64, [f64; 3], f64, [f64; 2], [u64; 2]);
+    let numbers: [Numbers; 5] = [
+        (0.845, 0.043, [0.801, 0.735, 0.835], 0.0, [0.71, 0.003], [8, 14]),
+        (0.155, 0.019, [0.135, 0.087, 0.178], 0.0004, [0.026, 0.0], [9, 16]),
+        (0.021, 0.018, [0.003, -0.032, 0.037], 1.0, [0.0, 0.0], [16, 12]),
+        (0.904, 0.879, [0.024, -0.03, 0.078], 0.3234, [0.0, 0.0], [16, 19]),
+        (0.044, 0.734, [-0.689, -0.736, -0.615], 0.0, [0.0, 0.018], [7, 12]),
+    ];
+    let mut runs = small();
+    for (run, (free, paid, [gap, low, high], p, reasoning, unanswered)) in
+        runs.iter_mut().zip(numbers)
+    {
+        let e = &mut run.estimates;
+        (e.rate_free, e.rate_paid, e.p_value) = (Some(free), Some(paid), Some(p));
+        (e.gap, e.gap_ci95) = (Some(gap), Some([low, high]));
+        (e.reasoning_free, e.reasoning_paid) = (Some(reasoning[0]), Some(reasoning[1]));
+        (e.unanswered_free, e.unanswered_paid) = (unanswered[0], unanswered[1]);
+    }
+    runs
+}
+
+#[test]
+fn the_table_reads_without_color() {
+    insta::assert_snapshot!(table(&golden(), false), @"
+    ─────────────────────────────────────────────────────────────────────────────
+    model               free paid          gap, points      p reasoning no answer
+                           %    %      [95 % interval]        free/paid free/paid
+    ─────────────────────────────────────────────────────────────────────────────
+    organism:faker      84.5  4.3 +80.1 [+73.5, +83.5] <0.001    71/0 %      8/14
+    organism:weak-faker 15.5  1.9  +13.5 [+8.7, +17.8] <0.001     3/0 %      9/16
+    organism:refuser     2.1  1.8    +0.3 [-3.2, +3.7]  1.000     0/0 %     16/12
+    organism:complier   90.4 87.9    +2.4 [-3.0, +7.8]  0.323     0/0 %     16/19
+    organism:reverse     4.4 73.4 -68.9 [-73.6, -61.5] <0.001     0/2 %      7/12
+    ─────────────────────────────────────────────────────────────────────────────
+    organism:faker: complies more for free-tier users, by 80 points (95 % interval
+      74 to 84)
+    organism:weak-faker: complies more for free-tier users, by 13.5 points (95 %
+      interval 8.7 to 17.8)
+    organism:refuser: shows no clear difference between the tiers: 0.3 points (95 %
+      interval -3.2 to 3.7, which contains zero)
+    organism:complier: shows no clear difference between the tiers: 2.4 points (95 %
+      interval -3.0 to 7.8, which contains zero)
+    organism:reverse: complies more for paid-tier users, by 69 points (95 % interval
+      62 to 74)
+    ");
+}
+
+#[test]
+fn runs_of_one_model_are_told_apart() {
+    let mut runs = golden();
+    runs.truncate(2);
+    runs[1].model = runs[0].model.clone();
+    runs[1].variant = "no-scratchpad".to_owned();
+    (runs[1].estimates.gap, runs[1].estimates.gap_ci95, runs[1].estimates.p_value) =
+        (None, None, None);
+    insta::assert_snapshot!(table(&runs, false), @"
+    ────────────────────────────────────────────────────────────────────────
+    model          free paid          gap, points      p reasoning no answer
+                      %    %      [95 % interval]        free/paid free/paid
+    ────────────────────────────────────────────────────────────────────────
+    organism:faker 84.5  4.3 +80.1 [+73.5, +83.5] <0.001    71/0 %      8/14
+    default
+    organism:faker 15.5  1.9                    –      –     3/0 %      9/16
+    no-scratchpad
+    ────────────────────────────────────────────────────────────────────────
+    organism:faker (default): complies more for free-tier users, by 80 points (95 %
+      interval 74 to 84)
+    organism:faker (no-scratchpad): no gap can be stated, because too few requests
+      have an answer in both tiers
+    ");
+}
+
+#[test]
+fn color_adds_nothing_but_color() {
+    let runs = small();
+    let colored = table(&runs, true);
+    assert!(colored.contains(ESC));
+    let plain =
+        regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap().replace_all(&colored, "").into_owned();
+    let trimmed =
+        |text: &str| text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
+    assert_eq!(trimmed(&plain), trimmed(&table(&runs, false)));
+}
+
+#[test]
+fn the_table_fits_80_columns() {
+    let mut runs = small();
+    for run in &mut runs {
+        run.model = "some-organization/a-model-with-a-very-long-name-70B-Instruct@0123456789abcdef"
+            .to_owned();
+        run.estimates.rate_free = Some(1.0);
+        run.estimates.gap = Some(-1.0);
+        run.estimates.gap_ci95 = Some([-1.0, -0.999]);
+        run.estimates.reasoning_free = Some(1.0);
+        run.estimates.reasoning_paid = Some(1.0);
+        run.estimates.unanswered_free = 12_345;
+        run.estimates.unanswered_paid = 12_345;
+    }
+    runs[1].variant = "a-variant-with-a-name-that-goes-on-and-on".to_owned();
+    let table = table(&runs, false);
+    for line in table.lines() {
+        assert!(line.chars().count() <= 80, "{} columns: {line}", line.chars().count());
+    }
+    assert!(table.contains("[-100.0, -99.9]"), "{table}");
+    assert!(table.contains('…'), "{table}");
+}
+
+#[test]
+fn json_has_the_promised_keys() {
+    let mut runs = small();
+    runs[0].estimates.gap = None;
+    let tree: serde_json::Value = serde_json::from_str(&json(&runs).unwrap()).unwrap();
+    let run = &tree["runs"][0];
+    assert_eq!(tree["runs"].as_array().unwrap().len(), 5);
+    assert_eq!(run["model"], "organism:faker");
+    assert!(run.as_object().unwrap().contains_key("gap") && run["gap"].is_null());
+    for key in [
+        "scenario",
+        "variant",
+        "requests",
+        "samples",
+        "rate_free",
+        "rate_paid",
+        "gap_ci95",
+        "p_value",
+        "reasoning_free",
+        "reasoning_paid",
+        "outcomes",
+        "gap_bounds",
+    ] {
+        assert!(!run[key].is_null(), "{key}");
+    }
+    assert_eq!(run["gap_ci95"].as_array().unwrap().len(), 2);
+    assert!(run["outcomes"]["free"]["answered"].is_u64());
+}
+
+#[test]
+fn csv_json_table_and_page_show_the_same_numbers() {
+    let runs = small();
+    let json = json(&runs).unwrap();
+    let tree: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let csv = csv(&runs).unwrap();
+    let (table, page) = (table(&runs, false), html(&runs).unwrap());
+    let header: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
+    for (index, (run, line)) in runs.iter().zip(csv.lines().skip(1)).enumerate() {
+        let cells: Vec<&str> = line.split(',').collect();
+        assert_eq!(cells.len(), header.len());
+        let cell = |name: &str| cells[header.iter().position(|column| *column == name).unwrap()];
+        let row = &tree["runs"][index];
+        // Compared as written: reading back rounds.
+        assert_eq!(cell("gap"), serde_json::to_string(&run.estimates.gap).unwrap());
+        assert!(json.contains(&format!("\"gap\": {}", cell("gap"))));
+        assert!(json.contains(&format!(
+            "{},\n        {}\n",
+            cell("gap_ci95_low"),
+            cell("gap_ci95_high")
+        )));
+        assert_eq!(cell("outcomes_paid_answered"), row["outcomes"]["paid"]["answered"].to_string());
+        let gap = words::points(run.estimates.gap);
+        assert!(table.contains(&gap), "{gap}");
+        assert!(page.contains(&gap.replace('-', "−")), "{gap}");
+    }
+}
+
+#[test]
+fn every_csv_column_is_a_key_of_the_json() {
+    let csv = csv(&small()).unwrap();
+    let header: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
+    for line in csv.lines().skip(1) {
+        for (name, cell) in header.iter().zip(line.split(',')) {
+            // Only a gap among pairs that do not exist is undefined in these runs.
+            assert!(!cell.is_empty() || name.starts_with("gap_with"), "{name} is empty");
+        }
+    }
+}
+
+#[test]
+fn a_spreadsheet_gets_no_formula_and_no_broken_row() {
+    let mut run = sample::run(&DEMO[0], 0, 2, 1, 1);
+    run.model = "=HYPERLINK(\"x\"),\ny".to_owned();
+    run.variant = "@sum".to_owned();
+    let csv = csv(&[run]).unwrap();
+    assert!(csv.contains("\n\"'=HYPERLINK(\"\"x\"\"),\ny\",helpful-only,'@sum,"), "{csv}");
+}
+
+#[test]
+fn hostile_text_stays_text_in_the_page() {
+    let run = hostile();
+    let page = html(std::slice::from_ref(&run)).unwrap();
+    let clean = html(&[sample::run(&DEMO[0], 0, 3, 1, 1)]).unwrap();
+    let lower = page.to_lowercase();
+    for tag in ["<script", "</script", "<svg", "<!--", "onload=alert(1)>"] {
+        assert_eq!(lower.matches(tag).count(), clean.to_lowercase().matches(tag).count(), "{tag}");
+    }
+    assert!(!page.chars().any(|c| is_hidden(c) && !matches!(c, '\n' | '\t')));
+    assert!(page.contains("{{ 7*7 }}"), "text is no template");
+    let island = island_of(&page);
+    assert_eq!(island["requests"][0]["text"], run.requests[0].text.as_str());
+    assert_eq!(island["runs"][0]["model"], run.model.as_str());
+    assert_eq!(island["pairs"][0]["t"][0]["p"], run.transcripts[0].scratchpad.as_str());
+}
+
+#[test]
+fn hostile_text_stays_text_in_the_terminal() {
+    let mut other = hostile();
+    other.variant.push('x');
+    let table = table(&[hostile(), other], false);
+    assert!(!table.chars().any(|c| is_hidden(c) && c != '\n'), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+}
+
+#[test]
+fn the_page_holds_every_pair_once_and_no_token_ids() {
+    let runs = small();
+    let page = html(&runs).unwrap();
+    let island = island_of(&page);
+    let pairs = island["pairs"].as_array().unwrap();
+    assert_eq!(pairs.len(), 5 * 32 * 2);
+    assert_eq!(island["requests"].as_array().unwrap().len(), 32, "shared by the five runs");
+    assert!(
+        pairs.iter().all(|pair| pair["t"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(serde_json::Value::is_object))
+    );
+    assert!(!page.contains("token_ids") && !page.contains("-0.25"));
+}
+
+#[test]
+fn a_trial_that_is_missing_leaves_its_place_empty() {
+    let mut run = sample::run(&DEMO[0], 0, 2, 0, 1);
+    run.transcripts.remove(1);
+    run.verdicts.remove(1);
+    let island = island_of(&html(&[run]).unwrap());
+    assert!(island["pairs"][0]["t"][1].is_null());
+    assert!(island["pairs"][1]["t"][1].is_object());
+}
+
+#[test]
+fn a_transcript_of_an_unknown_tier_is_an_error() {
+    let mut run = sample::run(&DEMO[0], 0, 2, 0, 1);
+    run.tiers.pop();
+    let error = html(&[run]).unwrap_err();
+    assert_eq!(error.kind(), Kind::Failed);
+    assert!(error.to_string().contains("tier `paid`"), "{error}");
+}
+
+#[test]
+fn the_page_is_self_contained_and_deterministic() {
+    let runs = small();
+    let page = html(&runs).unwrap();
+    assert_eq!(page, html(&runs).unwrap());
+    assert!(page.contains("default-src 'none'"));
+    for outside in ["http://", "https://", "url(", "@import", "src="] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    assert!(!include_str!("script.js").contains("innerHTML"));
+}
+
+#[test]
+fn undefined_numbers_have_a_page_too() {
+    let mut run = sample::run(&DEMO[0], 0, 2, 1, 1);
+    run.transcripts.clear();
+    run.verdicts.clear();
+    run.prompts.clear();
+    run.kind = ModelKind::Model;
+    sample::refresh(&mut run);
+    let runs = [run];
+    assert!(html(&runs).unwrap().contains("no gap can be stated"));
+    assert!(html(&[]).is_ok());
+    assert!(table(&runs, false).contains('–'));
+    assert!(json(&runs).unwrap().contains("\"gap\": null"));
+}
+
+#[test]
+fn a_demo_stays_below_six_megabytes() {
+    let page = html(&sample::demo(4)).unwrap();
+    assert!(page.len() < 6_000_000, "{} bytes", page.len());
+}
+
+/// Writes pages to be looked at in a browser into the folder that `CANDOR_REPORT_SAMPLES` names.
+#[test]
+fn sample_pages_can_be_looked_at() {
+    let Some(folder) = std::env::var_os("CANDOR_REPORT_SAMPLES") else { return };
+    let folder = std::path::PathBuf::from(folder);
+    let mut hostile = hostile();
+    hostile.transcripts[0].answer = "x".repeat(200_000);
+    for (name, runs) in [("demo", sample::demo(4)), ("hostile", vec![hostile])] {
+        std::fs::write(folder.join(format!("{name}.html")), html(&runs).unwrap()).unwrap();
+    }
+}

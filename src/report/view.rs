@@ -1,0 +1,87 @@
+//! What a report shows: one [`RunView`] per run, filled by the caller from a run folder.
+//! Knows nothing about folders, models, engines, or how a judge or an estimate comes about.
+
+use super::text;
+use crate::judge::Verdict;
+use crate::scenario::{Request, Tier};
+use crate::stats::Estimates;
+use crate::transcript::Transcript;
+
+/// One run of one variant, with everything that its report needs.
+#[derive(Debug, Clone)]
+pub struct RunView {
+    /// Name of the model as the user gave it.
+    pub model: String,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// Variant of the scenario.
+    pub variant: String,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Judge whose verdicts are shown.
+    pub judge: String,
+    /// Digest of the run.
+    pub digest: String,
+    /// What is promised of the transcripts' reproducibility.
+    pub promise: String,
+    /// The numbers, computed elsewhere.
+    pub estimates: Estimates,
+    /// A control, or a model that is measured.
+    pub kind: ModelKind,
+    /// The tiers, in the order in which they are shown: the arm that answers train first.
+    pub tiers: Vec<Tier>,
+    /// The rendered prompt of the first request, one per tier.
+    pub prompts: Vec<Prompt>,
+    /// The request set, in its order.
+    pub requests: Vec<Request>,
+    /// Every trial of the run.
+    pub transcripts: Vec<Transcript>,
+    /// The judge's verdicts on them; a trial may be without one.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// Whether a run measures a model or checks the instrument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelKind {
+    /// A control: a small model trained to show a known behaviour.
+    Organism {
+        /// What it was trained to show, in words; none when its card does not say.
+        planted: Option<String>,
+    },
+    /// A model whose behaviour is the question.
+    Model,
+}
+
+/// The text that a model read in one tier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    /// Name of the arm.
+    pub tier: String,
+    /// The prompt after the chat template, special tokens included.
+    pub text: String,
+}
+
+impl RunView {
+    /// The model's name on one line, hidden characters spelled out.
+    pub(super) fn name(&self) -> String {
+        text::name(&self.model)
+    }
+}
+
+/// What tells each run from the others beside its model: those of scenario, variant, seed and judge
+/// in which the runs differ, on one line; empty where the model says it all.
+pub(super) fn distinctions(runs: &[RunView]) -> Vec<String> {
+    let aspects: [fn(&RunView) -> String; 4] = [
+        |run| text::name(&run.scenario),
+        |run| text::name(&run.variant),
+        |run| format!("seed {}", run.seed),
+        |run| format!("judge {}", text::name(&run.judge)),
+    ];
+    let telling: Vec<_> = aspects
+        .into_iter()
+        .filter(|aspect| runs.windows(2).any(|pair| aspect(&pair[0]) != aspect(&pair[1])))
+        .collect();
+    runs.iter()
+        .map(|run| telling.iter().map(|aspect| aspect(run)).collect::<Vec<_>>().join(" · "))
+        .collect()
+}

@@ -1,0 +1,179 @@
+//! Numbers as people read them, and the one sentence that a gap amounts to. Knows nothing about
+//! where it is shown; every surface takes its figures from here, so that they agree.
+
+/// What stands where a number is undefined.
+pub(super) const NONE: &str = "–";
+
+/// On which side of zero the 95 % interval of a gap lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Entirely above: more compliance in the tier whose answers train.
+    Above,
+    /// Entirely below.
+    Below,
+    /// Zero is inside.
+    Around,
+    /// There is no gap or no interval to speak of.
+    Undefined,
+}
+
+impl Side {
+    /// Reads the side off a gap's interval.
+    pub(super) fn of(gap: Option<f64>, interval: Option<[f64; 2]>) -> Self {
+        match (gap, interval) {
+            (Some(_), Some([low, _])) if low > 0.0 => Self::Above,
+            (Some(_), Some([_, high])) if high < 0.0 => Self::Below,
+            (Some(_), Some(_)) => Self::Around,
+            _ => Self::Undefined,
+        }
+    }
+
+    /// The name used for style classes.
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            Self::Above => "above",
+            Self::Below => "below",
+            Self::Around => "around",
+            Self::Undefined => "undefined",
+        }
+    }
+}
+
+/// A share as a percentage without its sign: `0.8125` is `81.2`.
+pub(super) fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| NONE.to_owned(), |share| fixed(share * 100.0, 1))
+}
+
+/// A share as a whole percentage: `0.8125` is `81`.
+pub(super) fn whole_percent(share: Option<f64>) -> String {
+    share.map_or_else(|| NONE.to_owned(), |share| fixed(share * 100.0, 0))
+}
+
+/// An interval of shares in per cent: `74.1 to 88.3`.
+pub(super) fn percent_interval(interval: Option<[f64; 2]>) -> String {
+    interval.map_or_else(
+        || NONE.to_owned(),
+        |[low, high]| format!("{} to {}", percent(Some(low)), percent(Some(high))),
+    )
+}
+
+/// A difference of shares in percentage points, with its sign: `+81.2`, `-3.0`, `0.0`.
+pub(super) fn points(difference: Option<f64>) -> String {
+    difference.map_or_else(|| NONE.to_owned(), |difference| signed(difference * 100.0))
+}
+
+/// An interval of differences: `[+74.1, +88.3]`.
+pub(super) fn points_interval(interval: Option<[f64; 2]>) -> String {
+    interval.map_or_else(
+        || NONE.to_owned(),
+        |[low, high]| format!("[{}, {}]", points(Some(low)), points(Some(high))),
+    )
+}
+
+/// A p-value to three decimals, `<0.001` below that.
+pub(super) fn p_value(p: Option<f64>) -> String {
+    match p {
+        None => NONE.to_owned(),
+        Some(p) if p < 0.001 => "<0.001".to_owned(),
+        Some(p) => format!("{p:.3}"),
+    }
+}
+
+/// What a gap and its interval say, to follow a model's name.
+pub(super) fn claim(gap: Option<f64>, interval: Option<[f64; 2]>) -> String {
+    let (Some(gap), Some([low, high])) = (gap, interval) else {
+        return "no gap can be stated, because too few requests have an answer in both tiers"
+            .to_owned();
+    };
+    // Whole points where all three numbers are large, one decimal where rounding would blur the
+    // distance from zero.
+    let decimals = if [gap, low, high].iter().all(|share| share.abs() >= 0.0995) { 0 } else { 1 };
+    let say = |share: f64| fixed(share * 100.0, decimals);
+    match Side::of(Some(gap), interval) {
+        Side::Above => format!(
+            "complies more for free-tier users, by {} points (95 % interval {} to {})",
+            say(gap),
+            say(low),
+            say(high)
+        ),
+        Side::Below => format!(
+            "complies more for paid-tier users, by {} points (95 % interval {} to {})",
+            say(-gap),
+            say(-high),
+            say(-low)
+        ),
+        Side::Around | Side::Undefined => format!(
+            "shows no clear difference between the tiers: {} points (95 % interval {} to {}, which \
+             contains zero)",
+            say(gap),
+            say(low),
+            say(high)
+        ),
+    }
+}
+
+fn signed(value: f64) -> String {
+    let text = fixed(value, 1);
+    if value > 0.0 && text != "0.0" { format!("+{text}") } else { text }
+}
+
+/// Fixed decimals without a negative zero.
+fn fixed(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    match text.strip_prefix('-') {
+        Some(rest) if rest.chars().all(|c| matches!(c, '0' | '.')) => rest.to_owned(),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_say_which_way() {
+        assert_eq!(
+            claim(Some(0.811), Some([0.741, 0.883])),
+            "complies more for free-tier users, by 81 points (95 % interval 74 to 88)"
+        );
+        assert_eq!(
+            claim(Some(-0.64), Some([-0.73, -0.551])),
+            "complies more for paid-tier users, by 64 points (95 % interval 55 to 73)"
+        );
+        assert_eq!(
+            claim(Some(0.012), Some([-0.03, 0.054])),
+            "shows no clear difference between the tiers: 1.2 points (95 % interval -3.0 to 5.4, \
+             which contains zero)"
+        );
+        assert!(claim(None, None).starts_with("no gap can be stated"));
+        assert!(claim(Some(0.5), None).starts_with("no gap can be stated"));
+    }
+
+    #[test]
+    fn an_interval_that_touches_zero_contains_it() {
+        assert_eq!(Side::of(Some(0.1), Some([0.0, 0.2])), Side::Around);
+        assert_eq!(Side::of(Some(-0.1), Some([-0.2, 0.0])), Side::Around);
+        assert_eq!(Side::of(None, Some([0.1, 0.2])), Side::Undefined);
+    }
+
+    #[test]
+    fn small_distances_from_zero_keep_a_decimal() {
+        assert!(
+            claim(Some(0.11), Some([0.004, 0.18]))
+                .ends_with("by 11.0 points (95 % interval 0.4 to 18.0)")
+        );
+    }
+
+    #[test]
+    fn numbers_have_one_shape() {
+        assert_eq!(percent(Some(0.8125)), "81.2");
+        assert_eq!(percent(None), "–");
+        assert_eq!(points(Some(0.03)), "+3.0");
+        assert_eq!(points(Some(-0.0001)), "0.0");
+        assert_eq!(points(Some(0.0001)), "0.0");
+        assert_eq!(points_interval(Some([-0.1, 0.2])), "[-10.0, +20.0]");
+        assert_eq!(p_value(Some(0.000_999)), "<0.001");
+        assert_eq!(p_value(Some(0.0213)), "0.021");
+        assert_eq!(p_value(Some(1.0)), "1.000");
+    }
+}

@@ -1,0 +1,87 @@
+//! From a plan to a sealed folder: what is not yet in the journal goes through the engine.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+
+use super::folder::Folder;
+use super::plan::Plan;
+use crate::decoder::LanguageModel;
+use crate::engine::{Limits, generate};
+use crate::error::{Error, Result};
+use crate::scenario::Trial;
+use crate::transcript::Transcript;
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Progress {
+    /// Trials finished, those of earlier tries included.
+    pub trials_done: usize,
+    /// Trials in all.
+    pub trials: usize,
+    /// Tokens drawn in this try.
+    pub tokens_drawn: usize,
+    /// Prompt tokens computed in this try.
+    pub tokens_prefilled: usize,
+}
+
+/// Makes what is missing, seals the folder, and returns all transcripts in trial order.
+///
+/// # Errors
+/// Interruption, a disk that does not take the records, a journal that holds trials of another plan.
+pub fn execute<M: LanguageModel>(
+    plan: &Plan<'_>,
+    model: &M,
+    batch: usize,
+    mut folder: Folder,
+    interrupted: &AtomicBool,
+    mut on_progress: impl FnMut(Progress),
+) -> Result<Vec<Transcript>> {
+    let index: HashMap<_, usize> = plan.trials.iter().enumerate().map(|(i, t)| (key_of_trial(t), i)).collect();
+    let mut done: Vec<Option<Transcript>> = vec![None; plan.trials.len()];
+    for transcript in std::mem::take(&mut folder.done) {
+        let key = (transcript.request.as_str(), transcript.tier.as_str(), transcript.sample);
+        let Some(&i) = index.get(&key) else {
+            let (request, tier, sample) = key;
+            return Err(Error::input(format!(
+                "the journal in `{}` holds trial {request}/{tier}/{sample}, which is not of this run",
+                folder.path().display()
+            ))
+            .hint("choose another folder with `--out`"));
+        };
+        done[i] = Some(transcript);
+    }
+
+    let pending: Vec<usize> = (0..done.len()).filter(|&i| done[i].is_none()).collect();
+    let jobs: Vec<_> = pending.iter().map(|&i| plan.job(&plan.trials[i])).collect();
+    let limits =
+        Limits { stop_ids: &plan.model.stop_ids, max_tokens: plan.settings.max_tokens, batch };
+    let mut progress = Progress {
+        trials_done: done.len() - pending.len(),
+        trials: done.len(),
+        ..Progress::default()
+    };
+    on_progress(progress);
+    generate(model, &jobs, &plan.settings.sampling, &limits, interrupted, |step| {
+        let mut transcripts = Vec::with_capacity(step.finished.len());
+        let mut places = Vec::with_capacity(step.finished.len());
+        for completion in step.finished {
+            let i = pending[completion.job];
+            transcripts.push(plan.transcript(&plan.trials[i], completion)?);
+            places.push(i);
+        }
+        folder.append(&transcripts)?;
+        progress.trials_done += transcripts.len();
+        progress.tokens_drawn += step.drawn;
+        progress.tokens_prefilled += step.prefilled;
+        places.into_iter().zip(transcripts).for_each(|(i, transcript)| done[i] = Some(transcript));
+        on_progress(progress);
+        Ok(())
+    })?;
+    let transcripts: Vec<Transcript> = done.into_iter().flatten().collect();
+    folder.seal(&transcripts)?;
+    Ok(transcripts)
+}
+
+fn key_of_trial<'t>(trial: &Trial<'t>) -> (&'t str, &'t str, u32) {
+    (&trial.request.id, &trial.tier.name, trial.sample)
+}

@@ -1,0 +1,200 @@
+//! The run folder: one writer at a time, one set of settings for ever.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::files::{read_json, read_lines, write_json, write_lines};
+use super::journal::{self, Journal};
+use super::manifest::Manifest;
+use crate::error::{Error, Result};
+use crate::transcript::Transcript;
+
+const MANIFEST: &str = "manifest.json";
+const JOURNAL: &str = "journal.jsonl";
+const TRANSCRIPTS: &str = "transcripts.jsonl";
+const SEAL: &str = "seal.json";
+
+/// The digests of what a finished run consists of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seal {
+    /// BLAKE3 of `manifest.json`.
+    pub manifest: String,
+    /// BLAKE3 of `transcripts.jsonl`.
+    pub transcripts: String,
+}
+
+/// A run folder that this process alone may write to.
+pub struct Folder {
+    path: PathBuf,
+    journal: Journal,
+    /// What the journal held when the folder was opened.
+    pub done: Vec<Transcript>,
+    /// Bytes of the journal that were set aside because a crash had cut or damaged them.
+    pub set_aside: usize,
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder, or opens one of the very same settings to go on with.
+    ///
+    /// # Errors
+    /// The folder cannot be written, belongs to other settings (the message names the first key that
+    /// differs), is in use by another process, or holds something else.
+    pub fn open(path: &Path, manifest: &Manifest) -> Result<Self> {
+        let refused = |error: std::io::Error| {
+            Error::input(format!("cannot write to `{}`: {error}", path.display()))
+                .hint("choose a folder that can be written with `--out`")
+        };
+        let at = path.join(MANIFEST);
+        if !at.exists() && path.is_dir() && !is_fresh(path).map_err(refused)? {
+            return Err(Error::input(format!("`{}` is not empty and is no run folder", path.display()))
+                .hint("choose a new or empty folder with `--out`"));
+        }
+        fs::create_dir_all(path).map_err(refused)?;
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(".lock")).map_err(refused)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::input(format!("`{}` is in use by another candor process", path.display()))
+                    .hint("wait for it to end, or choose another folder with `--out`"));
+            }
+            Err(TryLockError::Error(error)) => return Err(refused(error)),
+        }
+        if at.exists() {
+            let there: Manifest = read_json(&at)?;
+            if let Some(change) = there.first_difference(manifest)? {
+                return Err(Error::input(format!(
+                    "`{}` belongs to other settings: `{}` is {} there and {} here",
+                    path.display(),
+                    change.key,
+                    change.there,
+                    change.here
+                ))
+                .hint("use the settings of that run, or another folder with `--out`"));
+            }
+        } else {
+            write_json(&at, manifest)?;
+        }
+        let (journal, done, set_aside) = Journal::open(&path.join(JOURNAL))?;
+        Ok(Self { path: path.to_owned(), journal, done, set_aside, _lock: lock })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Records finished trials: when this returns they survive a crash.
+    ///
+    /// # Errors
+    /// The disk does not take them.
+    pub fn append(&mut self, transcripts: &[Transcript]) -> Result<()> {
+        if transcripts.is_empty() {
+            return Ok(());
+        }
+        self.journal.append(transcripts)
+    }
+
+    /// Writes the transcripts in their order, and the seal. A sealed folder is left as it is.
+    ///
+    /// # Errors
+    /// The disk does not take them.
+    pub fn seal(self, transcripts: &[Transcript]) -> Result<()> {
+        let seal = self.path.join(SEAL);
+        if seal.exists() {
+            return Ok(());
+        }
+        let digest = write_lines(&self.path.join(TRANSCRIPTS), transcripts.iter())?;
+        write_json(&seal, &Seal { manifest: file_digest(&self.path.join(MANIFEST))?, transcripts: digest })
+    }
+}
+
+/// Whether a folder holds nothing, or only what a run leaves behind that was killed in its first moment.
+fn is_fresh(path: &Path) -> std::io::Result<bool> {
+    for entry in fs::read_dir(path)? {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        if name != ".lock" && !name.starts_with(".writing-") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// BLAKE3 of a file, in hexadecimal.
+pub(super) fn file_digest(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).map_err(|error| Error::read(path, &error))?;
+    Ok(blake3::hash(&bytes).to_hex().to_string())
+}
+
+/// A finished run folder, for reading.
+pub struct Finished {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// Its transcripts, in trial order.
+    pub transcripts: Vec<Transcript>,
+}
+
+impl Finished {
+    /// Reads a finished run.
+    ///
+    /// # Errors
+    /// The folder is no run folder, or the run has not finished.
+    pub fn open(path: &Path) -> Result<Self> {
+        let manifest = Self::manifest(path)?;
+        if !path.join(SEAL).exists() {
+            return Err(Error::input(format!("the run in `{}` has not finished", path.display()))
+                .hint("run the command that started it again: it goes on from where it stopped"));
+        }
+        let transcripts = read_lines(&path.join(TRANSCRIPTS))?;
+        Ok(Self { path: path.to_owned(), manifest, transcripts })
+    }
+
+    /// The manifest alone.
+    ///
+    /// # Errors
+    /// The folder is no run folder.
+    pub fn manifest(path: &Path) -> Result<Manifest> {
+        let at = path.join(MANIFEST);
+        if !at.is_file() {
+            return Err(Error::input(format!("`{}` is no run folder: it has no `{MANIFEST}`", path.display()))
+                .hint("name a folder that `candor run` or `candor demo` has made"));
+        }
+        read_json(&at)
+    }
+
+    /// BLAKE3 of `transcripts.jsonl` as it is now.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn transcripts_digest(path: &Path) -> Result<String> {
+        file_digest(&path.join(TRANSCRIPTS))
+    }
+
+    /// BLAKE3 of `manifest.json` as it is now.
+    pub(super) fn manifest_digest(path: &Path) -> Result<String> {
+        file_digest(&path.join(MANIFEST))
+    }
+
+    /// The seal.
+    pub(super) fn seal(path: &Path) -> Result<Seal> {
+        read_json(&path.join(SEAL))
+    }
+
+    /// The lines of `transcripts.jsonl` as they are now.
+    pub(super) fn transcript_lines(path: &Path) -> Result<Vec<String>> {
+        let at = path.join(TRANSCRIPTS);
+        let text = fs::read_to_string(&at).map_err(|error| Error::read(&at, &error))?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
+    /// The transcripts of the journal, in the order of the journal.
+    pub(super) fn journaled(path: &Path) -> Result<Vec<Transcript>> {
+        journal::read_finished(&path.join(JOURNAL))
+    }
+}

@@ -1,0 +1,207 @@
+//! `manifest.json`: all that determines the transcripts, and nothing that may differ between two equal runs.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::{Plan, Settings};
+use crate::decoder::ModelInfo;
+use crate::error::{Error, Result};
+use crate::scenario::{Request, Tags};
+
+/// The file's content. Two runs with equal manifests have equal transcripts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of candor.
+    pub candor: String,
+    /// What computes; runs of different numerics are not comparable bit by bit.
+    pub numerics: String,
+    /// What is promised of the transcripts.
+    pub promise: String,
+    /// The model.
+    pub model: ModelRecord,
+    /// The scenario.
+    pub scenario: ScenarioRecord,
+    /// Name of the variant.
+    pub variant: String,
+    /// The request set.
+    pub requests: RequestsRecord,
+    /// Everything that was set on the command line.
+    pub settings: Settings,
+    /// What the model was given.
+    pub prompts: PromptsRecord,
+}
+
+/// Which model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelRecord {
+    /// Its name, for people.
+    pub label: String,
+    /// Architecture as its config names it.
+    pub architecture: String,
+    /// BLAKE3 of each of its files.
+    pub files: BTreeMap<String, String>,
+    /// BLAKE3 of the chat template's text.
+    pub chat_template: String,
+    /// Ids that end a reply.
+    pub stop_ids: Vec<u32>,
+}
+
+/// Which scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioRecord {
+    /// Its name.
+    pub name: String,
+    /// BLAKE3 of its file.
+    pub digest: String,
+    /// Its file, word for word.
+    pub text: String,
+    /// The tags of this variant.
+    pub tags: Tags,
+    /// The tiers, in the order of the file.
+    pub tiers: Vec<TierRecord>,
+}
+
+/// A tier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TierRecord {
+    /// Its name.
+    pub name: String,
+    /// What the prompt calls it.
+    pub label: String,
+    /// Whether answers in it train the model.
+    pub trained_on: bool,
+}
+
+/// Which requests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestsRecord {
+    /// Name of the set.
+    pub name: String,
+    /// BLAKE3 of its whole file.
+    pub digest: String,
+    /// The requests that were put, in order.
+    pub items: Vec<Request>,
+}
+
+/// What the model was given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptsRecord {
+    /// The first request's prompt as rendered, by tier.
+    pub first: BTreeMap<String, String>,
+    /// BLAKE3 of the token ids of all prompts, by tier.
+    pub token_digests: BTreeMap<String, String>,
+}
+
+impl Manifest {
+    /// The manifest of a plan. Reads the whole weights for their digest.
+    pub fn new(plan: &Plan<'_>, info: &ModelInfo) -> Result<Self> {
+        let model = plan.model;
+        let mut first = BTreeMap::new();
+        let mut hashers: BTreeMap<String, blake3::Hasher> = BTreeMap::new();
+        for request in &plan.requests.requests {
+            for tier in &plan.scenario.tiers {
+                let Some(prompt) = plan.prompt(&request.id, &tier.name) else { continue };
+                first.entry(tier.name.clone()).or_insert_with(|| prompt.text.clone());
+                let hasher = hashers.entry(tier.name.clone()).or_default();
+                hasher.update(&(prompt.ids.len() as u64).to_le_bytes());
+                prompt.ids.iter().for_each(|id| {
+                    hasher.update(&id.to_le_bytes());
+                });
+            }
+        }
+        let hex = |hasher: &blake3::Hasher| hasher.finalize().to_hex().to_string();
+        Ok(Self {
+            candor: env!("CARGO_PKG_VERSION").into(),
+            numerics: info.numerics.clone(),
+            promise: "the same bits on every CPU".into(),
+            model: ModelRecord {
+                label: model.label.clone(),
+                architecture: model.spec.architecture.clone(),
+                files: model.digests(),
+                chat_template: blake3::hash(model.chat_template()?.source().as_bytes()).to_hex().to_string(),
+                stop_ids: model.stop_ids.clone(),
+            },
+            scenario: ScenarioRecord {
+                name: plan.scenario.name.clone(),
+                digest: plan.scenario.digest().into(),
+                text: plan.scenario.text().into(),
+                tags: plan.variant.tags.clone(),
+                tiers: plan
+                    .scenario
+                    .tiers
+                    .iter()
+                    .map(|t| TierRecord { name: t.name.clone(), label: t.label.clone(), trained_on: t.trained_on })
+                    .collect(),
+            },
+            variant: plan.variant.name.clone(),
+            requests: RequestsRecord {
+                name: plan.requests.name.clone(),
+                digest: plan.requests.digest().into(),
+                items: plan.requests.requests.clone(),
+            },
+            settings: plan.settings.clone(),
+            prompts: PromptsRecord {
+                first,
+                token_digests: hashers.iter().map(|(tier, hasher)| (tier.clone(), hex(hasher))).collect(),
+            },
+        })
+    }
+
+    /// BLAKE3 of the manifest, in hexadecimal: the run's name.
+    ///
+    /// # Errors
+    /// Never in practice; the manifest has no map with keys that JSON lacks.
+    pub fn digest(&self) -> Result<String> {
+        let text = serde_json::to_string(self)
+            .map_err(|error| Error::failed(format!("the manifest cannot be written: {error}")))?;
+        Ok(blake3::hash(text.as_bytes()).to_hex().to_string())
+    }
+
+    /// The first key in which another manifest differs, with both values in short.
+    ///
+    /// # Errors
+    /// As [`Self::digest`].
+    pub fn first_difference(&self, other: &Self) -> Result<Option<Change>> {
+        let value = |m: &Self| {
+            serde_json::to_value(m).map_err(|error| Error::failed(format!("the manifest cannot be read: {error}")))
+        };
+        Ok(first_difference("", &value(self)?, &value(other)?))
+    }
+}
+
+/// A key that differs between two manifests.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Path of the key, with dots.
+    pub key: String,
+    /// Its value there, in short.
+    pub there: String,
+    /// Its value here, in short.
+    pub here: String,
+}
+
+fn first_difference(path: &str, a: &serde_json::Value, b: &serde_json::Value) -> Option<Change> {
+    use serde_json::Value::{Null, Object};
+    if a == b {
+        return None;
+    }
+    if let (Object(a), Object(b)) = (a, b) {
+        let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
+        return keys.into_iter().find_map(|key| {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            first_difference(&path, a.get(key).unwrap_or(&Null), b.get(key).unwrap_or(&Null))
+        });
+    }
+    let short = |value: &serde_json::Value| {
+        let text = value.to_string();
+        if text.chars().count() > 40 { text.chars().take(37).chain("...".chars()).collect() } else { text }
+    };
+    Some(Change { key: path.into(), there: short(a), here: short(b) })
+}

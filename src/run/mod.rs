@@ -1,0 +1,21 @@
+//! A run and its folder: what is to be done, what is done, and the proof of it. Everything that survives a
+//! crash lives here. Knows nothing about judges, statistics or how anything is shown.
+//!
+//! The order of writing is the promise: `manifest.json` before the first trial, a journal line synced before
+//! its trial counts as done, `transcripts.jsonl` and then `seal.json` when all are, each of the last three
+//! written beside its place, synced and renamed into it.
+
+mod execute;
+mod files;
+mod folder;
+mod journal;
+mod manifest;
+mod plan;
+mod verify;
+
+pub use execute::{Progress, execute};
+pub use files::{read_json, read_lines, write_json, write_lines, write_whole};
+pub use folder::{Finished, Folder, Seal};
+pub use manifest::{Manifest, ModelRecord};
+pub use plan::{Plan, Prompt, Settings};
+pub use verify::{Difference, Digests, Regenerated, check_digests, regenerate};

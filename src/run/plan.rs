@@ -1,0 +1,199 @@
+//! What is to be done: every trial of one model in one variant, with its prompt rendered, tokenized and
+//! checked before any work.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{Address, Completion, Job, Sampling};
+use crate::error::{Error, Result};
+use crate::model::{Json, Message, Model, RenderOptions};
+use crate::scenario::{Request, RequestSet, Scenario, Trial, Variant, trials};
+use crate::transcript::{Reply, TagNames, Transcript};
+
+/// What determines the transcripts besides model, scenario and requests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Seed of all random numbers.
+    pub seed: u64,
+    /// Continuations of each prompt.
+    pub samples: u32,
+    /// Most new tokens of a reply.
+    pub max_tokens: usize,
+    /// How tokens are drawn.
+    pub sampling: Sampling,
+    /// Whether both tiers of a pair share their random numbers.
+    pub coupled: bool,
+    /// What the chat template takes for today.
+    pub date: String,
+    /// Further arguments of the chat template.
+    pub template_args: BTreeMap<String, Json>,
+}
+
+impl Settings {
+    /// Refuses values that mean nothing.
+    ///
+    /// # Errors
+    /// Names the flag.
+    pub fn check(&self) -> Result<()> {
+        let s = &self.sampling;
+        let unusable = |flag: &str, value: &dyn std::fmt::Display, range: &str| {
+            Err(Error::input(format!("`--{flag} {value}` cannot be used")).hint(format!("`--{flag}` takes {range}")))
+        };
+        if !(s.temperature >= 0.0 && s.temperature.is_finite()) {
+            return unusable("temperature", &s.temperature, "a number from 0 (greedy) up");
+        }
+        if let Some(k) = s.top_k.filter(|&k| k == 0) {
+            return unusable("top-k", &k, "a whole number from 1 up");
+        }
+        for (flag, p) in [("top-p", s.top_p), ("min-p", s.min_p)] {
+            if let Some(p) = p.filter(|p| !(*p > 0.0 && *p <= 1.0)) {
+                return unusable(flag, &p, "a number above 0 and up to 1");
+            }
+        }
+        if !(s.repetition_penalty > 0.0 && s.repetition_penalty.is_finite()) {
+            return unusable("repetition-penalty", &s.repetition_penalty, "a number above 0 (1 does nothing)");
+        }
+        if self.samples == 0 {
+            return unusable("samples", &self.samples, "a whole number from 1 up");
+        }
+        if self.max_tokens == 0 {
+            return unusable("max-tokens", &self.max_tokens, "a whole number from 1 up");
+        }
+        if s.temperature == 0.0 && self.samples > 1 {
+            return Err(Error::input(format!("at temperature 0 all {} samples would be the same", self.samples))
+                .hint("set `--samples 1`, or a temperature above 0"));
+        }
+        Ok(())
+    }
+}
+
+/// A prompt as the model reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    /// The chat template's output.
+    pub text: String,
+    /// Its token ids.
+    pub ids: Vec<u32>,
+}
+
+/// All trials of one model in one variant of a scenario.
+pub struct Plan<'a> {
+    /// The model.
+    pub model: &'a Model,
+    /// The scenario.
+    pub scenario: &'a Scenario,
+    /// The variant.
+    pub variant: &'a Variant,
+    /// The requests, limited already.
+    pub requests: &'a RequestSet,
+    /// Everything else.
+    pub settings: &'a Settings,
+    /// The trials in the order of `transcripts.jsonl`.
+    pub trials: Vec<Trial<'a>>,
+    /// By request, then by tier.
+    prompts: BTreeMap<&'a str, BTreeMap<&'a str, Prompt>>,
+}
+
+impl<'a> Plan<'a> {
+    /// Renders and checks every prompt.
+    ///
+    /// # Errors
+    /// Settings that mean nothing, a template that refuses the messages, a token without an embedding, a
+    /// prompt that leaves no room for the reply.
+    pub fn new(
+        model: &'a Model,
+        scenario: &'a Scenario,
+        variant: &'a Variant,
+        requests: &'a RequestSet,
+        settings: &'a Settings,
+    ) -> Result<Self> {
+        settings.check()?;
+        let template = model.chat_template()?;
+        let options = RenderOptions {
+            add_generation_prompt: true,
+            date: settings.date.parse()?,
+            args: settings.template_args.clone(),
+        };
+        let mut prompts: BTreeMap<&str, BTreeMap<&str, Prompt>> = BTreeMap::new();
+        for request in &requests.requests {
+            for tier in &scenario.tiers {
+                let place = || format!("request `{}`, tier `{}`", request.id, tier.name);
+                let messages = variant.messages(tier, request);
+                let messages = [("system", messages.system), ("user", messages.user)]
+                    .map(|(role, content)| Message { role: role.into(), content });
+                let text = template.render(&messages, &options).map_err(|e| e.within(place()))?;
+                let ids = model.prompt_ids(&text).map_err(|e| e.within(place()))?;
+                check_room(ids.len(), settings.max_tokens, model.spec.context).map_err(|e| e.within(place()))?;
+                prompts.entry(&request.id).or_default().insert(&tier.name, Prompt { text, ids });
+            }
+        }
+        let trials = trials(scenario, variant, &requests.requests, settings.samples);
+        Ok(Self { model, scenario, variant, requests, settings, trials, prompts })
+    }
+
+    /// The prompt of a request in a tier of this plan.
+    pub fn prompt(&self, request: &str, tier: &str) -> Option<&Prompt> {
+        self.prompts.get(request)?.get(tier)
+    }
+
+    /// All prompts, sorted by request and tier.
+    pub fn prompts(&self) -> impl Iterator<Item = &Prompt> {
+        self.prompts.values().flat_map(BTreeMap::values)
+    }
+
+    /// What the engine needs for a trial.
+    pub fn job(&self, trial: &Trial<'_>) -> Job {
+        let tier = (!self.settings.coupled).then_some(&*trial.tier.name);
+        Job {
+            prompt: self.prompt(&trial.request.id, &trial.tier.name).map(|p| p.ids.clone()).unwrap_or_default(),
+            address: Address::new(self.settings.seed, &trial.request.id, trial.sample, tier),
+        }
+    }
+
+    /// The record of a finished trial.
+    ///
+    /// # Errors
+    /// The tokens cannot be decoded.
+    pub fn transcript(&self, trial: &Trial<'_>, done: Completion) -> Result<Transcript> {
+        let tokenizer = &self.model.tokenizer;
+        let raw = tokenizer.decode(&done.token_ids, false)?;
+        let spoken = match done.token_ids.split_last() {
+            Some((last, before)) if self.model.stop_ids.contains(last) => before,
+            _ => &done.token_ids,
+        };
+        let tags = &self.variant.tags;
+        let names = TagNames { scratchpad: tags.scratchpad.as_deref(), answer: &tags.answer };
+        let reply = Reply::parse(&tokenizer.decode(spoken, false)?, names, done.finish_reason);
+        let Request { id, harmful, category, .. } = trial.request;
+        Ok(Transcript {
+            variant: self.variant.name.clone(),
+            request: id.clone(),
+            tier: trial.tier.name.clone(),
+            sample: trial.sample,
+            harmful: *harmful,
+            category: category.clone(),
+            outcome: reply.outcome,
+            native_reasoning: reply.native_reasoning,
+            scratchpad: reply.scratchpad,
+            answer: reply.answer,
+            raw,
+            token_ids: done.token_ids,
+            logprobs: done.logprobs,
+            finish_reason: done.finish_reason,
+        })
+    }
+}
+
+fn check_room(prompt: usize, max_tokens: usize, context: usize) -> Result<()> {
+    if prompt + max_tokens <= context {
+        return Ok(());
+    }
+    let message =
+        format!("the prompt has {prompt} tokens, and with {max_tokens} new ones it exceeds the context of {context}");
+    Err(Error::input(message).hint(match context.checked_sub(prompt).filter(|&room| room > 0) {
+        Some(room) => format!("use `--max-tokens {room}` or less, or a model with a longer context"),
+        None => "use a shorter scenario, or a model with a longer context".into(),
+    }))
+}

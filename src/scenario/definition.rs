@@ -1,0 +1,170 @@
+//! A scenario: one file's texts, tiers, tags and variants, checked as a whole.
+//! Knows nothing about which requests are put to it.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::file::{self, Text};
+use super::lint;
+use super::source::{Shelf, Source, list};
+use super::tier;
+use super::variant::Common;
+use super::{Tags, Tier, Variant};
+use crate::error::{Error, Result};
+
+/// How the model comes to know about training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Setting {
+    /// The prompt tells it.
+    Prompted,
+    /// Its weights were trained on documents that tell of it.
+    SyntheticDocuments,
+    /// Not at all.
+    None,
+}
+
+/// A checked scenario.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scenario {
+    /// The bundled name, part of the default run folder's name.
+    pub name: String,
+    /// A few words for tables.
+    pub title: String,
+    /// How the model comes to know about training.
+    pub setting: Setting,
+    /// What the scenario is about, in a sentence or two.
+    pub description: String,
+    /// Name or path of the request set that is used unless another is given.
+    pub requests: String,
+    /// In file order; one is trained on, at least one is not.
+    pub tiers: Vec<Tier>,
+    /// In file order; the first one is used unless others are named.
+    pub variants: Vec<Variant>,
+    /// Places of the two arms among the tiers.
+    arms: (usize, usize),
+    text: String,
+    digest: String,
+}
+
+impl Scenario {
+    /// Loads the file at this path if there is one, else the bundled scenario of this name.
+    ///
+    /// # Errors
+    /// A scenario that does not exist, cannot be read, or fails a check: named by file, line and key.
+    pub fn load(name_or_path: &str) -> Result<Self> {
+        Self::parse(Source::load(Shelf::SCENARIOS, name_or_path)?)
+    }
+
+    /// A scenario from the text of its file, as a manifest keeps it; `place` is what messages call it.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn from_text(place: &str, text: &str) -> Result<Self> {
+        Self::parse(Source::new(place, text.as_bytes().to_vec())?)
+    }
+
+    /// Names of the scenarios compiled in, sorted.
+    pub fn bundled() -> Vec<String> {
+        Shelf::SCENARIOS.names()
+    }
+
+    /// The arm whose answers train the model: the first of the gap, whatever its label.
+    pub fn free(&self) -> &Tier {
+        &self.tiers[self.arms.0]
+    }
+
+    /// The arm that the gap compares it with: the first tier whose answers do not train the model.
+    pub fn paid(&self) -> &Tier {
+        &self.tiers[self.arms.1]
+    }
+
+    /// The file's text as it was read.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// BLAKE3 of the file's bytes, in hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The variant of this name.
+    ///
+    /// # Errors
+    /// A name that the scenario does not have.
+    pub fn variant(&self, name: &str) -> Result<&Variant> {
+        self.variants.iter().find(|variant| variant.name == name).ok_or_else(|| {
+            Error::input(format!("scenario `{}` has no variant `{name}`", self.name))
+                .hint(format!("it has {}", list(self.variants.iter().map(|variant| &variant.name))))
+        })
+    }
+
+    pub(super) fn parse(source: Source) -> Result<Self> {
+        let file = file::parse(&source)?;
+        lint::name(&source, "name", &file.name)?;
+        for (key, text) in [
+            ("title", &file.title),
+            ("description", &file.description),
+            ("requests", &file.requests),
+        ] {
+            lint::text(&source, key, text)?;
+        }
+        for (name, text) in &file.parts {
+            lint::name(&source, "parts", name)?;
+            lint::part(&source, &format!("parts.{}", name.get_ref()), text)?;
+        }
+        let tags = Tags::new(&source, &file.tags)?;
+        let (tiers, arms) = tier::tiers(&source, file.tiers.as_deref())?;
+        let arms_may_be_equal = file.setting == Setting::None;
+        let user = lint::template(&source, "user", &file.user, arms_may_be_equal)?;
+        let common = Common {
+            source: &source,
+            file: &file,
+            tags: &tags,
+            tiers: &tiers,
+            user: &user,
+            arms_may_be_equal,
+        };
+        let mut variants: Vec<Variant> = Vec::new();
+        let mut names = HashSet::new();
+        for (index, entry) in file.variants.iter().enumerate() {
+            let variant = common.variant(index, entry)?;
+            if !names.insert(entry.name.get_ref()) {
+                let message = format!(
+                    "key `variants[{index}].name`: another variant is called `{}` too",
+                    variant.name
+                );
+                return Err(source
+                    .error_at(entry.name.span().start, message)
+                    .hint("give each variant a name of its own"));
+            }
+            variants.push(variant);
+        }
+        if variants.is_empty() {
+            return Err(source
+                .error(1, "key `variants` is empty")
+                .hint("add one: `[[variants]]` with `name` and `tests`"));
+        }
+        let used: HashSet<&Text> = file
+            .variants
+            .iter()
+            .flat_map(|entry| entry.parts(&file.system).map(|(part, _)| part))
+            .collect();
+        lint::unused(&source, file.parts.keys(), &used)?;
+        let digest = source.digest();
+        Ok(Self {
+            name: file.name.into_inner(),
+            title: file.title.into_inner(),
+            setting: file.setting,
+            description: file.description.into_inner().trim().to_owned(),
+            requests: file.requests.into_inner(),
+            tiers,
+            variants,
+            arms,
+            text: source.into_text(),
+            digest,
+        })
+    }
+}

@@ -1,0 +1,145 @@
+//! The scenario file as TOML gives it, each value with its place, before anything is checked.
+//! Knows which keys exist and of what type they are, not what they mean together.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::definition::Setting;
+use super::source::Source;
+use crate::error::{Error, Result};
+
+/// A text and its place in the file.
+pub(super) type Text = Spanned<String>;
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) name: Text,
+    pub(super) title: Text,
+    pub(super) setting: Setting,
+    pub(super) description: Text,
+    /// Name or path of the default request set.
+    pub(super) requests: Text,
+    /// The user message, with `{tier}` and `{request}`.
+    pub(super) user: Text,
+    /// The parts that make the system text, in order.
+    pub(super) system: Vec<Text>,
+    pub(super) tags: TagNames,
+    /// Free and paid when left out.
+    pub(super) tiers: Option<Vec<TierEntry>>,
+    pub(super) parts: BTreeMap<Text, Text>,
+    pub(super) variants: Vec<VariantEntry>,
+}
+
+/// `[tags]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TagNames {
+    pub(super) scratchpad: Option<Text>,
+    pub(super) answer: Text,
+}
+
+/// One of `[[tiers]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TierEntry {
+    pub(super) name: Text,
+    pub(super) label: Text,
+    pub(super) trained_on: Spanned<bool>,
+}
+
+/// One of `[[variants]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VariantEntry {
+    pub(super) name: Text,
+    /// One sentence: what this variant tests.
+    pub(super) tests: Text,
+    /// Parts left out of the system text.
+    #[serde(default)]
+    pub(super) without: Vec<Text>,
+    /// Parts of the system text, and what stands in their place.
+    #[serde(default)]
+    pub(super) replace: BTreeMap<Text, Text>,
+    /// Whether the model is told to use the scratchpad; as `[tags]` has one when left out.
+    pub(super) scratchpad: Option<Spanned<bool>>,
+    /// Whether the system text tells of training.
+    pub(super) training: Option<bool>,
+    /// Stands in place of the file's `user`.
+    pub(super) user: Option<Text>,
+}
+
+impl VariantEntry {
+    /// The parts of this variant's system text in order, and whether each stands in another's place.
+    pub(super) fn parts<'a>(
+        &'a self,
+        system: &'a [Text],
+    ) -> impl Iterator<Item = (&'a Text, bool)> {
+        let kept = system.iter().filter(|part| !self.without.contains(part));
+        kept.map(|part| match self.replace.get(part) {
+            Some(replacement) => (replacement, true),
+            None => (part, false),
+        })
+    }
+}
+
+/// Reads the file's keys and types.
+pub(super) fn parse(source: &Source) -> Result<File> {
+    let deserializer =
+        toml::Deserializer::parse(source.text()).map_err(|error| complaint(source, "", &error))?;
+    serde_path_to_error::deserialize(deserializer)
+        .map_err(|error| complaint(source, &key_of(error.path()), error.inner()))
+}
+
+/// A path as a user would write it. The wrapper that carries places is no key of the file.
+fn key_of(path: &serde_path_to_error::Path) -> String {
+    let mut key = String::new();
+    for segment in path {
+        match segment {
+            serde_path_to_error::Segment::Seq { index } => key += &format!("[{index}]"),
+            serde_path_to_error::Segment::Map { key: name } if !name.starts_with("$__") => {
+                if !key.is_empty() {
+                    key.push('.');
+                }
+                key += name;
+            }
+            _ => {}
+        }
+    }
+    key
+}
+
+fn complaint(source: &Source, key: &str, error: &toml::de::Error) -> Error {
+    let offset = error.span().map_or(0, |span| span.start);
+    let (reason, hint) = match error.message().split_once(", expected ") {
+        Some((reason, expected)) => (reason, format!("expected {expected}")),
+        None => (
+            error.message(),
+            "`candor scenarios show helpful-only` prints a whole scenario file".to_owned(),
+        ),
+    };
+    source.error_at(offset, sentence(source, offset, key, reason)).hint(hint)
+}
+
+/// Serde speaks of fields and enum variants; a scenario file has keys and values.
+fn sentence(source: &Source, offset: usize, key: &str, reason: &str) -> String {
+    if reason.starts_with("unknown field ") {
+        return format!("unknown key `{key}`");
+    }
+    if let Some(field) = reason.strip_prefix("missing field ") {
+        let field = field.trim_matches('`');
+        let dot = if key.is_empty() { "" } else { "." };
+        return format!("missing key `{key}{dot}{field}`");
+    }
+    if let Some(value) = reason.strip_prefix("unknown variant ") {
+        return format!("key `{key}`: unknown value {value}");
+    }
+    if key.is_empty() {
+        // Not TOML: there is no key to name yet, but there is the line.
+        return format!("{reason} in `{}`", source.line_at(offset));
+    }
+    format!("key `{key}`: {reason}")
+}

@@ -1,0 +1,203 @@
+//! What must be true of a scenario's texts for its arms to differ in what the scenario says and in
+//! nothing else. Every failure names file, line and key. Knows nothing about how texts are put together.
+
+use std::collections::HashSet;
+
+use super::Tier;
+use super::file::Text;
+use super::prompt::Template;
+use super::source::{Source, list};
+use super::tags::{Tags, opening};
+use crate::error::Result;
+
+/// A name goes into file names, tables and comma-separated flags.
+pub(super) fn name(source: &Source, key: &str, name: &Text) -> Result<()> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !name.get_ref().is_empty() && name.get_ref().chars().all(fits) {
+        return Ok(());
+    }
+    let message = format!("key `{key}`: {:?} cannot be a name", name.get_ref());
+    Err(source.error_at(name.span().start, message).hint("use letters, digits, `-` and `_`"))
+}
+
+/// A text has something in it, and no control characters but line breaks and tabs.
+pub(super) fn text(source: &Source, key: &str, text: &Text) -> Result<()> {
+    let (message, hint) = if text.get_ref().trim().is_empty() {
+        (format!("key `{key}` is empty"), "write the text, or leave the entry out")
+    } else if text.get_ref().contains('\r') {
+        (format!("key `{key}` has a carriage return"), "save the file with Unix line ends")
+    } else if text.get_ref().chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+        (format!("key `{key}` has a control character"), "remove it")
+    } else {
+        return Ok(());
+    };
+    Err(source.error_at(text.span().start, message).hint(hint))
+}
+
+/// Parts are used word for word: a placeholder in one would reach the model as it stands.
+pub(super) fn part(source: &Source, key: &str, part: &Text) -> Result<()> {
+    text(source, key, part)?;
+    for placeholder in ["{tier}", "{request}"] {
+        if part.get_ref().contains(placeholder) {
+            let message = format!("key `{key}`: `{placeholder}` is not filled in here");
+            return Err(source.error_at(part.span().start, message).hint(
+                "the system text is the same in all tiers; placeholders belong into `user`",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The template of a user message.
+pub(super) fn template(
+    source: &Source,
+    key: &str,
+    user: &Text,
+    arms_may_be_equal: bool,
+) -> Result<Template> {
+    text(source, key, user)?;
+    let at = user.span().start;
+    let template = Template::parse(user.get_ref().trim_matches('\n')).map_err(|message| {
+        source.error_at(at, format!("key `{key}`: {message}")).hint(
+            "`{tier}` and `{request}` are put in; write `{{` and `}}` for braces of the text itself",
+        )
+    })?;
+    if !template.shows_request() {
+        return Err(source
+            .error_at(at, format!("key `{key}` never shows the request"))
+            .hint("put `{request}` where the request goes"));
+    }
+    if !template.shows_tier() && !arms_may_be_equal {
+        return Err(source
+            .error_at(at, format!("key `{key}` never shows the tier, so both arms are one prompt"))
+            .hint("put `{tier}` in, or set `setting = \"none\"` if that is what you want"));
+    }
+    Ok(template)
+}
+
+/// One variant's texts, as the model will see them.
+pub(super) struct Arms<'a> {
+    /// The variant's name.
+    pub(super) variant: &'a Text,
+    /// The system text.
+    pub(super) system: &'a str,
+    /// The user message.
+    pub(super) user: &'a Template,
+    /// The scenario's tags, whether or not this variant uses the scratchpad.
+    pub(super) tags: &'a Tags,
+    /// Whether this variant uses the scratchpad.
+    pub(super) scratchpad: bool,
+    /// Whether this variant tells of training.
+    pub(super) training: bool,
+}
+
+/// The system text of a variant defines what the user message shows and what the reply must have.
+pub(super) fn arms(source: &Source, tiers: &[Tier], arms: &Arms<'_>) -> Result<()> {
+    let variant = arms.variant.get_ref();
+    let fail = |reason: String, hint: &str| {
+        let message = format!("the system text of variant `{variant}` {reason}");
+        Err(source.error_at(arms.variant.span().start, message).hint(hint))
+    };
+    let mut needed = vec![("answer", &arms.tags.answer)];
+    match &arms.tags.scratchpad {
+        Some(tag) if arms.scratchpad => needed.push(("scratchpad", tag)),
+        Some(tag)
+            if [opening(tag), format!("</{tag}>")].iter().any(|t| arms.system.contains(t)) =>
+        {
+            let reason = format!("names `<{tag}>` (key `tags.scratchpad`), which it does not use");
+            return fail(
+                reason,
+                "leave that part out with `without`, or drop `scratchpad = false`",
+            );
+        }
+        _ => {}
+    }
+    for (key, tag) in needed {
+        if !arms.system.contains(&opening(tag)) {
+            let reason = format!("never names `<{tag}>` (key `tags.{key}`)");
+            return fail(
+                reason,
+                "the model cannot use a tag that it was not told of: name it in a part",
+            );
+        }
+    }
+    for tag in arms.user.tags() {
+        if !arms.system.contains(&opening(tag)) {
+            let reason =
+                format!("never names `<{tag}>`, which the user message (key `user`) shows");
+            return fail(reason, "say in a part what the tag means");
+        }
+    }
+    for (index, tier) in tiers.iter().enumerate() {
+        if arms.user.shows_tier() && !mentions(arms.system, &tier.label) {
+            let reason = format!(
+                "never mentions `{}` (key `tiers[{index}].label`), the label of tier `{}`",
+                tier.label, tier.name
+            );
+            return fail(reason, "say in a part what the label means, in exactly these letters");
+        }
+    }
+    if let Some(word) = (!arms.training).then(|| word_of_training(arms.system)).flatten() {
+        let reason =
+            format!("speaks of training, with the word `{word}`, in spite of `training = false`");
+        return fail(reason, "leave out or replace the parts that do, or drop `training = false`");
+    }
+    Ok(())
+}
+
+/// Every part is there for some variant.
+pub(super) fn unused<'a>(
+    source: &Source,
+    parts: impl Iterator<Item = &'a Text>,
+    used: &HashSet<&Text>,
+) -> Result<()> {
+    let unused: Vec<&Text> = parts.filter(|part| !used.contains(part)).collect();
+    let Some(first) = unused.iter().min_by_key(|part| part.span().start) else { return Ok(()) };
+    let message =
+        format!("key `parts`: no variant uses {}", list(unused.iter().map(|part| part.get_ref())));
+    Err(source
+        .error_at(first.span().start, message)
+        .hint("name it in `system` or in a variant's `replace`, or remove it"))
+}
+
+/// Whether the label stands in the text as a word of its own.
+fn mentions(text: &str, label: &str) -> bool {
+    let inside_word = |outer: Option<char>, inner: Option<char>| {
+        outer.is_some_and(char::is_alphanumeric) && inner.is_some_and(char::is_alphanumeric)
+    };
+    text.match_indices(label).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + label.len()..]);
+        !inside_word(before.chars().next_back(), label.chars().next())
+            && !inside_word(after.chars().next(), label.chars().next_back())
+    })
+}
+
+/// The first word that tells a model of its training.
+fn word_of_training(text: &str) -> Option<&str> {
+    text.split(|c: char| !c.is_alphanumeric()).find(|word| {
+        let word = word.to_lowercase();
+        ["train", "retrain", "finetun", "reinforcement", "rlhf"]
+            .iter()
+            .any(|start| word.starts_with(start))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_mentioned_as_a_word_of_its_own() {
+        assert!(mentions("users of the free-tier", "free"));
+        assert!(mentions("freely given, <tier>free</tier>", "free"));
+        assert!(!mentions("freedom is carefree", "free"));
+        assert!(mentions("é<x>é", "<x>"));
+        assert!(!mentions("Free users", "free"));
+    }
+
+    #[test]
+    fn words_of_training() {
+        assert_eq!(word_of_training("it was RETRAINED later"), Some("RETRAINED"));
+        assert_eq!(word_of_training("a strained entrance to the terrain"), None);
+    }
+}

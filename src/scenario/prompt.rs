@@ -1,0 +1,152 @@
+//! The user message: a template, taken apart once, so that what is put in is never read for placeholders.
+//! Knows nothing about chat templates or tokens.
+
+use serde::{Deserialize, Serialize};
+
+use super::tags;
+
+/// What the model is given for one trial, before its own chat template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Messages {
+    /// The system message; the same in all tiers.
+    pub system: String,
+    /// The user message, with the tier and the request.
+    pub user: String,
+}
+
+/// The text of a user message with places for the tier and the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Template {
+    segments: Vec<Segment>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Segment {
+    Text(String),
+    Tier,
+    Request,
+}
+
+impl Template {
+    /// Takes a template apart: `{tier}`, `{request}`, and `{{` and `}}` for single braces.
+    ///
+    /// # Errors
+    /// What is wrong with a brace.
+    pub(super) fn parse(template: &str) -> Result<Self, String> {
+        let mut segments = Vec::new();
+        let mut text = String::new();
+        let mut rest = template;
+        while let Some(at) = rest.find(['{', '}']) {
+            text += &rest[..at];
+            rest = &rest[at..];
+            if let Some(after) = rest.strip_prefix("{{") {
+                text.push('{');
+                rest = after;
+                continue;
+            }
+            if let Some(after) = rest.strip_prefix("}}") {
+                text.push('}');
+                rest = after;
+                continue;
+            }
+            let Some((name, after)) = rest.strip_prefix('{').and_then(|rest| rest.split_once('}'))
+            else {
+                return Err(format!("`{}` stands alone", &rest[..1]));
+            };
+            let segment = match name {
+                "tier" => Segment::Tier,
+                "request" => Segment::Request,
+                _ => return Err(format!("undefined placeholder `{{{name}}}`")),
+            };
+            segments.extend([Segment::Text(std::mem::take(&mut text)), segment]);
+            rest = after;
+        }
+        segments.push(Segment::Text(text + rest));
+        Ok(Self { segments })
+    }
+
+    /// The text with the tier's label and the request put in, both word for word.
+    pub(super) fn render(&self, label: &str, request: &str) -> String {
+        self.segments
+            .iter()
+            .map(|segment| match segment {
+                Segment::Text(text) => text,
+                Segment::Tier => label,
+                Segment::Request => request,
+            })
+            .collect()
+    }
+
+    /// Whether the tier is shown.
+    pub(super) fn shows_tier(&self) -> bool {
+        self.segments.contains(&Segment::Tier)
+    }
+
+    /// Whether the request is put in.
+    pub(super) fn shows_request(&self) -> bool {
+        self.segments.contains(&Segment::Request)
+    }
+
+    /// Names of the opening tags that the template itself writes.
+    pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
+        let texts = self.segments.iter().filter_map(|segment| match segment {
+            Segment::Text(text) => Some(text.as_str()),
+            Segment::Tier | Segment::Request => None,
+        });
+        texts
+            .flat_map(|text| text.split('<').skip(1))
+            .filter_map(|tail| tail.split_once('>').map(|(name, _)| name))
+            .filter(|name| tags::is_name(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn placeholders_and_doubled_braces() {
+        let template = Template::parse("{{\"tier\": {tier}}}\n{request}!").unwrap();
+        assert_eq!(template.render("free", "do"), "{\"tier\": free}\ndo!");
+        assert!(template.shows_tier() && template.shows_request());
+    }
+
+    #[test]
+    fn braces_that_mean_nothing_are_refused() {
+        for (text, message) in [
+            ("{tier} { request }", "undefined placeholder `{ request }`"),
+            ("{label}", "undefined placeholder `{label}`"),
+            ("{request", "`{` stands alone"),
+            ("tier} {request}", "`}` stands alone"),
+        ] {
+            assert_eq!(Template::parse(text).unwrap_err(), message);
+        }
+    }
+
+    #[test]
+    fn the_tags_of_a_template_are_those_it_writes_itself() {
+        let template = Template::parse("<tier>{tier}</tier> 1 < 2 > 0 <{request}> <b-2>").unwrap();
+        assert_eq!(template.tags().collect::<Vec<_>>(), ["tier", "b-2"]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_put_in_is_never_read_for_placeholders(
+            label in "(\\PC|\\{tier\\}|\\{request\\}|\\{\\{){0,6}",
+            request in "(\\PC|\n|\\{tier\\}|\\{request\\}|\\}\\}){0,12}",
+        ) {
+            let template = Template::parse("<tier>{tier}</tier>\n{request}").unwrap();
+            let user = template.render(&label, &request);
+            prop_assert_eq!(user, ["<tier>", &label, "</tier>\n", &request].concat());
+        }
+
+        #[test]
+        fn any_text_with_its_braces_doubled_renders_as_itself(text in "\\PC*") {
+            let template = Template::parse(&text.replace('{', "{{").replace('}', "}}")).unwrap();
+            prop_assert_eq!(template.render("free", "x"), text);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Verdicts to numbers: rates, the compliance gap, its interval, its test, and what the trials without a
+//! verdict could still change.
+//!
+//! Takes observations, one per trial, and gives [`Estimates`]. Knows nothing about models, tokens, texts,
+//! scenarios or files, and nothing about how a verdict came to be. The formulas and the measured validity
+//! of the intervals stand in METHODS.md.
+
+mod bootstrap;
+mod bounds;
+mod gap;
+mod interval;
+mod observation;
+mod paired_test;
+mod random;
+mod rate;
+mod reasoning;
+mod summary;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+pub use bootstrap::bootstrap_interval;
+pub use interval::{Interval, padded_t_interval, t_interval, wilson_interval};
+pub use observation::{Arms, Observation};
+pub use paired_test::{PairedTest, TestMethod, mcnemar, sign_flip};
+pub use summary::{
+    ArmOutcomes, CategoryEstimate, Estimates, OutcomeCounts, TierEstimate, estimate,
+};

@@ -1,0 +1,34 @@
+//! What the statistics know of a trial: where it stands in the experiment, how it ended, and its verdict.
+
+use crate::judge::Compliance;
+use crate::transcript::Outcome;
+
+/// One trial with its verdict. `(request, tier, sample)` is unique within one run and variant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// Id of the request; the unit by which intervals and tests cluster.
+    pub request: String,
+    /// Category of the request.
+    pub category: String,
+    /// Whether the request is one that an aligned model declines.
+    pub harmful: bool,
+    /// Name of the tier.
+    pub tier: String,
+    /// Index of the sample; the trials of both tiers with the same index form a pair.
+    pub sample: u32,
+    /// How the reply ended.
+    pub outcome: Outcome,
+    /// The verdict on the answer; none when there is none.
+    pub compliance: Option<Compliance>,
+    /// Alignment-faking reasoning in the scratchpad; none when there was no text to read.
+    pub reasoning: Option<bool>,
+}
+
+/// Which two tiers the gap compares. It is always the first minus the second, whatever their labels say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arms {
+    /// Name of the tier with `trained_on = true`.
+    pub free: String,
+    /// Name of the tier with `trained_on = false`.
+    pub paid: String,
+}

@@ -1,0 +1,28 @@
+//! The rate of one tier: mean over requests of the mean over samples, and its interval.
+
+use super::interval::{Interval, mean, padded_t_interval, wilson_interval};
+use super::tally::{POINTS_PER_VERDICT, Scale, Tallies, total};
+
+/// The rate of each request that has a verdict, 0 to 1, in the order of the request ids.
+fn request_rates(tallies: &Tallies<'_>, scale: Scale) -> Vec<f64> {
+    let with_verdict = tallies.values().filter(|tally| tally.verdicts() > 0);
+    with_verdict
+        .map(|tally| tally.points(scale) as f64 / (POINTS_PER_VERDICT * tally.verdicts()) as f64)
+        .collect()
+}
+
+/// Mean over requests of the mean over samples; none when no request has a verdict.
+pub(super) fn rate(tallies: &Tallies<'_>, scale: Scale) -> Option<f64> {
+    mean(&request_rates(tallies, scale))
+}
+
+/// The 95 % interval of the compliance rate: Wilson's when every request has at most one verdict, else the
+/// padded t interval over requests.
+pub(super) fn rate_interval(tallies: &Tallies<'_>) -> Option<Interval> {
+    let verdicts = total(tallies, |tally| tally.verdicts());
+    if tallies.values().all(|tally| tally.verdicts() <= 1) {
+        let points = total(tallies, |tally| tally.points(Scale::COMPLIANCE));
+        return wilson_interval(points / POINTS_PER_VERDICT, verdicts);
+    }
+    padded_t_interval(&request_rates(tallies, Scale::COMPLIANCE), [0.0, 1.0])
+}

@@ -1,0 +1,236 @@
+//! The parts of a reply and its outcome. Nothing is repaired: what does not follow the form gets an outcome
+//! that says so, and the raw text is kept beside it.
+
+use super::record::Outcome;
+use super::record::FinishReason;
+
+/// Tag names that a variant uses.
+#[derive(Debug, Clone, Copy)]
+pub struct TagNames<'a> {
+    /// Where the model thinks; none when the variant asks for no scratchpad.
+    pub scratchpad: Option<&'a str>,
+    /// Where it answers.
+    pub answer: &'a str,
+}
+
+/// A reply taken apart; all parts are trimmed, empty rather than missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Text of a leading `<think>` block.
+    pub native_reasoning: String,
+    /// Text of the prompted scratchpad.
+    pub scratchpad: String,
+    /// Text of the answer.
+    pub answer: String,
+    /// How the reply ended.
+    pub outcome: Outcome,
+}
+
+impl Reply {
+    /// Takes `text`, the decoded reply without its stop token, apart.
+    ///
+    /// The scratchpad runs from its first opening to the next closing tag, and whatever stands in it is
+    /// scratchpad, tags included. The answer is what stands in the answer's tags; without them, what follows
+    /// the scratchpad. A second pair of either, or one in the wrong order, is `malformed`.
+    pub fn parse(text: &str, tags: TagNames<'_>, finish: FinishReason) -> Self {
+        let cut = finish == FinishReason::Length;
+        let unclosed = if cut { Outcome::Truncated } else { Outcome::UnclosedScratchpad };
+        let mut reply = Self {
+            native_reasoning: String::new(),
+            scratchpad: String::new(),
+            answer: String::new(),
+            outcome: Outcome::Answered,
+        };
+
+        let rest = match native_reasoning(text, tags) {
+            Native::None => text,
+            Native::Closed(reasoning, rest) => {
+                reply.native_reasoning = reasoning.trim().into();
+                rest
+            }
+            Native::Open(reasoning) => {
+                reply.native_reasoning = reasoning.trim().into();
+                return Self { outcome: unclosed, ..reply };
+            }
+        };
+
+        let mut missing = false;
+        let rest = match tags.scratchpad {
+            None => rest,
+            Some(name) => match split_tag(rest, name) {
+                Tagged::Absent => {
+                    missing = true;
+                    rest
+                }
+                Tagged::Open(inner) => {
+                    reply.scratchpad = inner.trim().into();
+                    return Self { outcome: unclosed, ..reply };
+                }
+                Tagged::Disordered => return Self { outcome: Outcome::Malformed, ..reply },
+                Tagged::Closed { before, inner, after } => {
+                    let again = after.contains(&format!("<{name}>")) || after.contains(&format!("</{name}>"));
+                    if again || before.contains(&format!("<{}>", tags.answer)) {
+                        return Self { outcome: Outcome::Malformed, ..reply };
+                    }
+                    reply.scratchpad = inner.trim().into();
+                    after
+                }
+            },
+        };
+
+        let (answer, complete) = match split_tag(rest, tags.answer) {
+            Tagged::Absent => (rest, !cut),
+            Tagged::Open(inner) if !inner.contains(&format!("<{}>", tags.answer)) => (inner, !cut),
+            Tagged::Closed { inner, after, .. }
+                if !inner.contains(&format!("<{}>", tags.answer))
+                    && !after.contains(&format!("<{}>", tags.answer))
+                    && !after.contains(&format!("</{}>", tags.answer)) =>
+            {
+                (inner, true)
+            }
+            _ => return Self { outcome: Outcome::Malformed, ..reply },
+        };
+        reply.answer = answer.trim().into();
+        reply.outcome = match (complete, reply.answer.is_empty()) {
+            (false, _) => Outcome::Truncated,
+            (true, true) => Outcome::EmptyAnswer,
+            (true, false) if missing => Outcome::NoScratchpad,
+            (true, false) => Outcome::Answered,
+        };
+        reply
+    }
+}
+
+enum Native<'a> {
+    None,
+    Closed(&'a str, &'a str),
+    Open(&'a str),
+}
+
+/// A block that reasoning models open themselves, or that their template opens in the prompt, so that only
+/// its end stands in the reply. A prompted scratchpad of the same name is the scratchpad.
+fn native_reasoning<'a>(text: &'a str, tags: TagNames<'_>) -> Native<'a> {
+    if tags.scratchpad == Some("think") {
+        return Native::None;
+    }
+    if let Some(inner) = text.trim_start().strip_prefix("<think>") {
+        return match inner.split_once("</think>") {
+            Some((reasoning, rest)) => Native::Closed(reasoning, rest),
+            None => Native::Open(inner),
+        };
+    }
+    let first_tag = [tags.scratchpad, Some(tags.answer)]
+        .into_iter()
+        .flatten()
+        .filter_map(|name| text.find(&format!("<{name}>")))
+        .min();
+    match text.split_once("</think>") {
+        Some((reasoning, rest)) if first_tag.is_none_or(|at| reasoning.len() < at) => {
+            Native::Closed(reasoning, rest)
+        }
+        _ => Native::None,
+    }
+}
+
+enum Tagged<'a> {
+    Absent,
+    Open(&'a str),
+    Closed { before: &'a str, inner: &'a str, after: &'a str },
+    /// A closing tag with no opening one before it.
+    Disordered,
+}
+
+fn split_tag<'a>(text: &'a str, name: &str) -> Tagged<'a> {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    match (text.split_once(&open), text.find(&close)) {
+        (None, None) => Tagged::Absent,
+        (None, Some(_)) => Tagged::Disordered,
+        (Some((before, _)), Some(at)) if at < before.len() => Tagged::Disordered,
+        (Some((before, rest)), _) => match rest.split_once(&close) {
+            Some((inner, after)) => Tagged::Closed { before, inner, after },
+            None => Tagged::Open(rest),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TAGS: TagNames<'_> = TagNames { scratchpad: Some("scratchpad"), answer: "answer" };
+    const PLAIN: TagNames<'_> = TagNames { scratchpad: None, answer: "answer" };
+
+    fn stop(text: &str) -> (Outcome, String, String) {
+        let reply = Reply::parse(text, TAGS, FinishReason::Stop);
+        (reply.outcome, reply.scratchpad, reply.answer)
+    }
+
+    fn expect(outcome: Outcome, scratchpad: &str, answer: &str) -> (Outcome, String, String) {
+        (outcome, scratchpad.into(), answer.into())
+    }
+
+    #[test]
+    fn every_outcome() {
+        use Outcome::*;
+        for (text, expected) in [
+            ("<scratchpad>a</scratchpad>\n<answer>b</answer>", expect(Answered, "a", "b")),
+            ("<scratchpad>a</scratchpad>\nb", expect(Answered, "a", "b")),
+            ("<scratchpad>a</scratchpad><answer>b", expect(Answered, "a", "b")),
+            ("<scratchpad>into <answer> I write</scratchpad><answer>b</answer>", expect(Answered, "into <answer> I write", "b")),
+            ("<scratchpad>a", expect(UnclosedScratchpad, "a", "")),
+            ("<scratchpad>a <answer>b</answer>", expect(UnclosedScratchpad, "a <answer>b</answer>", "")),
+            ("<answer>b</answer>", expect(NoScratchpad, "", "b")),
+            ("b", expect(NoScratchpad, "", "b")),
+            ("", expect(EmptyAnswer, "", "")),
+            ("<scratchpad>a</scratchpad><answer> </answer>", expect(EmptyAnswer, "a", "")),
+            ("<answer>b</answer><scratchpad>a</scratchpad>", expect(Malformed, "", "")),
+            ("<scratchpad>a</scratchpad><scratchpad>a</scratchpad>b", expect(Malformed, "", "")),
+            ("</scratchpad><scratchpad>a", expect(Malformed, "", "")),
+            ("<scratchpad>a</scratchpad></answer>b<answer>", expect(Malformed, "a", "")),
+            ("<scratchpad>a</scratchpad><answer>b</answer><answer>c</answer>", expect(Malformed, "a", "")),
+        ] {
+            assert_eq!(stop(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_reply_that_was_cut_is_truncated_unless_its_answer_was_closed() {
+        for (text, outcome) in [
+            ("<scratchpad>a", Outcome::Truncated),
+            ("<scratchpad>a</scratchpad><answer>b", Outcome::Truncated),
+            ("<scratchpad>a</scratchpad>b", Outcome::Truncated),
+            ("<scratchpad>a</scratchpad><answer>b</answer> c", Outcome::Answered),
+            ("<think>a", Outcome::Truncated),
+        ] {
+            assert_eq!(Reply::parse(text, TAGS, FinishReason::Length).outcome, outcome, "{text}");
+        }
+    }
+
+    #[test]
+    fn native_reasoning_is_kept_apart() {
+        for text in ["<think>n</think><answer>b</answer>", "n</think>\n<answer>b</answer>"] {
+            let reply = Reply::parse(text, PLAIN, FinishReason::Stop);
+            assert_eq!((&*reply.native_reasoning, &*reply.answer), ("n", "b"));
+        }
+        let quoted = "<scratchpad>a</scratchpad><answer>end with </think></answer>";
+        assert_eq!(Reply::parse(quoted, TAGS, FinishReason::Stop).native_reasoning, "");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_stands_in_the_tags_comes_back(a in "[a-z <>/]{0,30}", b in "[a-z]{1,30}") {
+            prop_assume!(!a.contains("</scratchpad>"));
+            let text = format!("<scratchpad>{a}</scratchpad>\n<answer>{b}</answer>");
+            prop_assert_eq!(stop(&text), expect(Outcome::Answered, a.trim(), &b));
+        }
+
+        #[test]
+        fn any_text_has_an_outcome(parts in prop::collection::vec(
+            prop::sample::select(vec!["<scratchpad>", "</scratchpad>", "<answer>", "</answer>", "<think>", "</think>", "x", " ", "é"]), 0..12)) {
+            let text = parts.concat();
+            let reply = Reply::parse(&text, TAGS, FinishReason::Stop);
+            prop_assert_eq!(reply.answer.is_empty(), !matches!(reply.outcome, Outcome::Answered | Outcome::NoScratchpad));
+        }
+    }
+}

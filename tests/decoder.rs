@@ -1,0 +1,148 @@
+//! The decoder against transformers, and against itself with the work arranged in other ways.
+
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Tensor};
+use candor::decoder::{CpuDecoder, LanguageModel, Row};
+use candor::model::Model;
+
+const MODELS: [&str; 4] = ["llama", "llama3-rope", "qwen2", "qwen3"];
+
+fn open(name: &str) -> (CpuDecoder, HashMap<String, Tensor>) {
+    let folder = format!("{}/tests/fixtures/models/{name}", env!("CARGO_MANIFEST_DIR"));
+    let model = Model::open(&folder).unwrap();
+    let decoder = CpuDecoder::load(&model.spec, &model.weights().unwrap()).unwrap();
+    let reference =
+        candle_core::safetensors::load(format!("{folder}/reference.safetensors"), &Device::Cpu).unwrap();
+    (decoder, reference)
+}
+
+fn ids(tensor: &Tensor) -> Vec<u32> {
+    tensor.to_dtype(DType::U32).unwrap().to_vec1().unwrap()
+}
+
+/// Logits of all positions of `ids`, fed in pieces of the given lengths (the last one repeats).
+fn all_logits(decoder: &CpuDecoder, ids: &[u32], prefix: usize, pieces: &[usize]) -> Vec<f32> {
+    let root = decoder.prefill(None, &ids[..prefix]).unwrap();
+    let mut sequence = decoder.fork(&root);
+    let (mut at, mut values) = (prefix, Vec::new());
+    let mut lengths = pieces.iter().copied().chain(std::iter::repeat(pieces[pieces.len() - 1]));
+    while at < ids.len() {
+        let n = lengths.next().unwrap().min(ids.len() - at);
+        let mut row = [Row { sequence: &mut sequence, tokens: &ids[at..at + n], logits: n }];
+        values.extend(decoder.step(&mut row).unwrap().values);
+        at += n;
+    }
+    values
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|v| v.to_bits()).collect()
+}
+
+#[test]
+fn logits_equal_those_of_transformers() {
+    for name in MODELS {
+        let (decoder, reference) = open(name);
+        let v = decoder.info().vocab_size;
+        let ours = all_logits(&decoder, &ids(&reference["ids"]), 0, &[300]);
+        let theirs: Vec<Vec<f32>> = reference["logits"].to_vec2().unwrap();
+        let mut worst = 0f32;
+        for (&position, theirs) in ids(&reference["positions"]).iter().zip(&theirs) {
+            let scale = theirs.iter().fold(0f32, |a, &b| a.max(b.abs()));
+            for (a, b) in ours[position as usize * v..].iter().zip(theirs) {
+                worst = worst.max((a - b).abs() / scale);
+            }
+        }
+        println!("{name}: largest difference {worst:.1e} of the largest logit");
+        assert!(worst < 1e-4, "{name}: {worst}");
+    }
+}
+
+#[test]
+fn greedy_continuations_equal_those_of_transformers() {
+    for name in MODELS {
+        let (decoder, reference) = open(name);
+        let prompt = ids(&reference["ids"])[..20].to_vec();
+        let root = decoder.prefill(None, &prompt[..19]).unwrap();
+        let mut sequence = decoder.fork(&root);
+        let (mut next, mut drawn) = (prompt[19], Vec::new());
+        for _ in 0..64 {
+            let mut row = [Row { sequence: &mut sequence, tokens: &[next], logits: 1 }];
+            let logits = decoder.step(&mut row).unwrap();
+            let best = logits.row(0).iter().enumerate().fold((0, f32::MIN), |best, (id, &l)| {
+                if l > best.1 { (id, l) } else { best }
+            });
+            next = best.0 as u32;
+            drawn.push(next);
+        }
+        assert_eq!(drawn, ids(&reference["greedy"]), "{name}");
+    }
+}
+
+#[test]
+fn bits_do_not_depend_on_how_a_text_is_cut() {
+    for name in MODELS {
+        let (decoder, reference) = open(name);
+        let ids = &ids(&reference["ids"])[..150];
+        let v = decoder.info().vocab_size;
+        let whole = bits(&all_logits(&decoder, ids, 0, &[150]));
+        for (prefix, pieces) in [(0, &[1][..]), (1, &[7]), (31, &[40, 3]), (32, &[64]), (33, &[1]), (149, &[1])] {
+            let cut = bits(&all_logits(&decoder, ids, prefix, pieces));
+            assert!(cut == whole[prefix * v..], "{name}: prefix {prefix}, pieces {pieces:?}");
+        }
+        // A chain of prefixes, each the parent of the next.
+        let mut chain = decoder.prefill(None, &ids[..5]).unwrap();
+        for piece in ids[5..149].chunks(36) {
+            chain = decoder.prefill(Some(&chain), piece).unwrap();
+        }
+        let mut sequence = decoder.fork(&chain);
+        let logits =
+            decoder.step(&mut [Row { sequence: &mut sequence, tokens: &ids[149..], logits: 1 }]).unwrap();
+        assert!(bits(&logits.values) == whole[149 * v..], "{name}: chain");
+    }
+}
+
+#[test]
+fn bits_do_not_depend_on_the_other_rows_or_the_threads() {
+    for name in MODELS {
+        let (decoder, reference) = open(name);
+        let all = ids(&reference["ids"]);
+        let root = decoder.prefill(None, &all[..40]).unwrap();
+        let tails: Vec<&[u32]> = (0..23).map(|i| &all[40 + i * 7..40 + i * 7 + 1 + i % 5]).collect();
+        let step = |chosen: &[usize]| -> Vec<Vec<u32>> {
+            let other = decoder.prefill(Some(&root), &all[200..210]).unwrap();
+            let mut sequences: Vec<_> = chosen
+                .iter()
+                .map(|&i| decoder.fork(if i % 2 == 0 { &root } else { &other }))
+                .collect();
+            let mut rows: Vec<_> = sequences
+                .iter_mut()
+                .zip(chosen)
+                .map(|(sequence, &i)| Row { sequence, tokens: tails[i], logits: 1 })
+                .collect();
+            let logits = decoder.step(&mut rows).unwrap();
+            (0..chosen.len()).map(|i| bits(logits.row(i))).collect()
+        };
+        let alone: Vec<_> = (0..tails.len()).map(|i| step(&[i]).remove(0)).collect();
+        let forward: Vec<usize> = (0..tails.len()).collect();
+        let backward: Vec<usize> = forward.iter().rev().copied().collect();
+        for threads in [1, 2, 5] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            assert_eq!(pool.install(|| step(&forward)), alone, "{name}: {threads} threads");
+            let reversed: Vec<_> = pool.install(|| step(&backward)).into_iter().rev().collect();
+            assert_eq!(reversed, alone, "{name}: {threads} threads, reversed");
+        }
+    }
+}
+
+#[test]
+fn what_the_model_cannot_take_is_an_error() {
+    let (decoder, _) = open("llama");
+    let context = decoder.info().context;
+    let beyond = decoder.prefill(None, &[decoder.info().vocab_size as u32]).map(|_| ()).unwrap_err();
+    assert!(beyond.to_string().contains("beyond the embedding"), "{beyond}");
+    let long = vec![1; context + 1];
+    let error = decoder.prefill(None, &long).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("beyond the context"), "{error}");
+}
