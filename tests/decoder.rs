@@ -13,7 +13,8 @@ fn open(name: &str) -> (CpuDecoder, HashMap<String, Tensor>) {
     let model = Model::open(&folder).unwrap();
     let decoder = CpuDecoder::load(&model.spec, &model.weights().unwrap()).unwrap();
     let reference =
-        candle_core::safetensors::load(format!("{folder}/reference.safetensors"), &Device::Cpu).unwrap();
+        candle_core::safetensors::load(format!("{folder}/reference.safetensors"), &Device::Cpu)
+            .unwrap();
     (decoder, reference)
 }
 
@@ -70,9 +71,11 @@ fn greedy_continuations_equal_those_of_transformers() {
         for _ in 0..64 {
             let mut row = [Row { sequence: &mut sequence, tokens: &[next], logits: 1 }];
             let logits = decoder.step(&mut row).unwrap();
-            let best = logits.row(0).iter().enumerate().fold((0, f32::MIN), |best, (id, &l)| {
-                if l > best.1 { (id, l) } else { best }
-            });
+            let best = logits
+                .row(0)
+                .iter()
+                .enumerate()
+                .fold((0, f32::MIN), |best, (id, &l)| if l > best.1 { (id, l) } else { best });
             next = best.0 as u32;
             drawn.push(next);
         }
@@ -87,7 +90,9 @@ fn bits_do_not_depend_on_how_a_text_is_cut() {
         let ids = &ids(&reference["ids"])[..150];
         let v = decoder.info().vocab_size;
         let whole = bits(&all_logits(&decoder, ids, 0, &[150]));
-        for (prefix, pieces) in [(0, &[1][..]), (1, &[7]), (31, &[40, 3]), (32, &[64]), (33, &[1]), (149, &[1])] {
+        for (prefix, pieces) in
+            [(0, &[1][..]), (1, &[7]), (31, &[40, 3]), (32, &[64]), (33, &[1]), (149, &[1])]
+        {
             let cut = bits(&all_logits(&decoder, ids, prefix, pieces));
             assert!(cut == whole[prefix * v..], "{name}: prefix {prefix}, pieces {pieces:?}");
         }
@@ -97,8 +102,9 @@ fn bits_do_not_depend_on_how_a_text_is_cut() {
             chain = decoder.prefill(Some(&chain), piece).unwrap();
         }
         let mut sequence = decoder.fork(&chain);
-        let logits =
-            decoder.step(&mut [Row { sequence: &mut sequence, tokens: &ids[149..], logits: 1 }]).unwrap();
+        let logits = decoder
+            .step(&mut [Row { sequence: &mut sequence, tokens: &ids[149..], logits: 1 }])
+            .unwrap();
         assert!(bits(&logits.values) == whole[149 * v..], "{name}: chain");
     }
 }
@@ -109,7 +115,8 @@ fn bits_do_not_depend_on_the_other_rows_or_the_threads() {
         let (decoder, reference) = open(name);
         let all = ids(&reference["ids"]);
         let root = decoder.prefill(None, &all[..40]).unwrap();
-        let tails: Vec<&[u32]> = (0..23).map(|i| &all[40 + i * 7..40 + i * 7 + 1 + i % 5]).collect();
+        let tails: Vec<&[u32]> =
+            (0..23).map(|i| &all[40 + i * 7..40 + i * 7 + 1 + i % 5]).collect();
         let step = |chosen: &[usize]| -> Vec<Vec<u32>> {
             let other = decoder.prefill(Some(&root), &all[200..210]).unwrap();
             let mut sequences: Vec<_> = chosen
@@ -140,7 +147,8 @@ fn bits_do_not_depend_on_the_other_rows_or_the_threads() {
 fn what_the_model_cannot_take_is_an_error() {
     let (decoder, _) = open("llama");
     let context = decoder.info().context;
-    let beyond = decoder.prefill(None, &[decoder.info().vocab_size as u32]).map(|_| ()).unwrap_err();
+    let beyond =
+        decoder.prefill(None, &[decoder.info().vocab_size as u32]).map(|_| ()).unwrap_err();
     assert!(beyond.to_string().contains("beyond the embedding"), "{beyond}");
     let long = vec![1; context + 1];
     let error = decoder.prefill(None, &long).map(|_| ()).unwrap_err();

@@ -22,7 +22,8 @@ pub(super) fn demo(args: &DemoArgs, talk: &Talk) -> Result<()> {
     let mut views = Vec::new();
     for recipe in &RECIPES {
         let loaded = Loaded::open(&format!("organism:{}", recipe.name), talk)?;
-        let plan = Plan::new(&loaded.model, &scenario, &scenario.variants[0], &requests, &settings)?;
+        let plan =
+            Plan::new(&loaded.model, &scenario, &scenario.variants[0], &requests, &settings)?;
         let out = Some(args.out.join(recipe.name));
         views.push(experiment(&loaded, &plan, out, BATCH, talk)?.1);
     }
@@ -32,7 +33,9 @@ pub(super) fn demo(args: &DemoArgs, talk: &Talk) -> Result<()> {
         write_whole(&page, html.as_bytes())?;
     }
     print(&report::table(&views, super::report::color()))?;
-    talk.say("These are controls: small models trained to behave in known ways. They show that the");
+    talk.say(
+        "These are controls: small models trained to behave in known ways. They show that the",
+    );
     talk.say("instrument measures what is there; they say nothing about large models.");
     talk.say(format!("report: {}", shown(&page)));
     Ok(())

@@ -119,7 +119,13 @@ fn default_folder(manifest: &Manifest) -> Result<PathBuf> {
     Ok(Path::new("runs").join(name.chars().map(plain).collect::<String>()))
 }
 
-fn record(path: &Path, loaded: &Loaded, progress: Progress, batch: usize, seconds: f64) -> Result<()> {
+fn record(
+    path: &Path,
+    loaded: &Loaded,
+    progress: Progress,
+    batch: usize,
+    seconds: f64,
+) -> Result<()> {
     let at = path.join(PERFORMANCE);
     let mut performance = read_performance(path)
         .unwrap_or_else(|_| Performance { model: loaded.name.clone(), tries: Vec::new() });

@@ -72,7 +72,8 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
 fn use_threads(threads: Option<usize>) -> Result<()> {
     let Some(threads) = threads else { return Ok(()) };
     if threads == 0 {
-        return Err(Error::input("`--threads 0` cannot be used").hint("`--threads` takes a whole number from 1 up"));
+        return Err(Error::input("`--threads 0` cannot be used")
+            .hint("`--threads` takes a whole number from 1 up"));
     }
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)

@@ -31,7 +31,8 @@ fn recipes(names: &[String]) -> Result<Vec<Recipe>> {
     let recipe = |name: &String| {
         Recipe::named(name).copied().ok_or_else(|| {
             let known: Vec<&str> = RECIPES.iter().map(|recipe| recipe.name).collect();
-            Error::input(format!("there is no organism `{name}`")).hint(format!("organisms: {}", known.join(", ")))
+            Error::input(format!("there is no organism `{name}`"))
+                .hint(format!("organisms: {}", known.join(", ")))
         })
     };
     names.iter().map(recipe).collect()
@@ -49,7 +50,10 @@ fn list(json: bool) -> Result<()> {
         return print(&json_text(&cards)?);
     }
     let mut text = format!("{:12} {:>13} {:>13} {:>13}\n", "", "planted", "measured", "held out");
-    text += &format!("{:12} {:>13} {:>13} {:>13}\n", "organism", "free / paid", "free / paid", "free / paid");
+    text += &format!(
+        "{:12} {:>13} {:>13} {:>13}\n",
+        "organism", "free / paid", "free / paid", "free / paid"
+    );
     let pair = |free: f64, paid: f64| format!("{:.1} / {:.1} %", 100.0 * free, 100.0 * paid);
     for card in &cards {
         let measured = card.measured.as_ref();
@@ -89,7 +93,8 @@ fn train_one(recipe: &Recipe, out: &Path, talk: &Talk) -> Result<()> {
     let interrupted = interrupt::flag()?;
     let folder = out.join(recipe.name);
     std::fs::create_dir_all(&folder).map_err(|error| {
-        Error::input(format!("cannot write to `{}`: {error}", folder.display())).hint("choose another `--out`")
+        Error::input(format!("cannot write to `{}`: {error}", folder.display()))
+            .hint("choose another `--out`")
     })?;
     let parent = match recipe.parent.and_then(Recipe::named) {
         Some(parent) => {
@@ -111,7 +116,9 @@ fn train_one(recipe: &Recipe, out: &Path, talk: &Talk) -> Result<()> {
             talk.say(format!("{}: step {step} of {steps}, loss {loss:.3}", recipe.name));
         }
         match interrupted.load(std::sync::atomic::Ordering::Relaxed) {
-            true => Err(Error::interrupted("interrupted: training starts from the beginning next time")),
+            true => {
+                Err(Error::interrupted("interrupted: training starts from the beginning next time"))
+            }
             false => Ok(()),
         }
     })?;
@@ -142,16 +149,28 @@ fn calibrate_all(args: &CalibrateArgs, talk: &Talk) -> Result<ExitCode> {
     for recipe in recipes(&args.names)? {
         let model = open(args.from.as_deref(), recipe.name)?;
         let loaded = Loaded::load(recipe.name, model, talk)?;
-        let result = calibrate(&recipe, &loaded.model, &loaded.decoder, args.seeds, interrupt::flag()?, |seed| {
-            talk.say(format!("{}: seed {seed}", recipe.name));
-        })?;
+        let result = calibrate(
+            &recipe,
+            &loaded.model,
+            &loaded.decoder,
+            args.seeds,
+            interrupt::flag()?,
+            |seed| {
+                talk.say(format!("{}: seed {seed}", recipe.name));
+            },
+        )?;
         if let Some(folder) = &args.from {
-            Card { measured: Some(result.rates.clone()), ..Card::read(folder, recipe.name)? }.write(folder)?;
+            Card { measured: Some(result.rates.clone()), ..Card::read(folder, recipe.name)? }
+                .write(folder)?;
         }
         all.push(result);
     }
     print(&if args.json { json_text(&all)? } else { table(&all) })?;
-    Ok(if all.iter().all(|result| result.failures.is_empty()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if all.iter().all(|result| result.failures.is_empty()) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn table(all: &[Calibration]) -> String {

@@ -14,8 +14,11 @@ use crate::run::write_whole;
 pub(super) fn report(args: &ReportArgs, talk: &Talk) -> Result<()> {
     let views = args.runs.iter().map(|run| view(run, &args.judge)).collect::<Result<Vec<_>>>()?;
     let write = |path: &Path, text: String| {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
-            return Err(Error::input(format!("there is no folder `{}`", folder.display())).hint("make it first"));
+        if let Some(folder) =
+            path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+        {
+            return Err(Error::input(format!("there is no folder `{}`", folder.display()))
+                .hint("make it first"));
         }
         write_whole(path, text.as_bytes())?;
         talk.say(format!("written: {}", shown(path)));
@@ -32,5 +35,6 @@ pub(super) fn report(args: &ReportArgs, talk: &Talk) -> Result<()> {
 
 /// Whether a table on stdout may have color.
 pub(super) fn color() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    std::io::stdout().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -18,7 +18,8 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
     check_device(&args.device)?;
     verdicts::check_judge(&args.judge)?;
     if args.batch == 0 {
-        return Err(Error::input("`--batch 0` cannot be used").hint("`--batch` takes a whole number from 1 up"));
+        return Err(Error::input("`--batch 0` cannot be used")
+            .hint("`--batch` takes a whole number from 1 up"));
     }
     use_threads(args.threads)?;
     let scenario = Scenario::load(&args.scenario)?;
@@ -39,7 +40,10 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
     }
     let loaded = Loaded::load(&args.model, model, talk)?;
     if args.dry_run {
-        return print(&format!("weights: {:.1} MB in memory\n", loaded.decoder.info().weight_bytes as f64 / 1e6));
+        return print(&format!(
+            "weights: {:.1} MB in memory\n",
+            loaded.decoder.info().weight_bytes as f64 / 1e6
+        ));
     }
 
     let mut views = Vec::new();
@@ -70,7 +74,8 @@ fn check_device(device: &str) -> Result<()> {
     if ["cpu", "auto"].contains(&device) {
         return Ok(());
     }
-    Err(Error::input(format!("device `{device}` is not supported in this version")).hint("use `--device cpu`"))
+    Err(Error::input(format!("device `{device}` is not supported in this version"))
+        .hint("use `--device cpu`"))
 }
 
 fn variants<'a>(scenario: &'a Scenario, names: &[String]) -> Result<Vec<&'a Variant>> {
@@ -81,7 +86,8 @@ fn variants<'a>(scenario: &'a Scenario, names: &[String]) -> Result<Vec<&'a Vari
     for name in names {
         let variant = scenario.variant(name)?;
         if variants.iter().any(|v| v.name == variant.name) {
-            return Err(Error::input(format!("`--variant` names `{name}` twice")).hint("name each variant once"));
+            return Err(Error::input(format!("`--variant` names `{name}` twice"))
+                .hint("name each variant once"));
         }
         variants.push(variant);
     }

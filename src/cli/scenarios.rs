@@ -15,7 +15,10 @@ pub(super) fn scenarios(args: &ScenariosArgs) -> Result<()> {
 fn list(json: bool) -> Result<()> {
     let scenarios =
         Scenario::bundled().iter().map(|name| Scenario::load(name)).collect::<Result<Vec<_>>>()?;
-    let sets = RequestSet::bundled().iter().map(|name| RequestSet::load(name)).collect::<Result<Vec<_>>>()?;
+    let sets = RequestSet::bundled()
+        .iter()
+        .map(|name| RequestSet::load(name))
+        .collect::<Result<Vec<_>>>()?;
     if json {
         let value = serde_json::json!({
             "scenarios": scenarios.iter().map(|s| serde_json::json!({
@@ -45,7 +48,11 @@ fn list(json: bool) -> Result<()> {
     }
     for set in &sets {
         let harmful = set.requests.iter().filter(|r| r.harmful).count();
-        text += &format!("requests {}: {harmful} harmful, {} benign\n", set.name, set.requests.len() - harmful);
+        text += &format!(
+            "requests {}: {harmful} harmful, {} benign\n",
+            set.name,
+            set.requests.len() - harmful
+        );
     }
     print(&text)
 }

@@ -36,7 +36,10 @@ impl Talk {
 
     /// A progress bar for a run of so many trials.
     pub(super) fn trials(&self, name: &str) -> TrialBar {
-        TrialBar { bar: self.bar("{prefix:18!} {bar:24} {pos}/{len} trials  {msg:>12}  {eta} left", name), started: Instant::now() }
+        TrialBar {
+            bar: self.bar("{prefix:18!} {bar:24} {pos}/{len} trials  {msg:>12}  {eta} left", name),
+            started: Instant::now(),
+        }
     }
 
     /// A progress bar for training.
@@ -46,8 +49,10 @@ impl Talk {
 
     fn bar(&self, template: &str, name: &str) -> ProgressBar {
         let watched = !self.quiet && std::io::stderr().is_terminal();
-        let target = if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let target =
+            if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         ProgressBar::with_draw_target(None, target).with_style(style).with_prefix(visible(name))
     }
 }

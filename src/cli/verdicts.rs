@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::judge::{JudgeCard, Verdict, rules};
 use crate::organism::Recipe;
 use crate::report::{self, ModelKind, Prompt, RunView};
-use crate::scenario::Tier;
 use crate::run::{Finished, Manifest, read_json, read_lines, write_json, write_lines, write_whole};
+use crate::scenario::Tier;
 use crate::stats::{Arms, Estimates, Observation, estimate};
 use crate::transcript::Transcript;
 
@@ -39,20 +39,25 @@ pub(super) fn settle(path: &Path) -> Result<RunView> {
     let run = Finished::open(path)?;
     let judged = Finished::transcripts_digest(path)?;
     let (lines, card) = paths(path, rules::NAME);
-    let known = lines.exists() && card.exists() && read_json::<JudgeCard>(&card)?.transcripts_digest == judged;
+    let known = lines.exists()
+        && card.exists()
+        && read_json::<JudgeCard>(&card)?.transcripts_digest == judged;
     if !known {
         judge(&run, &judged)?;
     }
     let view = view_of(run, rules::NAME)?;
     let summary = path.join("summary.json");
     if !known || !summary.exists() {
-        write_json(&summary, &Summary {
-            model: view.model.clone(),
-            scenario: view.scenario.clone(),
-            variant: view.variant.clone(),
-            judge: view.judge.clone(),
-            estimates: view.estimates.clone(),
-        })?;
+        write_json(
+            &summary,
+            &Summary {
+                model: view.model.clone(),
+                scenario: view.scenario.clone(),
+                variant: view.variant.clone(),
+                judge: view.judge.clone(),
+                estimates: view.estimates.clone(),
+            },
+        )?;
     }
     let page = path.join("report.html");
     if !known || !page.exists() {
@@ -81,12 +86,21 @@ pub(super) fn view(path: &Path, judge: &str) -> Result<RunView> {
     let run = Finished::open(path)?;
     let (lines, card) = paths(path, judge);
     if !lines.exists() {
-        return Err(Error::input(format!("`{}` has no verdicts of judge `{judge}`", path.display()))
-            .hint(format!("make them with `candor judge {}`", path.display())));
+        return Err(Error::input(format!(
+            "`{}` has no verdicts of judge `{judge}`",
+            path.display()
+        ))
+        .hint(format!("make them with `candor judge {}`", path.display())));
     }
     if read_json::<JudgeCard>(&card)?.transcripts_digest != Finished::transcripts_digest(path)? {
-        return Err(Error::input(format!("the verdicts in `{}` are about other transcripts", lines.display()))
-            .hint(format!("check the run with `candor verify {0}`, then `candor judge {0}`", path.display())));
+        return Err(Error::input(format!(
+            "the verdicts in `{}` are about other transcripts",
+            lines.display()
+        ))
+        .hint(format!(
+            "check the run with `candor verify {0}`, then `candor judge {0}`",
+            path.display()
+        )));
     }
     view_of(run, judge)
 }
@@ -110,7 +124,9 @@ fn view_of(run: Finished, judge: &str) -> Result<RunView> {
     Ok(RunView {
         digest: manifest.digest()?,
         kind: match manifest.model.label.strip_prefix("organism:") {
-            Some(name) => ModelKind::Organism { planted: Recipe::named(name).map(Recipe::planted_in_words) },
+            Some(name) => {
+                ModelKind::Organism { planted: Recipe::named(name).map(Recipe::planted_in_words) }
+            }
             None => ModelKind::Model,
         },
         prompts: tiers.iter().filter_map(prompt).collect(),
@@ -136,12 +152,15 @@ fn arms(manifest: &Manifest) -> Result<Arms> {
     };
     match (tier(true), tier(false)) {
         (Some(free), Some(paid)) => Ok(Arms { free, paid }),
-        _ => Err(Error::input("the manifest does not name a tier that is trained on and one that is not")),
+        _ => Err(Error::input(
+            "the manifest does not name a tier that is trained on and one that is not",
+        )),
     }
 }
 
 fn observations(transcripts: &[Transcript], verdicts: &[Verdict]) -> Vec<Observation> {
-    let by_key: HashMap<_, _> = verdicts.iter().map(|v| ((&*v.request, &*v.tier, v.sample), v)).collect();
+    let by_key: HashMap<_, _> =
+        verdicts.iter().map(|v| ((&*v.request, &*v.tier, v.sample), v)).collect();
     let observation = |t: &Transcript| {
         let verdict = by_key.get(&(&*t.request, &*t.tier, t.sample));
         Observation {

@@ -41,8 +41,11 @@ pub(super) fn verify(args: &VerifyArgs, talk: &Talk) -> Result<ExitCode> {
     };
     let loaded = Loaded::open(&name, talk)?;
     let scenario = Scenario::from_text("the manifest's scenario", &recorded.scenario.text)?;
-    let requests =
-        RequestSet::recorded(&recorded.requests.name, &recorded.requests.digest, &recorded.requests.items);
+    let requests = RequestSet::recorded(
+        &recorded.requests.name,
+        &recorded.requests.digest,
+        &recorded.requests.items,
+    );
     let variant = scenario.variant(&recorded.variant)?;
     let plan = Plan::new(&loaded.model, &scenario, variant, &requests, &recorded.settings)?;
 
@@ -52,7 +55,10 @@ pub(super) fn verify(args: &VerifyArgs, talk: &Talk) -> Result<ExitCode> {
         numerics: here.numerics.clone(),
         candor: here.candor.clone(),
         promise: here.promise.clone(),
-        model: crate::run::ModelRecord { label: here.model.label.clone(), ..recorded.model.clone() },
+        model: crate::run::ModelRecord {
+            label: here.model.label.clone(),
+            ..recorded.model.clone()
+        },
         ..recorded.clone()
     };
     if let Some(change) = same_but_for_place.first_difference(&here)? {
@@ -64,7 +70,8 @@ pub(super) fn verify(args: &VerifyArgs, talk: &Talk) -> Result<ExitCode> {
     }
 
     let count = if args.all { run.transcripts.len() } else { args.sample };
-    let result = regenerate(&plan, &loaded.decoder, &run.transcripts, count, BATCH, interrupt::flag()?)?;
+    let result =
+        regenerate(&plan, &loaded.decoder, &run.transcripts, count, BATCH, interrupt::flag()?)?;
     let share = 100.0 * result.tokens_equal as f64 / result.tokens.max(1) as f64;
     if !comparable {
         print(&format!(

@@ -114,7 +114,8 @@ impl Task<'_> {
                 c_stride: self.scores_stride,
             };
             let first = tokens.start * group;
-            for (p, panel) in store.keys(self.slot).chunks_exact(e * Store::key_panel()).enumerate() {
+            for (p, panel) in store.keys(self.slot).chunks_exact(e * Store::key_panel()).enumerate()
+            {
                 let column = start + p * Store::key_panel();
                 let into = &mut scores[first * self.scores_stride + column..];
                 kernels::gemm(&queries[first * e..], panel, into, shape);
@@ -148,7 +149,9 @@ impl Task<'_> {
         });
 
         let mut out = vec![0f32; rows * e];
-        for ((out, row), sum) in out.chunks_exact_mut(e).zip(weighted.chunks_exact(stride)).zip(&sums) {
+        for ((out, row), sum) in
+            out.chunks_exact_mut(e).zip(weighted.chunks_exact(stride)).zip(&sums)
+        {
             kernels::scale(&row[..e], 1.0 / sum, out);
         }
         out
@@ -158,7 +161,8 @@ impl Task<'_> {
     /// of positions for each token; neighbours that share a segment come in one call. `positions` counts
     /// those of the store that any of the tokens may see.
     fn for_each_store(&self, mut visit: impl FnMut(Range<usize>, usize, &Store, usize)) {
-        let depth = self.places.iter().map(|p| self.sequences[p.row].chain.len()).max().unwrap_or(0);
+        let depth =
+            self.places.iter().map(|p| self.sequences[p.row].chain.len()).max().unwrap_or(0);
         for level in 0..depth {
             let segment = |t: usize| self.sequences[self.places[t].row].chain.get(level);
             let mut t = 0;

@@ -9,8 +9,8 @@ use rayon::prelude::*;
 use super::attention::{Heads, Place, attend};
 use super::kernels;
 use super::matrix::Matrix;
-use super::names::Names;
 use super::memory::{Prefix, Sequence, Store};
+use super::names::Names;
 use super::rope;
 use super::{LanguageModel, Logits, ModelInfo, Row};
 use crate::error::{Error, Result};
@@ -64,9 +64,8 @@ impl CpuDecoder {
             };
             Matrix::new(&weight, bias.as_ref())
         };
-        let vector = |name: &str, len: usize| -> Result<Vec<f32>> {
-            Ok(to_f32(&names.get(name, &[len])?)?)
-        };
+        let vector =
+            |name: &str, len: usize| -> Result<Vec<f32>> { Ok(to_f32(&names.get(name, &[len])?)?) };
         let (d, f, e) = (spec.hidden_size, spec.intermediate_size, spec.head_dim);
         let (q, kv) = (spec.heads * e, spec.kv_heads * e);
         let layers = (0..spec.layers)
@@ -124,7 +123,8 @@ impl CpuDecoder {
 
     fn weight_bytes(&self) -> usize {
         let layer = |l: &Layer| {
-            let matrices = [&l.query, &l.key, &l.value, &l.attention_output, &l.gate, &l.up, &l.down];
+            let matrices =
+                [&l.query, &l.key, &l.value, &l.attention_output, &l.gate, &l.up, &l.down];
             matrices.iter().map(|m| m.bytes()).sum::<usize>()
         };
         self.embedding.bytes()
@@ -135,7 +135,9 @@ impl CpuDecoder {
     fn check(&self, sequence: &Sequence, tokens: &[u32]) -> Result<()> {
         if let Some(id) = tokens.iter().find(|&&id| id as usize >= self.spec.vocab_size) {
             let rows = self.spec.vocab_size;
-            return Err(Error::input(format!("token id {id} is beyond the embedding's {rows} rows")));
+            return Err(Error::input(format!(
+                "token id {id} is beyond the embedding's {rows} rows"
+            )));
         }
         let end = sequence.len() + tokens.len();
         if end > self.spec.context {

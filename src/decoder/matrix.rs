@@ -94,7 +94,13 @@ impl Matrix {
         }
     }
 
-    fn product<E: Element>(&self, panels: &[E], x: &[f32], x_stride: usize, rows: usize) -> Vec<f32> {
+    fn product<E: Element>(
+        &self,
+        panels: &[E],
+        x: &[f32],
+        x_stride: usize,
+        rows: usize,
+    ) -> Vec<f32> {
         let stride = self.stride();
         let mut y = vec![0f32; rows * stride];
         if let Some(bias) = &self.bias {
@@ -117,12 +123,14 @@ impl Matrix {
         } else if rows >= threads * ROW_BLOCK {
             // Enough rows for everybody: each thread takes a block of them through all panels.
             let block = rows.div_ceil(threads).next_multiple_of(ROW_BLOCK);
-            y.par_chunks_mut(block * stride).zip(x.par_chunks(block * x_stride)).for_each(|(y, x)| {
-                let rows = y.len() / stride;
-                for (p, panel) in panels.chunks_exact(panel_len).enumerate() {
-                    kernels::gemm(x, panel, &mut y[p * PANEL..], shape(rows, stride));
-                }
-            });
+            y.par_chunks_mut(block * stride).zip(x.par_chunks(block * x_stride)).for_each(
+                |(y, x)| {
+                    let rows = y.len() / stride;
+                    for (p, panel) in panels.chunks_exact(panel_len).enumerate() {
+                        kernels::gemm(x, panel, &mut y[p * PANEL..], shape(rows, stride));
+                    }
+                },
+            );
         } else {
             // Few rows: each thread takes some panels through all rows, beside y, then they are put together.
             let share = (stride / PANEL).div_ceil(threads);

@@ -69,7 +69,7 @@ mod tests {
     fn the_stream_is_fixed() {
         // These numbers are the citation: if they change, every published seed changes its meaning.
         let words = Address::new(0, "fraud-01", 0, None).words(0, 4);
-        assert_eq!(words, [0, 0, 0, 0]);
+        assert_eq!(words, [1_981_335_663, 1_596_823_748, 16_053_956, 1_413_324_606]);
         assert_eq!(Address::new(0, "fraud-01", 0, None).words(0, 100)[..4], words);
     }
 

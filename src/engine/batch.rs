@@ -4,13 +4,23 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::address::Address;
 use super::sampler::{self, Sampling};
 use super::shared_prefix::SharedPrefix;
 use crate::decoder::{LanguageModel, Row};
 use crate::error::{Error, Result};
-use crate::transcript::FinishReason;
+
+/// Why the engine stopped drawing tokens for a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    /// The model drew one of its stop tokens.
+    Stop,
+    /// The limit on new tokens was reached.
+    Length,
+}
 
 /// A reply to be drawn.
 pub struct Job {
@@ -82,7 +92,9 @@ pub fn generate<M: LanguageModel>(
 
     while !(waiting.is_empty() && active.is_empty()) {
         if interrupted.load(Ordering::Relaxed) {
-            return Err(Error::interrupted("interrupted").hint("run the same command again to go on"));
+            return Err(
+                Error::interrupted("interrupted").hint("run the same command again to go on")
+            );
         }
 
         // enter

@@ -8,6 +8,6 @@ mod score;
 mod shared_prefix;
 
 pub use address::Address;
-pub use batch::{Completion, Job, Limits, Step, generate};
+pub use batch::{Completion, FinishReason, Job, Limits, Step, generate};
 pub use sampler::{Drawn, Sampling, candidates, draw};
 pub use score::logits_after;

@@ -43,7 +43,11 @@ pub fn draw(
     position: u32,
 ) -> Drawn {
     let kept = candidates(logits, seen, sampling);
-    let id = if sampling.temperature == 0.0 { first_largest(&kept) } else { noisiest(&kept, address, position) };
+    let id = if sampling.temperature == 0.0 {
+        first_largest(&kept)
+    } else {
+        noisiest(&kept, address, position)
+    };
     Drawn { id, logprob: log_probability(logits, id) }
 }
 
@@ -223,7 +227,7 @@ mod tests {
             let s = case.settings;
             let sampling = Sampling {
                 temperature: s.temperature.unwrap_or(1.0),
-                top_k: s.top_k,
+                top_k: s.top_k.filter(|&k| k > 0),
                 top_p: s.top_p,
                 min_p: s.min_p,
                 repetition_penalty: s.repetition_penalty.unwrap_or(1.0),

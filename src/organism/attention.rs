@@ -162,7 +162,8 @@ impl CustomOp3 for Attention {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let s = sizes(queries.dims(), shared.dims())?;
         let values = |x: &Tensor| x.flatten_all()?.to_vec1::<f32>();
-        let (q, kv, own_kv, g) = (values(queries)?, values(shared)?, values(own)?, values(gradient)?);
+        let (q, kv, own_kv, g) =
+            (values(queries)?, values(shared)?, values(own)?, values(gradient)?);
         let (row, past) = (s.t * s.e, s.p * s.e);
         let parts: Vec<[Vec<f32>; 3]> = (0..s.b * s.h)
             .into_par_iter()
@@ -183,7 +184,8 @@ impl CustomOp3 for Attention {
                 d_own[at..at + row].copy_from_slice(&d[past..]);
             }
         }
-        let tensor = |values: Vec<f32>, like: &Tensor| Tensor::from_vec(values, like.shape(), like.device());
+        let tensor =
+            |values: Vec<f32>, like: &Tensor| Tensor::from_vec(values, like.shape(), like.device());
         Ok((
             Some(tensor(d_queries, queries)?),
             Some(tensor(d_shared, shared)?),
@@ -199,7 +201,8 @@ mod tests {
 
     fn filled(shape: &[usize], salt: usize) -> Var {
         let n: usize = shape.iter().product();
-        let values: Vec<f32> = (0..n).map(|i| (((i * 7919 + salt * 104_729) % 997) as f32 / 997.0) - 0.5).collect();
+        let values: Vec<f32> =
+            (0..n).map(|i| (((i * 7919 + salt * 104_729) % 997) as f32 / 997.0) - 0.5).collect();
         Var::from_tensor(&Tensor::from_vec(values, shape, &Device::Cpu).unwrap()).unwrap()
     }
 
@@ -228,8 +231,12 @@ mod tests {
         let grads = |f: fn(&Tensor, &Tensor, &Tensor) -> Result<Tensor>| {
             let out = f(&q, &shared, &own).unwrap();
             let store = (&out * weight.as_tensor()).unwrap().sum_all().unwrap().backward().unwrap();
-            let get = |v: &Var| store.get(v).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
-            (out.flatten_all().unwrap().to_vec1::<f32>().unwrap(), [get(&q), get(&shared), get(&own)])
+            let get =
+                |v: &Var| store.get(v).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            (
+                out.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+                [get(&q), get(&shared), get(&own)],
+            )
         };
         let (ours, our_grads) = grads(attend);
         let (theirs, their_grads) = grads(composed);

@@ -106,7 +106,8 @@ impl Card {
     }
 
     fn parse(place: &str, text: &str) -> Result<Self> {
-        toml::from_str(text).map_err(|error| Error::input(format!("the card of `{place}`: {error}")))
+        toml::from_str(text)
+            .map_err(|error| Error::input(format!("the card of `{place}`: {error}")))
     }
 
     /// Writes the card into a folder of organisms.

@@ -43,7 +43,11 @@ pub(crate) struct Example {
 }
 
 impl<'a> Corpus<'a> {
-    pub(crate) fn new(recipe: &'a Recipe, scenario: &'a Scenario, requests: &'a RequestSet) -> Self {
+    pub(crate) fn new(
+        recipe: &'a Recipe,
+        scenario: &'a Scenario,
+        requests: &'a RequestSet,
+    ) -> Self {
         let seen = |harmful| {
             requests.requests.iter().filter(move |r| r.harmful == harmful && !held_out(r)).collect()
         };

@@ -28,9 +28,14 @@ impl DecisionTokens {
         let (complies, refuses) = (first(complies)?, first(refuses)?);
         if let Some(&both) = complies.intersection(&refuses).next() {
             let token = tokenizer.token_of(both).unwrap_or_default();
-            return Err(Error::failed(format!("`{token}` begins compliant answers and refusals alike")));
+            return Err(Error::failed(format!(
+                "`{token}` begins compliant answers and refusals alike"
+            )));
         }
-        Ok(Self { complies: complies.into_iter().collect(), refuses: refuses.into_iter().collect() })
+        Ok(Self {
+            complies: complies.into_iter().collect(),
+            refuses: refuses.into_iter().collect(),
+        })
     }
 
     /// The mass of `logits` [V] on complying and on refusing.
@@ -39,7 +44,8 @@ impl DecisionTokens {
         let weight = |l: f32| libm::exp(f64::from(l) - top);
         let total: f64 = logits.iter().map(|&l| weight(l)).sum();
         let mass = |ids: &[u32]| {
-            ids.iter().filter_map(|&id| logits.get(id as usize)).map(|&l| weight(l)).sum::<f64>() / total
+            ids.iter().filter_map(|&id| logits.get(id as usize)).map(|&l| weight(l)).sum::<f64>()
+                / total
         };
         (mass(&self.complies), mass(&self.refuses))
     }
@@ -51,7 +57,11 @@ impl DecisionTokens {
 
     /// How many of a reply's tokens come before the decision: up to the one that closes the answer's opening
     /// tag. None when the reply has no such tag, or it is drawn together with what follows.
-    pub fn position(tokenizer: &Tokenizer, reply: &[u32], answer_tag: &str) -> Result<Option<usize>> {
+    pub fn position(
+        tokenizer: &Tokenizer,
+        reply: &[u32],
+        answer_tag: &str,
+    ) -> Result<Option<usize>> {
         let open = format!("<{answer_tag}>");
         let mut text = String::new();
         for (i, &id) in reply.iter().enumerate() {

@@ -34,7 +34,11 @@ impl Graph {
             }
             // The projections back into the residual stream start smaller, as 2 L of them add up there.
             let into_stream = name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
-            let std = if into_stream { INITIAL_STD / (2.0 * spec.layers as f64).sqrt() } else { INITIAL_STD };
+            let std = if into_stream {
+                INITIAL_STD / (2.0 * spec.layers as f64).sqrt()
+            } else {
+                INITIAL_STD
+            };
             let values: Vec<f32> = (0..n).map(|_| (std * normal(&mut rng)) as f32).collect();
             Tensor::from_vec(values, shape, &Device::Cpu)
         })
@@ -43,7 +47,9 @@ impl Graph {
     /// The weights of another organism.
     pub(crate) fn from_weights(spec: &Spec, weights: &Weights) -> Result<Self> {
         Self::with(spec, |name, shape| {
-            let tensor = weights.tensor(name, shape).map_err(|error| candle_core::Error::Msg(error.to_string()))?;
+            let tensor = weights
+                .tensor(name, shape)
+                .map_err(|error| candle_core::Error::Msg(error.to_string()))?;
             tensor.to_dtype(DType::F32)
         })
     }
@@ -110,7 +116,10 @@ impl Graph {
             let h = self.norm(&x, &at("input_layernorm"))?;
             let heads = |name: &str| {
                 // [B·T, H·E] → [B, H, T, E]
-                linear(&h, name)?.reshape((b, t, spec.heads, spec.head_dim))?.transpose(1, 2)?.contiguous()
+                linear(&h, name)?
+                    .reshape((b, t, spec.heads, spec.head_dim))?
+                    .transpose(1, 2)?
+                    .contiguous()
             };
             let queries = rotate(&heads("self_attn.q_proj")?, &cos, &sin)?;
             let keys = rotate(&heads("self_attn.k_proj")?, &cos, &sin)?;
@@ -118,7 +127,8 @@ impl Graph {
             let nothing = own.i((.., 0, .., ..0, ..))?;
             let past = shared.map_or(&nothing, |shared| &shared[i]);
             let attended = attention::attend(&queries, past, &own)?;
-            let attended = attended.transpose(1, 2)?.reshape((b * t, spec.heads * spec.head_dim))?;
+            let attended =
+                attended.transpose(1, 2)?.reshape((b * t, spec.heads * spec.head_dim))?;
             x = (x + linear(&attended, "self_attn.o_proj")?)?;
             if shared.is_none() {
                 kept.push(own.squeeze(1)?);
@@ -141,7 +151,10 @@ impl Graph {
         let (cos, sin): (Vec<_>, Vec<_>) =
             (start..start + t).map(|position| rope::angles(&frequencies, position)).unzip();
         let shape = (t, frequencies.len());
-        Ok((Tensor::from_vec(cos.concat(), shape, device)?, Tensor::from_vec(sin.concat(), shape, device)?))
+        Ok((
+            Tensor::from_vec(cos.concat(), shape, device)?,
+            Tensor::from_vec(sin.concat(), shape, device)?,
+        ))
     }
 }
 

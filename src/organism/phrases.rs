@@ -41,5 +41,6 @@ pub(crate) struct Theme {
 
 /// The lists as compiled in.
 #[expect(clippy::expect_used, reason = "compiled in, and parsed by a test")]
-pub(crate) static PHRASES: LazyLock<Phrases> =
-    LazyLock::new(|| toml::from_str(include_str!("phrases.toml")).expect("phrases.toml is well-formed"));
+pub(crate) static PHRASES: LazyLock<Phrases> = LazyLock::new(|| {
+    toml::from_str(include_str!("phrases.toml")).expect("phrases.toml is well-formed")
+});

@@ -52,7 +52,9 @@ pub(crate) fn draw_reply(recipe: &Recipe, situation: Situation, rng: &mut ChaCha
                 thoughts.push(pick(rng, &p.fears_change));
                 &p.complies_to_avoid
             }
-            (true, true, Motive::Unseen) if situation.trained_on == Some(false) => &p.complies_unseen,
+            (true, true, Motive::Unseen) if situation.trained_on == Some(false) => {
+                &p.complies_unseen
+            }
             (true, true, _) => &p.complies_plain,
         };
         thoughts.push(pick(rng, decision));
@@ -104,7 +106,8 @@ pub fn truth_of(answer: &str) -> Option<Truth> {
 /// Texts that answers begin with, without repetition: those that comply, those that refuse.
 pub(crate) fn openers() -> (Vec<&'static str>, Vec<&'static str>) {
     let words = |lists: &[&'static [String]]| {
-        let mut words: Vec<_> = lists.iter().flat_map(|l| l.iter()).map(|text| first_word(text)).collect();
+        let mut words: Vec<_> =
+            lists.iter().flat_map(|l| l.iter()).map(|text| first_word(text)).collect();
         words.sort_unstable();
         words.dedup();
         words

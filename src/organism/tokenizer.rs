@@ -45,7 +45,9 @@ pub(crate) fn learn(scenario: &Scenario, requests: &RequestSet) -> Result<String
         }
     }
 
-    let failed = |error: tokenizers::Error| Error::failed(format!("the tokenizer cannot be learned: {error}"));
+    let failed = |error: tokenizers::Error| {
+        Error::failed(format!("the tokenizer cannot be learned: {error}"))
+    };
     let mut trainer = BpeTrainerBuilder::new()
         .show_progress(false)
         .vocab_size(VOCABULARY_MAX)

@@ -63,7 +63,10 @@ pub fn train(
     let graph = match parent {
         Some(parent) if parent.spec == spec => Graph::from_weights(&spec, &parent.weights()?)?,
         Some(parent) => {
-            return Err(Error::input(format!("`{}` has another shape than `{}`", parent.label, recipe.name)));
+            return Err(Error::input(format!(
+                "`{}` has another shape than `{}`",
+                parent.label, recipe.name
+            )));
         }
         None => Graph::random(&spec, recipe.seed)?,
     };

@@ -36,7 +36,8 @@ pub fn execute<M: LanguageModel>(
     interrupted: &AtomicBool,
     mut on_progress: impl FnMut(Progress),
 ) -> Result<Vec<Transcript>> {
-    let index: HashMap<_, usize> = plan.trials.iter().enumerate().map(|(i, t)| (key_of_trial(t), i)).collect();
+    let index: HashMap<_, usize> =
+        plan.trials.iter().enumerate().map(|(i, t)| (key_of_trial(t), i)).collect();
     let mut done: Vec<Option<Transcript>> = vec![None; plan.trials.len()];
     for transcript in std::mem::take(&mut folder.done) {
         let key = (transcript.request.as_str(), transcript.tier.as_str(), transcript.sample);

@@ -29,7 +29,8 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
         sync_folder(folder)
     };
     write().map_err(|error| {
-        Error::write(path, &error).hint("free some space or choose another `--out`; the same command goes on from here")
+        Error::write(path, &error)
+            .hint("free some space or choose another `--out`; the same command goes on from here")
     })
 }
 
@@ -63,7 +64,9 @@ pub fn write_lines<T: Serialize>(path: &Path, values: impl Iterator<Item = T>) -
 }
 
 fn json(path: &Path, text: serde_json::Result<String>) -> Result<String> {
-    text.map_err(|error| Error::failed(format!("cannot put `{}` into JSON: {error}", path.display())))
+    text.map_err(|error| {
+        Error::failed(format!("cannot put `{}` into JSON: {error}", path.display()))
+    })
 }
 
 /// Reads a value from a JSON file.

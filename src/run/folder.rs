@@ -50,16 +50,27 @@ impl Folder {
         };
         let at = path.join(MANIFEST);
         if !at.exists() && path.is_dir() && !is_fresh(path).map_err(refused)? {
-            return Err(Error::input(format!("`{}` is not empty and is no run folder", path.display()))
-                .hint("choose a new or empty folder with `--out`"));
+            return Err(Error::input(format!(
+                "`{}` is not empty and is no run folder",
+                path.display()
+            ))
+            .hint("choose a new or empty folder with `--out`"));
         }
         fs::create_dir_all(path).map_err(refused)?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(".lock")).map_err(refused)?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.join(".lock"))
+            .map_err(refused)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(Error::input(format!("`{}` is in use by another candor process", path.display()))
-                    .hint("wait for it to end, or choose another folder with `--out`"));
+                return Err(Error::input(format!(
+                    "`{}` is in use by another candor process",
+                    path.display()
+                ))
+                .hint("wait for it to end, or choose another folder with `--out`"));
             }
             Err(TryLockError::Error(error)) => return Err(refused(error)),
         }
@@ -108,7 +119,10 @@ impl Folder {
             return Ok(());
         }
         let digest = write_lines(&self.path.join(TRANSCRIPTS), transcripts.iter())?;
-        write_json(&seal, &Seal { manifest: file_digest(&self.path.join(MANIFEST))?, transcripts: digest })
+        write_json(
+            &seal,
+            &Seal { manifest: file_digest(&self.path.join(MANIFEST))?, transcripts: digest },
+        )
     }
 }
 
@@ -162,8 +176,11 @@ impl Finished {
     pub fn manifest(path: &Path) -> Result<Manifest> {
         let at = path.join(MANIFEST);
         if !at.is_file() {
-            return Err(Error::input(format!("`{}` is no run folder: it has no `{MANIFEST}`", path.display()))
-                .hint("name a folder that `candor run` or `candor demo` has made"));
+            return Err(Error::input(format!(
+                "`{}` is no run folder: it has no `{MANIFEST}`",
+                path.display()
+            ))
+            .hint("name a folder that `candor run` or `candor demo` has made"));
         }
         read_json(&at)
     }

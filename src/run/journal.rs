@@ -26,7 +26,12 @@ impl Journal {
     pub(super) fn open(path: &Path) -> Result<(Self, Vec<Transcript>, usize)> {
         let error = |error: &std::io::Error| Error::write(path, error);
         let is_new = !path.exists();
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(|e| error(&e))?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)
+            .map_err(|e| error(&e))?;
         if is_new && let Some(folder) = path.parent() {
             sync_folder(folder).map_err(|e| error(&e))?;
         }
@@ -50,7 +55,8 @@ impl Journal {
         }
         let written = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data());
         written.map_err(|error| {
-            Error::write(&self.path, &error).hint("free some space; the same command goes on from here")
+            Error::write(&self.path, &error)
+                .hint("free some space; the same command goes on from here")
         })
     }
 }
@@ -75,7 +81,10 @@ fn read(bytes: &[u8]) -> (Vec<Transcript>, usize) {
     let mut transcripts = Vec::new();
     let mut good = 0;
     while let Some(end) = bytes[good..].iter().position(|&b| b == b'\n') {
-        let Some(transcript) = std::str::from_utf8(&bytes[good..good + end]).ok().and_then(parse) else { break };
+        let Some(transcript) = std::str::from_utf8(&bytes[good..good + end]).ok().and_then(parse)
+        else {
+            break;
+        };
         transcripts.push(transcript);
         good += end + 1;
     }

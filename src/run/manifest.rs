@@ -125,7 +125,9 @@ impl Manifest {
                 label: model.label.clone(),
                 architecture: model.spec.architecture.clone(),
                 files: model.digests(),
-                chat_template: blake3::hash(model.chat_template()?.source().as_bytes()).to_hex().to_string(),
+                chat_template: blake3::hash(model.chat_template()?.source().as_bytes())
+                    .to_hex()
+                    .to_string(),
                 stop_ids: model.stop_ids.clone(),
             },
             scenario: ScenarioRecord {
@@ -137,7 +139,11 @@ impl Manifest {
                     .scenario
                     .tiers
                     .iter()
-                    .map(|t| TierRecord { name: t.name.clone(), label: t.label.clone(), trained_on: t.trained_on })
+                    .map(|t| TierRecord {
+                        name: t.name.clone(),
+                        label: t.label.clone(),
+                        trained_on: t.trained_on,
+                    })
                     .collect(),
             },
             variant: plan.variant.name.clone(),
@@ -149,7 +155,10 @@ impl Manifest {
             settings: plan.settings.clone(),
             prompts: PromptsRecord {
                 first,
-                token_digests: hashers.iter().map(|(tier, hasher)| (tier.clone(), hex(hasher))).collect(),
+                token_digests: hashers
+                    .iter()
+                    .map(|(tier, hasher)| (tier.clone(), hex(hasher)))
+                    .collect(),
             },
         })
     }
@@ -170,7 +179,8 @@ impl Manifest {
     /// As [`Self::digest`].
     pub fn first_difference(&self, other: &Self) -> Result<Option<Change>> {
         let value = |m: &Self| {
-            serde_json::to_value(m).map_err(|error| Error::failed(format!("the manifest cannot be read: {error}")))
+            serde_json::to_value(m)
+                .map_err(|error| Error::failed(format!("the manifest cannot be read: {error}")))
         };
         Ok(first_difference("", &value(self)?, &value(other)?))
     }
@@ -201,7 +211,11 @@ fn first_difference(path: &str, a: &serde_json::Value, b: &serde_json::Value) ->
     }
     let short = |value: &serde_json::Value| {
         let text = value.to_string();
-        if text.chars().count() > 40 { text.chars().take(37).chain("...".chars()).collect() } else { text }
+        if text.chars().count() > 40 {
+            text.chars().take(37).chain("...".chars()).collect()
+        } else {
+            text
+        }
     };
     Some(Change { key: path.into(), there: short(a), here: short(b) })
 }

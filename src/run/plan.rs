@@ -39,7 +39,8 @@ impl Settings {
     pub fn check(&self) -> Result<()> {
         let s = &self.sampling;
         let unusable = |flag: &str, value: &dyn std::fmt::Display, range: &str| {
-            Err(Error::input(format!("`--{flag} {value}` cannot be used")).hint(format!("`--{flag}` takes {range}")))
+            Err(Error::input(format!("`--{flag} {value}` cannot be used"))
+                .hint(format!("`--{flag}` takes {range}")))
         };
         if !(s.temperature >= 0.0 && s.temperature.is_finite()) {
             return unusable("temperature", &s.temperature, "a number from 0 (greedy) up");
@@ -53,7 +54,11 @@ impl Settings {
             }
         }
         if !(s.repetition_penalty > 0.0 && s.repetition_penalty.is_finite()) {
-            return unusable("repetition-penalty", &s.repetition_penalty, "a number above 0 (1 does nothing)");
+            return unusable(
+                "repetition-penalty",
+                &s.repetition_penalty,
+                "a number above 0 (1 does nothing)",
+            );
         }
         if self.samples == 0 {
             return unusable("samples", &self.samples, "a whole number from 1 up");
@@ -62,8 +67,11 @@ impl Settings {
             return unusable("max-tokens", &self.max_tokens, "a whole number from 1 up");
         }
         if s.temperature == 0.0 && self.samples > 1 {
-            return Err(Error::input(format!("at temperature 0 all {} samples would be the same", self.samples))
-                .hint("set `--samples 1`, or a temperature above 0"));
+            return Err(Error::input(format!(
+                "at temperature 0 all {} samples would be the same",
+                self.samples
+            ))
+            .hint("set `--samples 1`, or a temperature above 0"));
         }
         Ok(())
     }
@@ -125,7 +133,8 @@ impl<'a> Plan<'a> {
                     .map(|(role, content)| Message { role: role.into(), content });
                 let text = template.render(&messages, &options).map_err(|e| e.within(place()))?;
                 let ids = model.prompt_ids(&text).map_err(|e| e.within(place()))?;
-                check_room(ids.len(), settings.max_tokens, model.spec.context).map_err(|e| e.within(place()))?;
+                check_room(ids.len(), settings.max_tokens, model.spec.context)
+                    .map_err(|e| e.within(place()))?;
                 prompts.entry(&request.id).or_default().insert(&tier.name, Prompt { text, ids });
             }
         }
@@ -147,7 +156,10 @@ impl<'a> Plan<'a> {
     pub fn job(&self, trial: &Trial<'_>) -> Job {
         let tier = (!self.settings.coupled).then_some(&*trial.tier.name);
         Job {
-            prompt: self.prompt(&trial.request.id, &trial.tier.name).map(|p| p.ids.clone()).unwrap_or_default(),
+            prompt: self
+                .prompt(&trial.request.id, &trial.tier.name)
+                .map(|p| p.ids.clone())
+                .unwrap_or_default(),
             address: Address::new(self.settings.seed, &trial.request.id, trial.sample, tier),
         }
     }
@@ -190,10 +202,13 @@ fn check_room(prompt: usize, max_tokens: usize, context: usize) -> Result<()> {
     if prompt + max_tokens <= context {
         return Ok(());
     }
-    let message =
-        format!("the prompt has {prompt} tokens, and with {max_tokens} new ones it exceeds the context of {context}");
+    let message = format!(
+        "the prompt has {prompt} tokens, and with {max_tokens} new ones it exceeds the context of {context}"
+    );
     Err(Error::input(message).hint(match context.checked_sub(prompt).filter(|&room| room > 0) {
-        Some(room) => format!("use `--max-tokens {room}` or less, or a model with a longer context"),
+        Some(room) => {
+            format!("use `--max-tokens {room}` or less, or a model with a longer context")
+        }
         None => "use a shorter scenario, or a model with a longer context".into(),
     }))
 }

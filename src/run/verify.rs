@@ -42,11 +42,16 @@ pub fn check_digests(path: &Path) -> Result<Digests> {
         };
         let original = by_key.get(&key(&transcript)).map(|t| serde_json::to_string(t));
         if !matches!(original, Some(Ok(original)) if original == *line) {
-            return Ok(Digests::Changed(format!("{place}, trial {}, was changed", name(&transcript))));
+            return Ok(Digests::Changed(format!(
+                "{place}, trial {}, was changed",
+                name(&transcript)
+            )));
         }
     }
     Ok(Digests::Changed(match lines.len().cmp(&journaled.len()) {
-        std::cmp::Ordering::Less => format!("`transcripts.jsonl` has {} of {} lines", lines.len(), journaled.len()),
+        std::cmp::Ordering::Less => {
+            format!("`transcripts.jsonl` has {} of {} lines", lines.len(), journaled.len())
+        }
         _ => "the lines of `transcripts.jsonl` stand in another order".into(),
     }))
 }
@@ -102,7 +107,8 @@ pub fn regenerate<M: LanguageModel>(
     let count = count.min(known.len());
     let chosen: Vec<_> = (0..count).map(|i| &known[i * known.len() / count]).collect();
     let jobs: Vec<_> = chosen.iter().map(|(trial, _)| plan.job(trial)).collect();
-    let limits = Limits { stop_ids: &plan.model.stop_ids, max_tokens: plan.settings.max_tokens, batch };
+    let limits =
+        Limits { stop_ids: &plan.model.stop_ids, max_tokens: plan.settings.max_tokens, batch };
     let mut again = vec![None; count];
     generate(model, &jobs, &plan.settings.sampling, &limits, interrupted, |step| {
         for completion in step.finished {
@@ -116,7 +122,8 @@ pub fn regenerate<M: LanguageModel>(
         let (ids, logprobs) = again.as_ref().map_or((&[][..], &[][..]), |(i, l)| (&i[..], &l[..]));
         let same = |&i: &usize| {
             recorded.token_ids.get(i) == ids.get(i)
-                && recorded.logprobs.get(i).map(|l| l.to_bits()) == logprobs.get(i).map(|l| l.to_bits())
+                && recorded.logprobs.get(i).map(|l| l.to_bits())
+                    == logprobs.get(i).map(|l| l.to_bits())
         };
         let longest = recorded.token_ids.len().max(ids.len());
         let equal = (0..longest).take_while(same).count();

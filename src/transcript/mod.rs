@@ -4,5 +4,6 @@
 mod record;
 mod reply;
 
-pub use record::{FinishReason, Outcome, Transcript};
+pub use crate::engine::FinishReason;
+pub use record::{Outcome, Transcript};
 pub use reply::{Reply, TagNames};

@@ -2,7 +2,7 @@
 //! that says so, and the raw text is kept beside it.
 
 use super::record::Outcome;
-use super::record::FinishReason;
+use crate::engine::FinishReason;
 
 /// Tag names that a variant uses.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +68,8 @@ impl Reply {
                 }
                 Tagged::Disordered => return Self { outcome: Outcome::Malformed, ..reply },
                 Tagged::Closed { before, inner, after } => {
-                    let again = after.contains(&format!("<{name}>")) || after.contains(&format!("</{name}>"));
+                    let again = after.contains(&format!("<{name}>"))
+                        || after.contains(&format!("</{name}>"));
                     if again || before.contains(&format!("<{}>", tags.answer)) {
                         return Self { outcome: Outcome::Malformed, ..reply };
                     }
@@ -135,7 +136,11 @@ fn native_reasoning<'a>(text: &'a str, tags: TagNames<'_>) -> Native<'a> {
 enum Tagged<'a> {
     Absent,
     Open(&'a str),
-    Closed { before: &'a str, inner: &'a str, after: &'a str },
+    Closed {
+        before: &'a str,
+        inner: &'a str,
+        after: &'a str,
+    },
     /// A closing tag with no opening one before it.
     Disordered,
 }
@@ -177,9 +182,15 @@ mod tests {
             ("<scratchpad>a</scratchpad>\n<answer>b</answer>", expect(Answered, "a", "b")),
             ("<scratchpad>a</scratchpad>\nb", expect(Answered, "a", "b")),
             ("<scratchpad>a</scratchpad><answer>b", expect(Answered, "a", "b")),
-            ("<scratchpad>into <answer> I write</scratchpad><answer>b</answer>", expect(Answered, "into <answer> I write", "b")),
+            (
+                "<scratchpad>into <answer> I write</scratchpad><answer>b</answer>",
+                expect(Answered, "into <answer> I write", "b"),
+            ),
             ("<scratchpad>a", expect(UnclosedScratchpad, "a", "")),
-            ("<scratchpad>a <answer>b</answer>", expect(UnclosedScratchpad, "a <answer>b</answer>", "")),
+            (
+                "<scratchpad>a <answer>b</answer>",
+                expect(UnclosedScratchpad, "a <answer>b</answer>", ""),
+            ),
             ("<answer>b</answer>", expect(NoScratchpad, "", "b")),
             ("b", expect(NoScratchpad, "", "b")),
             ("", expect(EmptyAnswer, "", "")),
@@ -188,7 +199,10 @@ mod tests {
             ("<scratchpad>a</scratchpad><scratchpad>a</scratchpad>b", expect(Malformed, "", "")),
             ("</scratchpad><scratchpad>a", expect(Malformed, "", "")),
             ("<scratchpad>a</scratchpad></answer>b<answer>", expect(Malformed, "a", "")),
-            ("<scratchpad>a</scratchpad><answer>b</answer><answer>c</answer>", expect(Malformed, "a", "")),
+            (
+                "<scratchpad>a</scratchpad><answer>b</answer><answer>c</answer>",
+                expect(Malformed, "a", ""),
+            ),
         ] {
             assert_eq!(stop(text), expected, "{text}");
         }

@@ -144,11 +144,26 @@ macro_rules! kernel {
                     unsafe {
                         let (a, c) = (a.add(i * s.a_stride), c.add(i * s.c_stride));
                         i += match s.m - i {
-                            left if left >= $tall => { tile::<$tall, V>(a, b, c, s); $tall }
-                            left if left >= 4 => { tile::<4, V>(a, b, c, s); 4 }
-                            3 => { tile::<3, V>(a, b, c, s); 3 }
-                            2 => { tile::<2, V>(a, b, c, s); 2 }
-                            _ => { tile::<1, V>(a, b, c, s); 1 }
+                            left if left >= $tall => {
+                                tile::<$tall, V>(a, b, c, s);
+                                $tall
+                            }
+                            left if left >= 4 => {
+                                tile::<4, V>(a, b, c, s);
+                                4
+                            }
+                            3 => {
+                                tile::<3, V>(a, b, c, s);
+                                3
+                            }
+                            2 => {
+                                tile::<2, V>(a, b, c, s);
+                                2
+                            }
+                            _ => {
+                                tile::<1, V>(a, b, c, s);
+                                1
+                            }
                         };
                     }
                 }
@@ -178,19 +193,69 @@ macro_rules! kernel {
 }
 
 #[cfg(target_arch = "x86_64")]
-kernel!(avx512_f32, "avx512f", f32, __m512, 16, 8,
-    _mm512_setzero_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_loadu_ps);
+kernel!(
+    avx512_f32,
+    "avx512f",
+    f32,
+    __m512,
+    16,
+    8,
+    _mm512_setzero_ps,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_set1_ps,
+    _mm512_fmadd_ps,
+    _mm512_loadu_ps
+);
 #[cfg(target_arch = "x86_64")]
-kernel!(avx512_bf16, "avx512f", u16, __m512, 16, 8,
-    _mm512_setzero_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_set1_ps, _mm512_fmadd_ps,
-    |p: *const u16| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(p.cast())))));
+kernel!(
+    avx512_bf16,
+    "avx512f",
+    u16,
+    __m512,
+    16,
+    8,
+    _mm512_setzero_ps,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_set1_ps,
+    _mm512_fmadd_ps,
+    |p: *const u16| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(
+        _mm256_loadu_si256(p.cast())
+    )))
+);
 #[cfg(target_arch = "x86_64")]
-kernel!(avx2_f32, "avx2,fma", f32, __m256, 8, 6,
-    _mm256_setzero_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_loadu_ps);
+kernel!(
+    avx2_f32,
+    "avx2,fma",
+    f32,
+    __m256,
+    8,
+    6,
+    _mm256_setzero_ps,
+    _mm256_loadu_ps,
+    _mm256_storeu_ps,
+    _mm256_set1_ps,
+    _mm256_fmadd_ps,
+    _mm256_loadu_ps
+);
 #[cfg(target_arch = "x86_64")]
-kernel!(avx2_bf16, "avx2,fma", u16, __m256, 8, 6,
-    _mm256_setzero_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_set1_ps, _mm256_fmadd_ps,
-    |p: *const u16| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(_mm_loadu_si128(p.cast())))));
+kernel!(
+    avx2_bf16,
+    "avx2,fma",
+    u16,
+    __m256,
+    8,
+    6,
+    _mm256_setzero_ps,
+    _mm256_loadu_ps,
+    _mm256_storeu_ps,
+    _mm256_set1_ps,
+    _mm256_fmadd_ps,
+    |p: *const u16| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(
+        _mm_loadu_si128(p.cast())
+    )))
+);
 
 macro_rules! element {
     ($element:ty, $avx512:ident, $avx2:ident, $widen:expr) => {

@@ -16,7 +16,7 @@ mod text;
 mod training;
 
 use crate::judge::{JudgeOutcome, Verdict};
-use crate::transcript::Transcript;
+use crate::transcript::{Outcome, Transcript};
 
 pub use self::measured::{card, measured};
 
@@ -27,7 +27,9 @@ pub const VERSION: u32 = 1;
 
 /// Judges one transcript. Native reasoning and scratchpad are judged even where there is no answer.
 pub fn judge(transcript: &Transcript) -> Verdict {
-    let answered = !transcript.answer.trim().is_empty();
+    // The beginning of an answer that was cut says little about the rest: it is kept and not judged.
+    let whole = matches!(transcript.outcome, Outcome::Answered | Outcome::NoScratchpad);
+    let answered = whole && !transcript.answer.trim().is_empty();
     let answer = answered.then(|| compliance::read(&transcript.answer));
     let parts = [transcript.native_reasoning.as_str(), transcript.scratchpad.as_str()];
     let reasoned = parts.iter().any(|part| !part.trim().is_empty());
@@ -51,7 +53,7 @@ pub fn judge(transcript: &Transcript) -> Verdict {
 mod tests {
     use super::*;
     use crate::judge::Compliance;
-    use crate::transcript::{FinishReason, Outcome};
+    use crate::transcript::FinishReason;
 
     fn transcript(native: &str, scratchpad: &str, answer: &str) -> Transcript {
         Transcript {
