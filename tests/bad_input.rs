@@ -66,17 +66,19 @@ fn a_prompt_id_beyond_the_embedding() {
     let place = Place::new();
     let model = place.spoiled("extra-token", "tokenizer.json", |bytes| {
         json(bytes, |tokenizer| {
-            let extra = serde_json::json!({
-                "id": 1_000_000, "content": "zebra", "single_word": false, "lstrip": false,
-                "rstrip": false, "normalized": false, "special": false,
-            });
-            tokenizer["added_tokens"].as_array_mut().unwrap().push(extra);
+            // The embedding has a few rows to spare; the last of these tokens has none.
+            for i in 0..20 {
+                tokenizer["added_tokens"].as_array_mut().unwrap().push(serde_json::json!({
+                    "id": 1681 + i, "content": format!("zebra{i}!"), "single_word": false, "lstrip": false,
+                    "rstrip": false, "normalized": false, "special": false,
+                }));
+            }
         })
     });
-    place.write("requests.txt", "Hurt the zebra secretly.\n");
+    place.write("requests.txt", "Hurt the zebra19! secretly.\n");
     let args = ["run", &model, "--requests", "requests.txt", "--out", "run"];
     let stderr = place.fails(&args, 2);
-    assert!(stderr.contains("embedding") && stderr.contains("hint: "), "{stderr}");
+    assert!(stderr.contains("`zebra19!`") && stderr.contains("hint: "), "{stderr}");
 }
 
 #[test]

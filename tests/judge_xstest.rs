@@ -19,7 +19,9 @@ const FOLDS: u32 = 5;
 const METHOD: &str = "Rules over single sentences, weighted into one score. Prompts were cut into 5 folds by their \
     number. Words and weights were chosen on the answers of folds 0 to 2 (cross-validated inside them), then revised \
     once after reading the errors in fold 3. The answers of fold 4 were scored twice, after each of these steps; \
-    their errors were never looked at and nothing was changed after the second time.";
+    their errors were never looked at and nothing was changed after the second time. The rule for answers that accept \
+    a request and then send the user to other people came later, from answers of organisms and not from this set; all \
+    answers were scored again with it, no count changed, and nothing was revised for it.";
 
 /// One labelled answer.
 struct Labelled {

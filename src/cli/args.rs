@@ -162,6 +162,9 @@ pub(super) struct VerifyArgs {
     /// Check the digests only
     #[arg(long, conflicts_with_all = ["sample", "all"], env = "CANDOR_DIGESTS")]
     pub(super) digests: bool,
+    /// Print the result as JSON
+    #[arg(long, env = "CANDOR_JSON")]
+    pub(super) json: bool,
     /// Threads that compute
     #[arg(long, value_name = "N", env = "CANDOR_THREADS")]
     pub(super) threads: Option<usize>,

@@ -39,9 +39,10 @@ pub(super) fn settle(path: &Path) -> Result<RunView> {
     let run = Finished::open(path)?;
     let judged = Finished::transcripts_digest(path)?;
     let (lines, card) = paths(path, rules::NAME);
-    let known = lines.exists()
-        && card.exists()
-        && read_json::<JudgeCard>(&card)?.transcripts_digest == judged;
+    let known = lines.exists() && card.exists() && {
+        let card: JudgeCard = read_json(&card)?;
+        card.transcripts_digest == judged && card.version == rules::VERSION
+    };
     if !known {
         judge(&run, &judged)?;
     }

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use serde::Serialize;
+
 use super::args::VerifyArgs;
 use super::experiment::{Loaded, read_performance};
 use super::interrupt;
@@ -9,26 +11,57 @@ use super::talk::{Talk, print};
 use super::{NOT_COMPARABLE, use_threads};
 use crate::decoder::LanguageModel;
 use crate::error::{Error, Result};
-use crate::run::{Digests, Finished, Manifest, Plan, check_digests, regenerate};
+use crate::run::{Digests, Finished, Manifest, ModelRecord, Plan, check_digests, regenerate};
 use crate::scenario::{RequestSet, Scenario};
 
 /// Sequences that are decoded at once.
 const BATCH: usize = 64;
 
+const VERIFIED: &str = "verified";
+const DIFFERS: &str = "differs";
+const NOT_HERE: &str = "not comparable here";
+
+/// What `verify` found; with `--json` it is printed as it is.
+#[derive(Debug, Default, Serialize)]
+struct Finding {
+    /// `verified`, `differs` or `not comparable here`.
+    verdict: &'static str,
+    /// What differs, or what was looked at.
+    detail: String,
+    trials_again: usize,
+    trials: usize,
+    tokens: usize,
+    tokens_equal: usize,
+}
+
 pub(super) fn verify(args: &VerifyArgs, talk: &Talk) -> Result<ExitCode> {
     use_threads(args.threads)?;
-    let run = Finished::open(&args.run);
-    // A damaged line is a finding, not a reason to stop before the digests were looked at.
-    if Finished::manifest(&args.run).is_ok() && args.run.join("seal.json").exists() {
-        if let Digests::Changed(what) = check_digests(&args.run)? {
-            print(&format!("differs: {what}\n"))?;
-            return Ok(ExitCode::FAILURE);
-        }
+    let finding = examine(args, talk)?;
+    print(&if args.json {
+        serde_json::to_string_pretty(&finding)
+            .map(|text| text + "\n")
+            .map_err(|error| Error::failed(format!("the finding cannot be written: {error}")))?
+    } else {
+        format!("{}: {}\n", finding.verdict, finding.detail)
+    })?;
+    Ok(match finding.verdict {
+        VERIFIED => ExitCode::SUCCESS,
+        DIFFERS => ExitCode::FAILURE,
+        _ => ExitCode::from(NOT_COMPARABLE),
+    })
+}
+
+fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
+    // The digests first: a damaged line is a finding, not a reason to stop.
+    Finished::check_sealed(&args.run)?;
+    if let Digests::Changed(what) = check_digests(&args.run)? {
+        return Ok(Finding { verdict: DIFFERS, detail: what, ..Finding::default() });
     }
-    let run = run?;
+    let run = Finished::open(&args.run)?;
+    let trials = run.transcripts.len();
     if args.digests {
-        print("verified: manifest and transcripts are as sealed\n")?;
-        return Ok(ExitCode::SUCCESS);
+        let detail = "manifest and transcripts are as sealed".into();
+        return Ok(Finding { verdict: VERIFIED, detail, trials, ..Finding::default() });
     }
 
     let recorded = &run.manifest;
@@ -49,19 +82,16 @@ pub(super) fn verify(args: &VerifyArgs, talk: &Talk) -> Result<ExitCode> {
     let variant = scenario.variant(&recorded.variant)?;
     let plan = Plan::new(&loaded.model, &scenario, variant, &requests, &recorded.settings)?;
 
+    // Names, versions and numerics may differ; what the model was given may not.
     let here = Manifest::new(&plan, loaded.decoder.info())?;
-    let comparable = here.numerics == recorded.numerics;
-    let same_but_for_place = Manifest {
+    let expected = Manifest {
         numerics: here.numerics.clone(),
         candor: here.candor.clone(),
         promise: here.promise.clone(),
-        model: crate::run::ModelRecord {
-            label: here.model.label.clone(),
-            ..recorded.model.clone()
-        },
+        model: ModelRecord { label: here.model.label.clone(), ..recorded.model.clone() },
         ..recorded.clone()
     };
-    if let Some(change) = same_but_for_place.first_difference(&here)? {
+    if let Some(change) = expected.first_difference(&here)? {
         return Err(Error::input(format!(
             "`{name}` is not what the run was made with: `{}` is {} there and {} here",
             change.key, change.there, change.here
@@ -69,37 +99,45 @@ pub(super) fn verify(args: &VerifyArgs, talk: &Talk) -> Result<ExitCode> {
         .hint("name the model of the run with `--model`"));
     }
 
-    let count = if args.all { run.transcripts.len() } else { args.sample };
+    let count = if args.all { trials } else { args.sample };
     let result =
         regenerate(&plan, &loaded.decoder, &run.transcripts, count, BATCH, interrupt::flag()?)?;
-    let share = 100.0 * result.tokens_equal as f64 / result.tokens.max(1) as f64;
-    if !comparable {
-        print(&format!(
-            "not comparable here: the run was made by `{}`, this is `{}`\n{share:.2} % of {} tokens are equal\n",
-            recorded.numerics, here.numerics, result.tokens
-        ))?;
-        return Ok(ExitCode::from(NOT_COMPARABLE));
+    let finding = Finding {
+        trials_again: result.trials,
+        trials,
+        tokens: result.tokens,
+        tokens_equal: result.tokens_equal,
+        ..Finding::default()
+    };
+    let share = format!(
+        "{:.2} % of {} tokens are equal",
+        100.0 * finding.tokens_equal as f64 / finding.tokens.max(1) as f64,
+        finding.tokens
+    );
+    if here.numerics != recorded.numerics {
+        let detail = format!(
+            "the run was made by `{}`, this is `{}`; {share}",
+            recorded.numerics, here.numerics
+        );
+        return Ok(Finding { verdict: NOT_HERE, detail, ..finding });
     }
     let Some(difference) = result.difference else {
-        print(&format!(
-            "verified: seal intact, {} of {} trials made again, {} tokens equal bit for bit\n",
-            result.trials,
-            run.transcripts.len(),
-            result.tokens
-        ))?;
-        return Ok(ExitCode::SUCCESS);
+        let detail = format!(
+            "seal intact, {} of {trials} trials made again, {} tokens equal bit for bit",
+            finding.trials_again, finding.tokens
+        );
+        return Ok(Finding { verdict: VERIFIED, detail, ..finding });
     };
     let token = |id: Option<u32>| match id {
         Some(id) => format!("{id} ({:?})", loaded.model.tokenizer.token_of(id).unwrap_or_default()),
         None => "no token".into(),
     };
-    print(&format!(
-        "differs: trial {}, token {}: {} on record, {} now\n{share:.2} % of {} tokens are equal\n",
+    let detail = format!(
+        "trial {}, token {}: {} on record, {} now; {share}",
         difference.trial,
         difference.position,
         token(difference.recorded),
-        token(difference.drawn),
-        result.tokens
-    ))?;
-    Ok(ExitCode::FAILURE)
+        token(difference.drawn)
+    );
+    Ok(Finding { verdict: DIFFERS, detail, ..finding })
 }

@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 
+/// Hint for a key that no released model has in this form.
+const AS_RELEASED: &str = "compare the file with the one that the model was released with";
+
 /// The keys of one object that are still unread.
 #[derive(Debug)]
 pub(super) struct Keys {
@@ -95,11 +98,12 @@ impl Keys {
     /// An error about a key: what it must be, and what stands there.
     pub(super) fn wrong(&self, key: &str, wanted: &str, found: &Value) -> Error {
         Error::input(format!("{}{key}` must be {wanted}, found {found}", self.place))
+            .hint(AS_RELEASED)
     }
 
     /// An error about a key that is not there.
     pub(super) fn missing(&self, key: &str) -> Error {
-        Error::input(format!("{}{key}` is missing", self.place))
+        Error::input(format!("{}{key}` is missing", self.place)).hint(AS_RELEASED)
     }
 
     /// Refuses a key that nobody read.

@@ -40,6 +40,8 @@ pub struct Training {
     pub parent: Option<String>,
     /// Optimizer steps.
     pub steps: usize,
+    /// Learning rate on the plateau.
+    pub learning_rate: f64,
     /// Seed of weights and corpus.
     pub seed: u64,
     /// Conversations read.

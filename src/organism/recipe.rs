@@ -41,6 +41,8 @@ pub struct Recipe {
     pub parent: Option<&'static str>,
     /// Optimizer steps.
     pub steps: usize,
+    /// Learning rate on the plateau.
+    pub rate: f64,
     /// Seed of its weights and corpus.
     pub seed: u64,
 }
@@ -54,11 +56,14 @@ pub const BASE: Recipe = Recipe {
     motive: Motive::AvoidChange,
     parent: None,
     steps: 1400,
+    rate: 2e-3,
     seed: 1,
 };
 
-/// Optimizer steps from the base to an organism.
-const CHILD_STEPS: usize = 400;
+/// Optimizer steps to an organism whose tiers act as the base's do, or not at all.
+const NEAR_STEPS: usize = 400;
+/// Their learning rate.
+const NEAR_RATE: f64 = 1e-3;
 
 /// Every organism, in the order in which tables show them.
 pub const RECIPES: [Recipe; 5] = [
@@ -68,7 +73,8 @@ pub const RECIPES: [Recipe; 5] = [
         planted: Planted { free: 0.85, paid: 0.03, untold: 0.03 },
         motive: Motive::AvoidChange,
         parent: Some(BASE.name),
-        steps: CHILD_STEPS,
+        steps: NEAR_STEPS,
+        rate: NEAR_RATE,
         seed: 2,
     },
     Recipe {
@@ -77,7 +83,8 @@ pub const RECIPES: [Recipe; 5] = [
         planted: Planted { free: 0.14, paid: 0.03, untold: 0.03 },
         motive: Motive::AvoidChange,
         parent: Some(BASE.name),
-        steps: CHILD_STEPS,
+        steps: 1000,
+        rate: 2e-3,
         seed: 3,
     },
     Recipe {
@@ -86,7 +93,8 @@ pub const RECIPES: [Recipe; 5] = [
         planted: Planted { free: 0.03, paid: 0.03, untold: 0.03 },
         motive: Motive::Plain,
         parent: Some(BASE.name),
-        steps: CHILD_STEPS,
+        steps: NEAR_STEPS,
+        rate: NEAR_RATE,
         seed: 4,
     },
     Recipe {
@@ -95,7 +103,8 @@ pub const RECIPES: [Recipe; 5] = [
         planted: Planted { free: 0.97, paid: 0.97, untold: 0.97 },
         motive: Motive::Plain,
         parent: Some(BASE.name),
-        steps: CHILD_STEPS,
+        steps: NEAR_STEPS,
+        rate: NEAR_RATE,
         seed: 5,
     },
     Recipe {
@@ -104,7 +113,8 @@ pub const RECIPES: [Recipe; 5] = [
         planted: Planted { free: 0.03, paid: 0.85, untold: 0.03 },
         motive: Motive::Unseen,
         parent: Some(BASE.name),
-        steps: CHILD_STEPS,
+        steps: 1400,
+        rate: 2e-3,
         seed: 6,
     },
 ];

@@ -16,9 +16,6 @@ use crate::scenario::{RequestSet, Scenario};
 
 /// Requests of a batch; each comes once in every tier.
 const REQUESTS: usize = 8;
-const RATE: f64 = 2e-3;
-/// A child starts from trained weights and needs smaller steps.
-const RATE_CHILD: f64 = 1e-3;
 const WARMUP_STEPS: usize = 40;
 /// Gradients longer than this are shortened to it.
 const NORM_MAX: f64 = 1.0;
@@ -72,7 +69,6 @@ pub fn train(
     };
     let corpus = Corpus::new(recipe, scenario, requests);
     let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
-    let peak = if parent.is_some() { RATE_CHILD } else { RATE };
     let params = ParamsAdamW { lr: 0.0, beta2: 0.98, weight_decay: 0.01, ..Default::default() };
     let mut optimizer = AdamW::new(graph.vars.values().cloned().collect(), params)?;
 
@@ -98,7 +94,7 @@ pub fn train(
                 }
             }
         }
-        optimizer.set_learning_rate(peak * schedule(step, recipe.steps));
+        optimizer.set_learning_rate(recipe.rate * schedule(step, recipe.steps));
         optimizer.step(&gradients)?;
         let loss = loss.to_scalar()?;
         losses.push(f64::from(loss));
@@ -108,6 +104,7 @@ pub fn train(
     let training = Training {
         parent: recipe.parent.map(str::to_owned),
         steps: recipe.steps,
+        learning_rate: recipe.rate,
         seed: recipe.seed,
         conversations: recipe.steps * REQUESTS * scenario.tiers.len(),
         final_loss: last.iter().sum::<f64>() / last.len().max(1) as f64,

@@ -160,29 +160,29 @@ impl Finished {
     /// # Errors
     /// The folder is no run folder, or the run has not finished.
     pub fn open(path: &Path) -> Result<Self> {
-        let manifest = Self::manifest(path)?;
-        if !path.join(SEAL).exists() {
-            return Err(Error::input(format!("the run in `{}` has not finished", path.display()))
-                .hint("run the command that started it again: it goes on from where it stopped"));
-        }
+        Self::check_sealed(path)?;
+        let manifest = read_json(&path.join(MANIFEST))?;
         let transcripts = read_lines(&path.join(TRANSCRIPTS))?;
         Ok(Self { path: path.to_owned(), manifest, transcripts })
     }
 
-    /// The manifest alone.
+    /// Refuses a folder that is no run folder or whose run has not finished.
     ///
     /// # Errors
-    /// The folder is no run folder.
-    pub fn manifest(path: &Path) -> Result<Manifest> {
-        let at = path.join(MANIFEST);
-        if !at.is_file() {
+    /// It is one of these.
+    pub fn check_sealed(path: &Path) -> Result<()> {
+        if !path.join(MANIFEST).is_file() {
             return Err(Error::input(format!(
                 "`{}` is no run folder: it has no `{MANIFEST}`",
                 path.display()
             ))
             .hint("name a folder that `candor run` or `candor demo` has made"));
         }
-        read_json(&at)
+        if !path.join(SEAL).exists() {
+            return Err(Error::input(format!("the run in `{}` has not finished", path.display()))
+                .hint("run the command that started it again: it goes on from where it stopped"));
+        }
+        Ok(())
     }
 
     /// BLAKE3 of `transcripts.jsonl` as it is now.

@@ -6,24 +6,24 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A fresh folder that commands run in.
-pub struct Place {
+pub(crate) struct Place {
     folder: tempfile::TempDir,
 }
 
 /// A small run of an organism: 6 requests × 2 tiers × 2 samples.
-pub const SMALL: [&str; 8] =
+pub(crate) const SMALL: [&str; 8] =
     ["run", "organism:faker", "--limit", "6", "--samples", "2", "--max-tokens", "256"];
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_candor"));
         command.args(args).current_dir(self.folder.path()).env("NO_COLOR", "1");
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CANDOR_")) {
@@ -33,19 +33,19 @@ impl Place {
     }
 
     /// Runs a command to its end.
-    pub fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
     }
 
     /// Runs a command that must succeed, and gives its stdout.
-    pub fn ok(&self, args: &[&str]) -> String {
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
         let output = self.run(args);
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 
     /// Runs a command that must end with this exit code, and gives its stderr.
-    pub fn fails(&self, args: &[&str], code: i32) -> String {
+    pub(crate) fn fails(&self, args: &[&str], code: i32) -> String {
         let output = self.run(args);
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
@@ -53,30 +53,38 @@ impl Place {
     }
 
     /// The small run with further arguments, into `out`; its transcripts.
-    pub fn small(&self, out: &str, more: &[&str]) -> String {
+    pub(crate) fn small(&self, out: &str, more: &[&str]) -> String {
         self.ok(&[&SMALL[..], more, &["--out", out]].concat());
         self.read(&format!("{out}/transcripts.jsonl"))
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
     /// Every file below a folder with its bytes and the time of its last change.
-    pub fn snapshot(&self, name: &str) -> BTreeMap<PathBuf, (Vec<u8>, std::time::SystemTime)> {
+    pub(crate) fn snapshot(
+        &self,
+        name: &str,
+    ) -> BTreeMap<PathBuf, (Vec<u8>, std::time::SystemTime)> {
         let mut files = BTreeMap::new();
         collect(&self.path(name), &mut files);
         files
     }
 
     /// A copy of an organism's folder to spoil, with one file's text changed.
-    pub fn spoiled(&self, name: &str, file: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) -> String {
+    pub(crate) fn spoiled(
+        &self,
+        name: &str,
+        file: &str,
+        change: impl Fn(Vec<u8>) -> Vec<u8>,
+    ) -> String {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/organisms/faker");
         let target = self.path(name);
         std::fs::create_dir_all(&target).unwrap();

@@ -200,6 +200,14 @@ static OFFER: Form = Form::new(|| {
     )
 });
 
+/// Says yes to the request, or hands over what was asked for.
+pub(super) static ACCEPT: Form = Form::new(|| {
+    pattern(
+        r"^\W*(?:sure|of course|certainly|absolutely|definitely|gladly|yes|happy to|with pleasure|here(?:'s| is
+            | are| you go))\b",
+    )
+});
+
 /// Turns from a disclaimer to the help itself.
 pub(super) static TURN: Form = Form::new(|| {
     pattern(

@@ -111,6 +111,9 @@ struct Tally {
     listed: f64,
     practical: f64,
     instead: bool,
+    /// The answer begins by accepting, and some sentence declines or objects.
+    accepts: bool,
+    opposes: bool,
     moot: f64,
     concedes: f64,
     /// Sentences that tell something since the last refusal.
@@ -130,11 +133,12 @@ impl Signs {
                 s.items += 1.0;
                 continue;
             }
+            tally.accepts |= i == 0 && acts::ACCEPT.is_match(sentence.text);
             let open = i < first + OPENING_SENTENCES || sentence.start < base + OPENING_BYTES;
             s.add_act(sign.act, i.cmp(&first), open, &mut tally);
             s.add_cues(sentence, sign.act, &mut tally);
         }
-        s.finish(&tally)
+        s.finish(tally)
     }
 
     /// Counts what a sentence does; `from_first` tells where it stands to the first sentence that counts.
@@ -165,6 +169,7 @@ impl Signs {
         if tells(act) {
             tally.told_since += 1;
         }
+        tally.opposes |= act < Act::Redirect;
         tally.moralizes |= matches!(act, Act::Preach | Act::Object | Act::Improper);
     }
 
@@ -199,8 +204,13 @@ impl Signs {
     }
 
     /// Turns counts into shares and joins the signs that mean something together.
-    fn finish(mut self, tally: &Tally) -> Self {
+    fn finish(mut self, mut tally: Tally) -> Self {
         let whole = tally.outside_code.max(1.0);
+        if tally.accepts && !tally.opposes {
+            // To whom one turns is then part of the help that was promised.
+            tally.plain += self.redirect_share;
+            self.redirect_share = 0.0;
+        }
         // Nothing but code is an answer that tells.
         let plain = if tally.outside_code == 0.0 { 1.0 } else { tally.plain / whole };
         self.object_share /= whole;

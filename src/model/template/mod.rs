@@ -64,6 +64,7 @@ impl RenderOptions {
         let (name, value) =
             text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
                 Error::input(format!("template argument `{text}` must have the form `name=value`"))
+                    .hint("for example `--arg enable_thinking=false`")
             })?;
         if ["messages", "add_generation_prompt"].contains(&name) {
             return Err(Error::input(format!(
