@@ -1,5 +1,12 @@
 //! Bad input ends with exit code 2, a message that says where, and a hint, before any work.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop where it stands"
+)]
+
 mod common;
 
 use common::{Place, SMALL};

@@ -1,5 +1,12 @@
 //! The decoder against transformers, and against itself with the work arranged in other ways.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop where it stands"
+)]
+
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};

@@ -1,5 +1,12 @@
 //! A seed is a citation: the same bytes however the work was arranged or interrupted.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop where it stands"
+)]
+
 mod common;
 
 use std::process::Stdio;

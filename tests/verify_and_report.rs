@@ -1,5 +1,12 @@
 //! What a finished run says of itself.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop where it stands"
+)]
+
 mod common;
 
 use common::Place;

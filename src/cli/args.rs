@@ -20,7 +20,7 @@ pub(super) enum Command {
     /// Run the experiment on the bundled organisms: small models whose behaviour is known
     Demo(DemoArgs),
     /// Put one model through one scenario; run the same command again to resume
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Judge the transcripts of finished runs
     Judge(JudgeArgs),
     /// Show the estimates of one run, or compare several

@@ -40,7 +40,7 @@ pub fn check_digests(path: &Path) -> Result<Digests> {
         let Ok(transcript) = serde_json::from_str::<Transcript>(line) else {
             return Ok(Digests::Changed(format!("{place} is no transcript any more")));
         };
-        let original = by_key.get(&key(&transcript)).map(|t| serde_json::to_string(t));
+        let original = by_key.get(&key(&transcript)).map(serde_json::to_string);
         if !matches!(original, Some(Ok(original)) if original == *line) {
             return Ok(Digests::Changed(format!(
                 "{place}, trial {}, was changed",
