@@ -134,3 +134,29 @@ impl Card {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::recipe::RECIPES;
+    use super::*;
+
+    #[test]
+    fn bundled_cards_say_what_the_recipes_say() {
+        for recipe in &RECIPES {
+            let card = Card::bundled(recipe.name).unwrap();
+            let expected = Card {
+                training: Training {
+                    parent: recipe.parent.map(str::to_owned),
+                    steps: recipe.steps,
+                    learning_rate: recipe.rate,
+                    seed: recipe.seed,
+                    ..card.training.clone()
+                },
+                measured: card.measured.clone(),
+                ..Card::new(recipe, card.training.clone())
+            };
+            assert_eq!(card, expected);
+            assert!(card.measured.is_some_and(|measured| measured.seeds == 20));
+        }
+    }
+}

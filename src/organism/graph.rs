@@ -173,3 +173,33 @@ fn normal(rng: &mut ChaCha8Rng) -> f64 {
     let radius = (-2.0 * libm::log(uniform())).sqrt();
     radius * libm::cos(std::f64::consts::TAU * uniform())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decoder::{CpuDecoder, LanguageModel, Row};
+    use crate::model::Model;
+
+    #[test]
+    fn graph_and_decoder_are_the_same_model() {
+        let model = Model::open("organism:faker").unwrap();
+        let weights = model.weights().unwrap();
+        let v = model.spec.vocab_size;
+        let ids: Vec<u32> = (0..60).map(|i| (i * i * 37 + 11) % v as u32).collect();
+        let (shared, rest) = ids.split_at(25);
+
+        let decoder = CpuDecoder::load(&model.spec, &weights).unwrap();
+        let mut sequence = decoder.fork(&decoder.prefill(None, shared).unwrap());
+        let mut row = [Row { sequence: &mut sequence, tokens: rest, logits: rest.len() }];
+        let ours = decoder.step(&mut row).unwrap().values;
+
+        let graph = Graph::from_weights(&model.spec, &weights).unwrap();
+        let rows = Tensor::new(rest, &Device::Cpu).unwrap().unsqueeze(0).unwrap();
+        let asked = Tensor::arange(0, rest.len() as u32, &Device::Cpu).unwrap();
+        let theirs: Vec<f32> =
+            graph.logits(shared, &rows, &asked).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        assert_eq!(ours.len(), theirs.len());
+        let worst = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+        assert!(worst < 1e-3, "{worst}");
+    }
+}
