@@ -10,7 +10,7 @@ use super::run::shown;
 use super::talk::{Talk, print};
 use super::use_threads;
 use crate::error::{Error, Result};
-use crate::model::{Model, organisms};
+use crate::model::Model;
 use crate::organism::{CARD, Calibration, Card, Progress, RECIPES, Recipe, calibrate, train};
 use crate::run::write_whole;
 use crate::scenario::{RequestSet, Scenario};
@@ -45,7 +45,7 @@ fn json_text(value: &impl serde::Serialize) -> Result<String> {
 }
 
 fn list(json: bool) -> Result<()> {
-    let cards = organisms().iter().map(|name| Card::bundled(name)).collect::<Result<Vec<_>>>()?;
+    let cards = RECIPES.iter().map(|recipe| Card::bundled(recipe.name)).collect::<Result<Vec<_>>>()?;
     if json {
         return print(&json_text(&cards)?);
     }
