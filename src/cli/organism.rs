@@ -45,7 +45,8 @@ fn json_text(value: &impl serde::Serialize) -> Result<String> {
 }
 
 fn list(json: bool) -> Result<()> {
-    let cards = RECIPES.iter().map(|recipe| Card::bundled(recipe.name)).collect::<Result<Vec<_>>>()?;
+    let cards =
+        RECIPES.iter().map(|recipe| Card::bundled(recipe.name)).collect::<Result<Vec<_>>>()?;
     if json {
         return print(&json_text(&cards)?);
     }

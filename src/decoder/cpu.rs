@@ -22,6 +22,9 @@ const NUMERICS: &str = "cpu-f32-fma-chain/1";
 /// Tokens of a prefix that go through the layers at once; changes the memory in use and no bit.
 const PREFILL_CHUNK: usize = 256;
 
+/// Rows that are worth a thread of their own through all layers.
+const ROWS_MIN: usize = 8;
+
 /// A decoder with its weights in memory.
 pub struct CpuDecoder {
     spec: Spec,
@@ -288,6 +291,22 @@ impl LanguageModel for CpuDecoder {
     }
 
     fn step(&self, rows: &mut [Row<'_, Sequence>]) -> Result<Logits> {
+        // Rows do not see each other: with enough of them each thread takes its own through all layers.
+        let share = rows.len().div_ceil(rayon::current_num_threads());
+        let parts = match share {
+            ROWS_MIN.. => rows
+                .par_chunks_mut(share)
+                .map(|rows| self.step_rows(rows))
+                .collect::<Result<Vec<_>>>()?,
+            _ => vec![self.step_rows(rows)?],
+        };
+        Ok(Logits { values: parts.concat(), vocab_size: self.spec.vocab_size })
+    }
+}
+
+impl CpuDecoder {
+    /// Logits [asked positions, V] of these rows.
+    fn step_rows(&self, rows: &mut [Row<'_, Sequence>]) -> Result<Vec<f32>> {
         let x = self.forward(rows)?;
         let d = self.spec.hidden_size;
         let mut asked = Vec::new();
@@ -307,11 +326,9 @@ impl LanguageModel for CpuDecoder {
             }
             values.truncate(rows * v);
         }
-        Ok(Logits { values, vocab_size: v })
+        Ok(values)
     }
-}
 
-impl CpuDecoder {
     fn sequence(&self, prefix: Option<&Prefix>) -> Sequence {
         let spec = &self.spec;
         Sequence::new(prefix, Store::new(spec.layers, spec.kv_heads, spec.head_dim))
