@@ -93,9 +93,12 @@ pub(super) fn experiment(
         bar.update(progress);
     });
     bar.clear();
-    if last.tokens_drawn > 0 {
-        record(&path, loaded, last, batch, started.elapsed().as_secs_f64())?;
-    }
+    let seconds = started.elapsed().as_secs_f64();
+    let recorded = match last.tokens_drawn {
+        0 => Ok(()),
+        _ => record(&path, loaded, last, batch, seconds),
+    };
+    // What stopped the run is told before what could not be noted about it.
     if let Err(error) = made {
         return Err(match error.kind() {
             Kind::Interrupted => Error::interrupted(format!(
@@ -108,6 +111,7 @@ pub(super) fn experiment(
             _ => error,
         });
     }
+    recorded?;
     Ok((path.clone(), settle(&path)?))
 }
 
