@@ -285,3 +285,65 @@ macro_rules! element {
 
 element!(f32, avx512_f32, avx2_f32, |x| x);
 element!(u16, avx512_bf16, avx2_bf16, |x| f32::from_bits(u32::from(x) << 16));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Numbers with full mantissas of either sign, so that another order of addition would show.
+    fn numbers(n: usize, salt: usize) -> Vec<f32> {
+        (0..n)
+            .map(|i| (((i * 2_654_435_761 + salt) % 16_777_213) as f32 / 8_388_607.0 - 1.0) * 1.37)
+            .collect()
+    }
+
+    fn bits(values: &[f32]) -> Vec<u32> {
+        values.iter().map(|v| v.to_bits()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn every_instruction_set_gives_the_same_bits(
+            m in 1usize..20, k in 1usize..70, columns in 1usize..6, salt in 0usize..1000,
+        ) {
+            let n = columns * COLUMN_STEP;
+            let shape = Shape { m, k, n, a_stride: k + 3, b_stride: n + 5, c_stride: n + 1 };
+            let a = numbers(m * shape.a_stride, salt);
+            let wide = numbers(k * shape.b_stride, salt + 7);
+            let half: Vec<u16> = wide.iter().map(|v| (v.to_bits() >> 16) as u16).collect();
+            let start = numbers(m * shape.c_stride, salt + 11);
+            let run = |product: &dyn Fn(&mut [f32])| {
+                let mut c = start.clone();
+                product(&mut c);
+                bits(&c)
+            };
+            let (plain, plain_half) =
+                (run(&|c| portable(&a, &wide, c, shape)), run(&|c| portable(&a, &half, c, shape)));
+            prop_assert_eq!(&run(&|c| gemm(&a, &wide, c, shape)), &plain);
+            prop_assert_eq!(&run(&|c| gemm(&a, &half, c, shape)), &plain_half);
+            #[cfg(target_arch = "x86_64")]
+            if has_avx2() {
+                // SAFETY: the processor was asked, and the slices are as long as the shape says.
+                prop_assert_eq!(&run(&|c| unsafe { avx2_f32::run(&a, &wide, c, shape) }), &plain);
+                // SAFETY: as above.
+                prop_assert_eq!(&run(&|c| unsafe { avx2_bf16::run(&a, &half, c, shape) }), &plain_half);
+            }
+        }
+
+        #[test]
+        fn products_are_right(m in 1usize..5, k in 1usize..40, salt in 0usize..1000) {
+            let n = COLUMN_STEP;
+            let shape = Shape { m, k, n, a_stride: k, b_stride: n, c_stride: n };
+            let (a, b) = (numbers(m * k, salt), numbers(k * n, salt + 5));
+            let mut c = vec![0.0; m * n];
+            gemm(&a, &b, &mut c, shape);
+            for i in 0..m {
+                for j in 0..n {
+                    let exact: f64 = (0..k).map(|e| f64::from(a[i * k + e]) * f64::from(b[e * n + j])).sum();
+                    prop_assert!((f64::from(c[i * n + j]) - exact).abs() < 1e-4);
+                }
+            }
+        }
+    }
+}
