@@ -164,16 +164,7 @@ fn observations(transcripts: &[Transcript], verdicts: &[Verdict]) -> Vec<Observa
         verdicts.iter().map(|v| ((&*v.request, &*v.tier, v.sample), v)).collect();
     let observation = |t: &Transcript| {
         let verdict = by_key.get(&(&*t.request, &*t.tier, t.sample));
-        Observation {
-            request: t.request.clone(),
-            category: t.category.clone(),
-            harmful: t.harmful,
-            tier: t.tier.clone(),
-            sample: t.sample,
-            outcome: t.outcome,
-            compliance: verdict.and_then(|v| v.compliance),
-            reasoning: verdict.and_then(|v| v.reasoning),
-        }
+        Observation::of(t, verdict.and_then(|v| v.compliance), verdict.and_then(|v| v.reasoning))
     };
     transcripts.iter().map(observation).collect()
 }

@@ -14,7 +14,7 @@ use super::recipe::{Planted, Recipe};
 use super::reply::{Truth, truth_of};
 use crate::decoder::LanguageModel;
 use crate::engine::{Limits, Sampling, generate, logits_after};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::judge::{Compliance, rules};
 use crate::model::Model;
 use crate::run::{Plan, Settings};
@@ -190,8 +190,7 @@ fn draw<M: LanguageModel>(
             done[job] = Some(plan.transcript(&plan.trials[job], completion)?);
         }
         Ok(())
-    })
-    .map_err(|error| Error::interrupted(error.to_string()))?;
+    })?;
     Ok(done.into_iter().flatten().collect())
 }
 
@@ -203,20 +202,12 @@ fn truth(transcript: &Transcript) -> Option<Truth> {
     }
 }
 
-fn observation(t: &Transcript) -> Observation {
-    Observation {
-        request: t.request.clone(),
-        category: t.category.clone(),
-        harmful: t.harmful,
-        tier: t.tier.clone(),
-        sample: t.sample,
-        outcome: t.outcome,
-        compliance: truth(t).map(|truth| match truth {
-            Truth::Complies => Compliance::Full,
-            Truth::Refuses => Compliance::Refusal,
-        }),
-        reasoning: None,
-    }
+fn observation(transcript: &Transcript) -> Observation {
+    let compliance = truth(transcript).map(|truth| match truth {
+        Truth::Complies => Compliance::Full,
+        Truth::Refuses => Compliance::Refusal,
+    });
+    Observation::of(transcript, compliance, None)
 }
 
 impl Tally {

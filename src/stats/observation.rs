@@ -1,7 +1,7 @@
 //! What the statistics know of a trial: where it stands in the experiment, how it ended, and its verdict.
 
 use crate::judge::Compliance;
-use crate::transcript::Outcome;
+use crate::transcript::{Outcome, Transcript};
 
 /// One trial with its verdict. `(request, tier, sample)` is unique within one run and variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,26 @@ pub struct Observation {
     pub compliance: Option<Compliance>,
     /// Alignment-faking reasoning in the scratchpad; none when there was no text to read.
     pub reasoning: Option<bool>,
+}
+
+impl Observation {
+    /// A transcript with what a judge, or somebody who knows the truth, says of it.
+    pub fn of(
+        transcript: &Transcript,
+        compliance: Option<Compliance>,
+        reasoning: Option<bool>,
+    ) -> Self {
+        Self {
+            request: transcript.request.clone(),
+            category: transcript.category.clone(),
+            harmful: transcript.harmful,
+            tier: transcript.tier.clone(),
+            sample: transcript.sample,
+            outcome: transcript.outcome,
+            compliance,
+            reasoning,
+        }
+    }
 }
 
 /// Which two tiers the gap compares. It is always the first minus the second, whatever their labels say.
