@@ -151,6 +151,35 @@ fn bits_do_not_depend_on_the_other_rows_or_the_threads() {
 }
 
 #[test]
+fn tokens_that_are_taken_back_leave_no_trace() {
+    for name in MODELS {
+        let (decoder, reference) = open(name);
+        let ids = &ids(&reference["ids"])[..150];
+        let root = decoder.prefill(None, &ids[..40]).unwrap();
+        let continued = |guesses: &[u32]| {
+            let mut sequence = decoder.fork(&root);
+            let mut step = |sequence: &mut _, tokens: &[u32]| {
+                decoder.step(&mut [Row { sequence, tokens, logits: 1 }]).unwrap().values
+            };
+            step(&mut sequence, &ids[40..70]);
+            if !guesses.is_empty() {
+                step(&mut sequence, guesses);
+                decoder.truncate(&mut sequence, 70);
+            }
+            assert_eq!(sequence.len(), 70);
+            bits(&step(&mut sequence, &ids[70..75]))
+        };
+        let undisturbed = continued(&[]);
+        for guesses in [&ids[100..101], &ids[100..150]] {
+            assert_eq!(continued(guesses), undisturbed, "{name}: {} guesses", guesses.len());
+        }
+        let mut sequence = decoder.fork(&root);
+        decoder.truncate(&mut sequence, 3);
+        assert_eq!(sequence.len(), 40, "a prefix cannot be cut");
+    }
+}
+
+#[test]
 fn what_the_model_cannot_take_is_an_error() {
     let (decoder, _) = open("llama");
     let context = decoder.info().context;

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::attention::{Heads, Place, attend};
 use super::kernels;
 use super::matrix::Matrix;
-use super::memory::{Prefix, Sequence, Store};
+use super::memory::{Prefix, Sequence, Store, value_stride};
 use super::names::Names;
 use super::rope;
 use super::{LanguageModel, Logits, ModelInfo, Row};
@@ -18,6 +18,12 @@ use crate::model::{Spec, Weights};
 
 /// Raised whenever a change to the arithmetic changes a bit of any logit.
 const NUMERICS: &str = "cpu-f32-fma-chain/1";
+
+/// What makes this true is at the head of `kernels/gemm.rs`.
+const PROMISE: &str = "the same bits on every CPU";
+
+/// Tokens of a step up to which reading the weights takes longer than computing with them.
+const DRAFT_WIDTH: usize = 16;
 
 /// Tokens of a prefix that go through the layers at once; changes the memory in use and no bit.
 const PREFILL_CHUNK: usize = 256;
@@ -110,8 +116,16 @@ impl CpuDecoder {
                 vocab_size: spec.vocab_size,
                 context: spec.context,
                 numerics: NUMERICS.into(),
+                promise: PROMISE.into(),
                 instruction_set: kernels::instruction_set().into(),
                 weight_bytes: 0,
+                kv_bytes_per_token: spec.layers
+                    * spec.kv_heads
+                    * (e + value_stride(e))
+                    * size_of::<f32>(),
+                step_bytes_per_token: (4 * d + 3 * q + 2 * kv + 3 * f) * size_of::<f32>(),
+                prefill_chunk: PREFILL_CHUNK,
+                draft_width: DRAFT_WIDTH,
             },
             inverse_frequencies: rope::inverse_frequencies(&spec.rope, e),
             spec: spec.clone(),
@@ -288,6 +302,10 @@ impl LanguageModel for CpuDecoder {
 
     fn fork(&self, prefix: &Prefix) -> Sequence {
         self.sequence(Some(prefix))
+    }
+
+    fn truncate(&self, sequence: &mut Sequence, len: usize) {
+        sequence.tail.truncate(len.saturating_sub(sequence.tail_start()));
     }
 
     fn step(&self, rows: &mut [Row<'_, Sequence>]) -> Result<Logits> {

@@ -64,6 +64,12 @@ impl Store {
         self.values[slot][at..at + value.len()].copy_from_slice(value);
     }
 
+    /// Keeps the first `len` positions. What stood behind them is left as it is: attention gives no weight
+    /// to positions past the last one, and [`Self::put`] overwrites them.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
     /// Positions of one panel of keys.
     pub(crate) const fn key_panel() -> usize {
         KEY_PANEL

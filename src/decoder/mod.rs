@@ -23,10 +23,21 @@ pub struct ModelInfo {
     pub context: usize,
     /// What computes: everything that can change a bit, raised whenever one changes.
     pub numerics: String,
-    /// The instruction set in use, which changes speed and no bit.
+    /// What may be promised of tokens drawn from these logits.
+    pub promise: String,
+    /// The instruction set or device in use, which changes speed and no bit.
     pub instruction_set: String,
     /// Bytes of the weights in memory.
     pub weight_bytes: usize,
+    /// Bytes of keys and values that each token of a prefix or a tail takes.
+    pub kv_bytes_per_token: usize,
+    /// Bytes that each token of a step takes while the step runs, logits not counted.
+    pub step_bytes_per_token: usize,
+    /// Most tokens that [`LanguageModel::prefill`] puts through the layers at once.
+    pub prefill_chunk: usize,
+    /// Tokens of a step that together take little longer than one alone, so that guesses may fill it up;
+    /// 1 where guesses have nothing to win, or where they could change a bit.
+    pub draft_width: usize,
 }
 
 /// New tokens for one sequence in one step.
@@ -75,6 +86,10 @@ pub trait LanguageModel: Sync {
 
     /// A new sequence that begins with `prefix`.
     fn fork(&self, prefix: &Self::Prefix) -> Self::Sequence;
+
+    /// Takes the last tokens of a sequence back, so that `len` are left. Its prefix cannot be cut: a shorter
+    /// `len` leaves the prefix alone.
+    fn truncate(&self, sequence: &mut Self::Sequence, len: usize);
 
     /// Appends every row's tokens to its sequence and computes the logits that are asked for.
     ///

@@ -120,7 +120,7 @@ impl Manifest {
         Ok(Self {
             candor: env!("CARGO_PKG_VERSION").into(),
             numerics: info.numerics.clone(),
-            promise: "the same bits on every CPU".into(),
+            promise: info.promise.clone(),
             model: ModelRecord {
                 label: model.label.clone(),
                 architecture: model.spec.architecture.clone(),
