@@ -18,7 +18,7 @@ const MODELS: [&str; 4] = ["llama", "llama3-rope", "qwen2", "qwen3"];
 fn open(name: &str) -> (CpuDecoder, HashMap<String, Tensor>) {
     let folder = format!("{}/tests/fixtures/models/{name}", env!("CARGO_MANIFEST_DIR"));
     let model = Model::open(&folder).unwrap();
-    let decoder = CpuDecoder::load(&model.spec, &model.weights().unwrap()).unwrap();
+    let decoder = CpuDecoder::load(&model.spec, &model.weights().unwrap(), None).unwrap();
     let reference =
         candle_core::safetensors::load(format!("{folder}/reference.safetensors"), &Device::Cpu)
             .unwrap();

@@ -56,7 +56,7 @@ impl Loaded {
         for note in &model.notes {
             talk.say(format!("note: {note}"));
         }
-        let decoder = CpuDecoder::load(&model.spec, &model.weights()?)
+        let decoder = CpuDecoder::load(&model.spec, &model.weights()?, None)
             .map_err(|error| error.within(format!("model `{name}`")))?;
         Ok(Self { name: name.to_owned(), model, decoder })
     }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::kernels::{self, Shape};
-use super::memory::{Sequence, Store, value_stride};
+use super::kernels::{self, Stripe};
+use super::memory::{PANEL, Sequence, Store};
 
 /// Scores that a task holds at once, in elements: about half of a core's second-level cache.
 const SCORES_MAX: usize = 128 * 1024;
@@ -45,7 +45,7 @@ pub(crate) fn attend(
 ) -> Vec<f32> {
     let group = heads.heads / heads.kv_heads;
     let longest = places.iter().map(|p| p.position + 1).max().unwrap_or(0);
-    let scores_stride = longest + Store::key_panel();
+    let scores_stride = longest + PANEL;
     let per_task = (SCORES_MAX / (scores_stride * group)).clamp(1, 64);
     let tasks: Vec<(usize, Range<usize>)> = (0..heads.kv_heads)
         .flat_map(|g| {
@@ -104,21 +104,12 @@ impl Task<'_> {
 
         // scores: [tokens · group, positions]
         let mut scores = vec![0f32; rows * self.scores_stride];
-        self.for_each_store(|tokens, start, store, _| {
-            let shape = Shape {
-                m: tokens.len() * group,
-                k: e,
-                n: Store::key_panel(),
-                a_stride: e,
-                b_stride: Store::key_panel(),
-                c_stride: self.scores_stride,
-            };
+        self.for_each_store(|tokens, start, store, seen| {
             let first = tokens.start * group;
-            for (p, panel) in store.keys(self.slot).chunks_exact(e * Store::key_panel()).enumerate()
-            {
-                let column = start + p * Store::key_panel();
-                let into = &mut scores[first * self.scores_stride + column..];
-                kernels::gemm(&queries[first * e..], panel, into, shape);
+            for (position, keys) in store.key_panels(self.slot, seen) {
+                let into = &mut scores[first * self.scores_stride + start + position..];
+                let mut into = Stripe::new(into, tokens.len() * group, self.scores_stride, PANEL);
+                keys.multiply(&queries[first * e..], e, PANEL, e, &mut into);
             }
         });
 
@@ -132,20 +123,16 @@ impl Task<'_> {
         }
 
         // weighted values: [tokens · group, E rounded up]
-        let stride = value_stride(e);
+        let stride = self.sequences[self.places[0].row].tail.shape().value_stride();
         let mut weighted = vec![0f32; rows * stride];
         self.for_each_store(|tokens, start, store, seen| {
-            let shape = Shape {
-                m: tokens.len() * group,
-                k: seen,
-                n: stride,
-                a_stride: self.scores_stride,
-                b_stride: stride,
-                c_stride: stride,
-            };
             let first = tokens.start * group;
-            let weights = &scores[first * self.scores_stride + start..];
-            kernels::gemm(weights, store.values(self.slot), &mut weighted[first * stride..], shape);
+            for (positions, values) in store.values(self.slot, seen) {
+                let weights = &scores[first * self.scores_stride + start + positions.start..];
+                let into = &mut weighted[first * stride..];
+                let mut into = Stripe::new(into, tokens.len() * group, stride, stride);
+                values.multiply(weights, self.scores_stride, stride, positions.len(), &mut into);
+            }
         });
 
         let mut out = vec![0f32; rows * e];

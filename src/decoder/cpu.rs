@@ -3,23 +3,26 @@
 //! Shapes: T new tokens of a step, D width, H query heads, G key-value heads, E head width, F MLP width.
 //! Knows nothing about files, devices or text.
 
-use candle_core::{DType, Tensor};
 use rayon::prelude::*;
 
 use super::attention::{Heads, Place, attend};
 use super::kernels;
-use super::matrix::Matrix;
-use super::memory::{Prefix, Sequence, Store, value_stride};
+use super::matrix::{Input, Matrix};
+use super::memory::{Prefix, Sequence, Shape, Store};
 use super::names::Names;
+use super::quantize::{Quantize, Role};
 use super::rope;
 use super::{LanguageModel, Logits, ModelInfo, Row};
 use crate::error::{Error, Result};
 use crate::model::{Spec, Weights};
 
-/// Raised whenever a change to the arithmetic changes a bit of any logit.
+/// Raised whenever a change to the arithmetic changes a bit of any logit of a model with dense weights.
 const NUMERICS: &str = "cpu-f32-fma-chain/1";
 
-/// What makes this true is at the head of `kernels/gemm.rs`.
+/// The same for a model that has weights in blocks, which keeps keys and values in f16.
+const NUMERICS_BLOCKS: &str = "cpu-int8-block-chain/1";
+
+/// What makes this true is at the head of `kernels/gemm.rs` and `kernels/blocks.rs`.
 const PROMISE: &str = "the same bits on every CPU";
 
 /// Tokens of a step up to which reading the weights takes longer than computing with them.
@@ -30,6 +33,9 @@ const PREFILL_CHUNK: usize = 256;
 
 /// Rows that are worth a thread of their own through all layers.
 const ROWS_MIN: usize = 8;
+
+/// Rows that a thread norms, turns or gates at once.
+const ROWS_PER_TASK: usize = 8;
 
 /// A decoder with its weights in memory.
 pub struct CpuDecoder {
@@ -42,6 +48,8 @@ pub struct CpuDecoder {
     /// None where the output matrix is the embedding.
     output: Option<Matrix>,
     inverse_frequencies: Vec<f32>,
+    /// What a sequence holds.
+    kv: Shape,
 }
 
 struct Layer {
@@ -58,23 +66,38 @@ struct Layer {
     down: Matrix,
 }
 
+impl Layer {
+    fn matrices(&self) -> [&Matrix; 7] {
+        let Self { query, key, value, attention_output, gate, up, down, .. } = self;
+        [query, key, value, attention_output, gate, up, down]
+    }
+}
+
 impl CpuDecoder {
-    /// Reads the weights that `spec` describes.
+    /// Reads the weights that `spec` describes; `quantize` puts dense matrices into blocks.
     ///
     /// # Errors
-    /// When a tensor is missing, has another shape, or is there without being described.
-    pub fn load(spec: &Spec, weights: &Weights) -> Result<Self> {
+    /// When a tensor is missing, has another shape, is there without being described, or when its rows are
+    /// no whole number of blocks.
+    pub fn load(spec: &Spec, weights: &Weights, quantize: Option<Quantize>) -> Result<Self> {
         let names = Names::new(weights);
-        let matrix = |name: &str, outputs: usize, inputs: usize, bias: bool| {
-            let weight = names.get(&format!("{name}.weight"), &[outputs, inputs])?;
+        let stored = |name: &str, outputs: usize, inputs: usize, bias: bool, role: Role| {
+            let weight = format!("{name}.weight");
+            let tensor = names.stored(&weight, &[outputs, inputs])?;
             let bias = match bias {
-                true => Some(names.get(&format!("{name}.bias"), &[outputs])?),
+                true => Some(names.stored(&format!("{name}.bias"), &[outputs])?),
                 false => None,
             };
-            Matrix::new(&weight, bias.as_ref())
+            let dtype = quantize.map(|q| q.dtype(role, spec.layers, inputs));
+            Matrix::new(&tensor, bias.as_ref(), dtype)
+                .map_err(|error| error.within(format!("tensor `{weight}`")))
         };
-        let vector =
-            |name: &str, len: usize| -> Result<Vec<f32>> { Ok(to_f32(&names.get(name, &[len])?)?) };
+        let matrix = |name: &str, outputs: usize, inputs: usize, bias: bool| {
+            stored(name, outputs, inputs, bias, Role::Other)
+        };
+        let vector = |name: &str, len: usize| -> Result<Vec<f32>> {
+            Ok(names.stored(name, &[len])?.to_f32())
+        };
         let (d, f, e) = (spec.hidden_size, spec.intermediate_size, spec.head_dim);
         let (q, kv) = (spec.heads * e, spec.kv_heads * e);
         let layers = (0..spec.layers)
@@ -88,30 +111,43 @@ impl CpuDecoder {
                     attention_norm: vector(&at("input_layernorm.weight"), d)?,
                     query: matrix(&at("self_attn.q_proj"), q, d, spec.qkv_bias)?,
                     key: matrix(&at("self_attn.k_proj"), kv, d, spec.qkv_bias)?,
-                    value: matrix(&at("self_attn.v_proj"), kv, d, spec.qkv_bias)?,
+                    value: stored(
+                        &at("self_attn.v_proj"),
+                        kv,
+                        d,
+                        spec.qkv_bias,
+                        Role::Value { layer: i },
+                    )?,
                     query_norm: head_norm("self_attn.q_norm.weight")?,
                     key_norm: head_norm("self_attn.k_norm.weight")?,
                     attention_output: matrix(&at("self_attn.o_proj"), d, q, spec.output_bias)?,
                     mlp_norm: vector(&at("post_attention_layernorm.weight"), d)?,
                     gate: matrix(&at("mlp.gate_proj"), f, d, spec.mlp_bias)?,
                     up: matrix(&at("mlp.up_proj"), f, d, spec.mlp_bias)?,
-                    down: matrix(&at("mlp.down_proj"), d, f, spec.mlp_bias)?,
+                    down: stored(
+                        &at("mlp.down_proj"),
+                        d,
+                        f,
+                        spec.mlp_bias,
+                        Role::Down { layer: i },
+                    )?,
                 })
             })
             .collect::<Result<Vec<_>>>()?;
-        let embedding =
-            Matrix::new(&names.get("model.embed_tokens.weight", &[spec.vocab_size, d])?, None)?;
+        let embedding_role = if spec.tied_embeddings { Role::Output } else { Role::Other };
+        let embedding = stored("model.embed_tokens", spec.vocab_size, d, false, embedding_role)?;
         let norm = vector("model.norm.weight", d)?;
         let output = match spec.tied_embeddings {
             true => {
                 names.ignore("lm_head.weight");
                 None
             }
-            false => Some(matrix("lm_head", spec.vocab_size, d, false)?),
+            false => Some(stored("lm_head", spec.vocab_size, d, false, Role::Output)?),
         };
         names.refuse_unused()?;
 
         let mut model = Self {
+            kv: Shape { slots: spec.layers * spec.kv_heads, head_dim: e, half: false },
             info: ModelInfo {
                 vocab_size: spec.vocab_size,
                 context: spec.context,
@@ -119,10 +155,7 @@ impl CpuDecoder {
                 promise: PROMISE.into(),
                 instruction_set: kernels::instruction_set().into(),
                 weight_bytes: 0,
-                kv_bytes_per_token: spec.layers
-                    * spec.kv_heads
-                    * (e + value_stride(e))
-                    * size_of::<f32>(),
+                kv_bytes_per_token: 0,
                 step_bytes_per_token: (4 * d + 3 * q + 2 * kv + 3 * f) * size_of::<f32>(),
                 prefill_chunk: PREFILL_CHUNK,
                 draft_width: DRAFT_WIDTH,
@@ -134,19 +167,18 @@ impl CpuDecoder {
             norm,
             output,
         };
-        model.info.weight_bytes = model.weight_bytes();
+        let quantized = model.matrices().any(Matrix::is_quantized);
+        model.kv.half = quantized;
+        if quantized {
+            model.info.numerics = NUMERICS_BLOCKS.into();
+        }
+        model.info.kv_bytes_per_token = model.kv.bytes_per_position();
+        model.info.weight_bytes = model.matrices().map(Matrix::bytes).sum();
         Ok(model)
     }
 
-    fn weight_bytes(&self) -> usize {
-        let layer = |l: &Layer| {
-            let matrices =
-                [&l.query, &l.key, &l.value, &l.attention_output, &l.gate, &l.up, &l.down];
-            matrices.iter().map(|m| m.bytes()).sum::<usize>()
-        };
-        self.embedding.bytes()
-            + self.output.as_ref().map_or(0, Matrix::bytes)
-            + self.layers.iter().map(layer).sum::<usize>()
+    fn matrices(&self) -> impl Iterator<Item = &Matrix> {
+        self.layers.iter().flat_map(Layer::matrices).chain([&self.embedding]).chain(&self.output)
     }
 
     fn check(&self, sequence: &Sequence, tokens: &[u32]) -> Result<()> {
@@ -174,8 +206,10 @@ impl CpuDecoder {
             places.extend((start..start + r.tokens.len()).map(|position| Place { row, position }));
             r.sequence.tail.extend(r.tokens.len());
         }
-        let angles: Vec<_> =
-            places.iter().map(|p| rope::angles(&self.inverse_frequencies, p.position)).collect();
+        let angles: Vec<_> = places
+            .par_iter()
+            .map(|p| rope::angles(&self.inverse_frequencies, p.position))
+            .collect();
 
         let d = spec.hidden_size;
         let mut x = vec![0f32; places.len() * d];
@@ -199,13 +233,12 @@ impl CpuDecoder {
         angles: &[(Vec<f32>, Vec<f32>)],
     ) {
         let spec = &self.spec;
-        let (t, d, e) = (places.len(), spec.hidden_size, spec.head_dim);
+        let (d, e) = (spec.hidden_size, spec.head_dim);
 
         // attention
         let h = self.norms(x, &layer.attention_norm);
-        let mut queries = layer.query.apply(&h, d, t); // [T, H·E]
-        let mut keys = layer.key.apply(&h, d, t); // [T, G·E]
-        let values = layer.value.apply(&h, d, t); // [T, G·E]
+        let [mut queries, mut keys, values] = // [T, H·E], [T, G·E], [T, G·E]
+            Matrix::apply_all([&layer.query, &layer.key, &layer.value], &Input::new(&h, d, d));
         let query_stride = layer.query.stride();
         let kv_stride = layer.key.stride();
         self.turn(&mut queries, query_stride, spec.heads, layer.query_norm.as_deref(), angles);
@@ -224,18 +257,19 @@ impl CpuDecoder {
         let sequences: Vec<&Sequence> = rows.iter().map(|r| &*r.sequence).collect();
         let heads = Heads { heads: spec.heads, kv_heads: spec.kv_heads, head_dim: e };
         let attended = attend(index, &heads, &queries, query_stride, places, &sequences);
-        let out = layer.attention_output.apply(&attended, spec.heads * e, t);
+        let q = spec.heads * e;
+        let out = layer.attention_output.apply(&Input::new(&attended, q, q));
         add(x, d, &out, layer.attention_output.stride());
 
         // gated MLP
         let h = self.norms(x, &layer.mlp_norm);
-        let mut gate = layer.gate.apply(&h, d, t); // [T, F]
-        let up = layer.up.apply(&h, d, t); // [T, F]
+        let [mut gate, up] = // [T, F] both
+            Matrix::apply_all([&layer.gate, &layer.up], &Input::new(&h, d, d));
         let f_stride = layer.gate.stride();
-        gate.par_chunks_mut(8 * f_stride)
-            .zip(up.par_chunks(8 * f_stride))
+        gate.par_chunks_mut(ROWS_PER_TASK * f_stride)
+            .zip(up.par_chunks(ROWS_PER_TASK * f_stride))
             .for_each(|(gate, up)| kernels::silu_mul(gate, up));
-        let out = layer.down.apply(&gate, f_stride, t);
+        let out = layer.down.apply(&Input::new(&gate, f_stride, spec.intermediate_size));
         add(x, d, &out, layer.down.stride());
     }
 
@@ -243,9 +277,13 @@ impl CpuDecoder {
     fn norms(&self, x: &[f32], weight: &[f32]) -> Vec<f32> {
         let mut out = vec![0f32; x.len()];
         let eps = self.spec.norm_eps as f32;
-        for (row, out) in x.chunks_exact(weight.len()).zip(out.chunks_exact_mut(weight.len())) {
-            kernels::rms_norm(row, weight, eps, out);
-        }
+        let d = weight.len();
+        let tasks = x.par_chunks(ROWS_PER_TASK * d).zip(out.par_chunks_mut(ROWS_PER_TASK * d));
+        tasks.for_each(|(x, out)| {
+            for (row, out) in x.chunks_exact(d).zip(out.chunks_exact_mut(d)) {
+                kernels::rms_norm(row, weight, eps, out);
+            }
+        });
         out
     }
 
@@ -259,16 +297,19 @@ impl CpuDecoder {
         angles: &[(Vec<f32>, Vec<f32>)],
     ) {
         let e = self.spec.head_dim;
-        let mut normed = vec![0f32; e];
-        for (token, (cos, sin)) in x.chunks_exact_mut(stride).zip(angles) {
-            for head in token[..heads * e].chunks_exact_mut(e) {
-                if let Some(weight) = norm {
-                    kernels::rms_norm(head, weight, self.spec.norm_eps as f32, &mut normed);
-                    head.copy_from_slice(&normed);
+        let tasks = x.par_chunks_mut(ROWS_PER_TASK * stride).zip(angles.par_chunks(ROWS_PER_TASK));
+        tasks.for_each(|(x, angles)| {
+            let mut normed = vec![0f32; e];
+            for (token, (cos, sin)) in x.chunks_exact_mut(stride).zip(angles) {
+                for head in token[..heads * e].chunks_exact_mut(e) {
+                    if let Some(weight) = norm {
+                        kernels::rms_norm(head, weight, self.spec.norm_eps as f32, &mut normed);
+                        head.copy_from_slice(&normed);
+                    }
+                    rope::rotate(head, cos, sin);
                 }
-                rope::rotate(head, cos, sin);
             }
-        }
+        });
     }
 }
 
@@ -278,10 +319,6 @@ fn add(x: &mut [f32], width: usize, y: &[f32], y_stride: usize) {
             *x += y;
         }
     }
-}
-
-fn to_f32(tensor: &Tensor) -> candle_core::Result<Vec<f32>> {
-    tensor.to_dtype(DType::F32)?.to_vec1()
 }
 
 impl LanguageModel for CpuDecoder {
@@ -294,8 +331,12 @@ impl LanguageModel for CpuDecoder {
 
     fn prefill(&self, parent: Option<&Prefix>, ids: &[u32]) -> Result<Prefix> {
         let mut sequence = self.sequence(parent);
+        sequence.tail.reserve(ids.len());
         for tokens in ids.chunks(PREFILL_CHUNK) {
-            self.forward(&mut [Row { sequence: &mut sequence, tokens, logits: 0 }])?;
+            // Inside the pool, so that the threads are awake from one product to the next.
+            rayon::scope(|_| {
+                self.forward(&mut [Row { sequence: &mut sequence, tokens, logits: 0 }])
+            })?;
         }
         Ok(sequence.freeze())
     }
@@ -316,9 +357,13 @@ impl LanguageModel for CpuDecoder {
                 .par_chunks_mut(share)
                 .map(|rows| self.step_rows(rows))
                 .collect::<Result<Vec<_>>>()?,
-            _ => vec![self.step_rows(rows)?],
+            _ => vec![rayon::scope(|_| self.step_rows(rows))?],
         };
-        Ok(Logits { values: parts.concat(), vocab_size: self.spec.vocab_size })
+        let values = match <[Vec<f32>; 1]>::try_from(parts) {
+            Ok([values]) => values,
+            Err(parts) => parts.concat(),
+        };
+        Ok(Logits { values, vocab_size: self.spec.vocab_size })
     }
 }
 
@@ -336,7 +381,7 @@ impl CpuDecoder {
         let h = self.norms(&asked, &self.norm);
         let output = self.output.as_ref().unwrap_or(&self.embedding);
         let (v, stride) = (self.spec.vocab_size, output.stride());
-        let mut values = output.apply(&h, d, h.len() / d);
+        let mut values = output.apply(&Input::new(&h, d, d));
         if stride != v {
             let rows = values.len() / stride;
             for row in 0..rows {
@@ -348,7 +393,6 @@ impl CpuDecoder {
     }
 
     fn sequence(&self, prefix: Option<&Prefix>) -> Sequence {
-        let spec = &self.spec;
-        Sequence::new(prefix, Store::new(spec.layers, spec.kv_heads, spec.head_dim))
+        Sequence::new(prefix, Store::new(self.kv))
     }
 }

@@ -1,61 +1,106 @@
-//! A weight matrix as the kernels want it: panels of 32 output columns, each column a chain over the input.
+//! A weight matrix as the kernels want it: panels of 32 output columns, dense or in blocks of small codes.
 //! Knows nothing about what the matrix is for.
 
-use candle_core::{DType, Tensor};
+use std::cell::OnceCell;
+
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Tensor};
+use half::{bf16, f16};
 use rayon::prelude::*;
 
-use super::kernels::{self, Element, Shape};
-use crate::error::Result;
+use super::ggml;
+use super::kernels::{self, BLOCK, Blocks, Element, Rounded, Stripe};
+use crate::error::{Error, Result};
+use crate::model::Stored;
 
 /// Output columns of a panel.
 const PANEL: usize = 32;
 
-/// Rows that a thread takes at once; a whole number of the kernel's tallest tiles.
-const ROW_BLOCK: usize = 8;
-
 /// Products smaller than this many multiply-adds are not worth waking another thread.
 const SERIAL_BELOW: usize = 100_000;
+
+/// Weights that are quantised at a time while a model is loaded.
+const QUANTIZED_AT_ONCE: usize = 1 << 22;
 
 /// A linear map from K inputs to N outputs, y = x Wᵀ + b.
 pub(crate) struct Matrix {
     inputs: usize,
     outputs: usize,
-    panels: Panels,
+    weights: Panels,
     /// Padded to whole panels.
     bias: Option<Vec<f32>>,
 }
 
-/// Elements at [panel][input][column in panel]; columns past the last output are zero.
+/// Dense elements stand at [panel][input][column in panel]; columns past the last output are zero.
 enum Panels {
     F32(Vec<f32>),
-    /// bf16 by its bits; widened to f32 in registers, which is exact.
-    Bf16(Vec<u16>),
+    /// Widened to f32 in registers, which is exact.
+    Bf16(Vec<bf16>),
+    Blocks(Blocks),
+}
+
+/// Rows [T, K] that several matrices are applied to; rounded to eight bits once, if any of them needs it.
+pub(crate) struct Input<'a> {
+    rows: &'a [f32],
+    stride: usize,
+    inputs: usize,
+    rounded: OnceCell<Rounded>,
+}
+
+impl<'a> Input<'a> {
+    /// Rows of `inputs` elements, `stride` apart.
+    pub(crate) fn new(rows: &'a [f32], stride: usize, inputs: usize) -> Self {
+        Self { rows, stride, inputs, rounded: OnceCell::new() }
+    }
+
+    fn len(&self) -> usize {
+        self.rows.len() / self.stride
+    }
+
+    fn rounded(&self) -> &Rounded {
+        self.rounded.get_or_init(|| Rounded::new(self.rows, self.stride, self.inputs))
+    }
 }
 
 impl Matrix {
-    /// Packs `weight` [N, K] and an optional `bias` [N]. f16 is widened to f32; bf16 stays as it is.
-    pub(crate) fn new(weight: &Tensor, bias: Option<&Tensor>) -> Result<Self> {
-        let (outputs, inputs) = weight.dims2()?;
-        let flat = weight.flatten_all()?;
-        let panels = match weight.dtype() {
-            DType::BF16 => {
-                let bits: Vec<half::bf16> = flat.to_vec1()?;
-                Panels::Bf16(pack(&bits, inputs, outputs, |x| x.to_bits()))
-            }
-            _ => {
-                let values: Vec<f32> = flat.to_dtype(DType::F32)?.to_vec1()?;
-                Panels::F32(pack(&values, inputs, outputs, |x| x))
-            }
+    /// Packs `weight` [N, K] and an optional `bias` [N]: dense as it is (f16 widened to f32), blocks as they
+    /// are, dense with `quantize` in blocks of that type.
+    ///
+    /// # Errors
+    /// The rows are no whole number of blocks.
+    pub(crate) fn new(
+        weight: &Stored<'_>,
+        bias: Option<&Stored<'_>>,
+        quantize: Option<GgmlDType>,
+    ) -> Result<Self> {
+        let &[outputs, inputs] = weight.shape() else {
+            return Err(Error::failed(format!("a matrix of shape {:?}", weight.shape())));
         };
-        let bias = match bias {
-            Some(bias) => {
-                let mut values: Vec<f32> = bias.to_dtype(DType::F32)?.to_vec1()?;
-                values.resize(padded(outputs), 0.0);
-                Some(values)
+        let weights = match (weight.dtype(), quantize) {
+            (GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16, Some(dtype)) => {
+                let bytes = quantized(weight, inputs, dtype)?;
+                Panels::Blocks(blocks(&bytes, dtype, outputs, inputs)?)
             }
-            None => None,
+            (GgmlDType::BF16, None) => {
+                let element = |i: usize| bf16::from_le_bytes(at(weight.data(), i));
+                Panels::Bf16(pack(element, inputs, outputs))
+            }
+            (GgmlDType::F32, None) => {
+                let element = |i: usize| f32::from_le_bytes(at(weight.data(), i));
+                Panels::F32(pack(element, inputs, outputs))
+            }
+            (GgmlDType::F16, None) => {
+                let element = |i: usize| f16::from_le_bytes(at(weight.data(), i)).to_f32();
+                Panels::F32(pack(element, inputs, outputs))
+            }
+            (dtype, _) => Panels::Blocks(blocks(weight.data(), dtype, outputs, inputs)?),
         };
-        Ok(Self { inputs, outputs, panels, bias })
+        let bias = bias.map(|bias| {
+            let mut values = bias.to_f32();
+            values.resize(padded(outputs), 0.0);
+            values
+        });
+        Ok(Self { inputs, outputs, weights, bias })
     }
 
     /// Elements from one row of a product to the next: N rounded up to whole panels.
@@ -63,11 +108,17 @@ impl Matrix {
         padded(self.outputs)
     }
 
+    /// Whether the weights are in blocks, so that rows are rounded before they are multiplied.
+    pub(crate) fn is_quantized(&self) -> bool {
+        matches!(self.weights, Panels::Blocks(_))
+    }
+
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        let panels = match &self.panels {
+        let panels = match &self.weights {
             Panels::F32(panels) => size_of_val(&panels[..]),
             Panels::Bf16(panels) => size_of_val(&panels[..]),
+            Panels::Blocks(blocks) => blocks.bytes(),
         };
         panels + self.bias.as_ref().map_or(0, |bias| size_of_val(&bias[..]))
     }
@@ -80,84 +131,61 @@ impl Matrix {
                 *out = panels[base + k * PANEL].widen();
             }
         }
-        match &self.panels {
+        match &self.weights {
             Panels::F32(panels) => gather(panels, self.inputs, output, out),
             Panels::Bf16(panels) => gather(panels, self.inputs, output, out),
+            Panels::Blocks(blocks) => blocks.column(output, out),
         }
     }
 
-    /// y = x Wᵀ + b for `rows` rows of `x`, `x_stride` apart; the result's rows are [`Self::stride`] apart.
-    pub(crate) fn apply(&self, x: &[f32], x_stride: usize, rows: usize) -> Vec<f32> {
-        match &self.panels {
-            Panels::F32(panels) => self.product(panels, x, x_stride, rows),
-            Panels::Bf16(panels) => self.product(panels, x, x_stride, rows),
-        }
+    /// y = x Wᵀ + b for every row of `x`; the result's rows are [`Self::stride`] apart.
+    pub(crate) fn apply(&self, x: &Input<'_>) -> Vec<f32> {
+        let [y] = Self::apply_all([self], x);
+        y
     }
 
-    fn product<E: Element>(
+    /// The same for several matrices at once, so that the threads meet only once.
+    pub(crate) fn apply_all<const N: usize>(matrices: [&Self; N], x: &Input<'_>) -> [Vec<f32>; N] {
+        let mut products = matrices.map(|matrix| {
+            let mut y = vec![0f32; x.len() * matrix.stride()];
+            if let Some(bias) = &matrix.bias {
+                y.chunks_exact_mut(matrix.stride()).for_each(|row| row.copy_from_slice(bias));
+            }
+            y
+        });
+        let rounded = matrices.iter().any(|m| m.is_quantized()).then(|| x.rounded());
+        let mut tasks = Vec::new();
+        for (matrix, y) in matrices.iter().zip(&mut products) {
+            let stripes = Stripe::all(y, matrix.stride(), PANEL).into_iter().enumerate();
+            tasks.extend(stripes.map(|(panel, stripe)| (*matrix, panel, stripe)));
+        }
+        let (rows, stride) = (x.rows, x.stride);
+        let run =
+            |(matrix, panel, mut y): (&Self, usize, Stripe<'_>)| match (&matrix.weights, rounded) {
+                (Panels::Blocks(blocks), Some(rounded)) => blocks.multiply(rounded, panel, &mut y),
+                (Panels::F32(panels), _) => matrix.dense(panels, panel, rows, stride, &mut y),
+                (Panels::Bf16(panels), _) => matrix.dense(panels, panel, rows, stride, &mut y),
+                // Rows are rounded whenever a matrix is in blocks.
+                (Panels::Blocks(_), None) => {}
+            };
+        if x.len() * x.inputs * tasks.len() * PANEL < SERIAL_BELOW {
+            tasks.into_iter().for_each(run);
+        } else {
+            tasks.into_par_iter().for_each(run);
+        }
+        products
+    }
+
+    fn dense<E: Element>(
         &self,
         panels: &[E],
+        panel: usize,
         x: &[f32],
-        x_stride: usize,
-        rows: usize,
-    ) -> Vec<f32> {
-        let stride = self.stride();
-        let mut y = vec![0f32; rows * stride];
-        if let Some(bias) = &self.bias {
-            y.chunks_exact_mut(stride).for_each(|row| row.copy_from_slice(bias));
-        }
-        let panel_len = self.inputs * PANEL;
-        let shape = |m, c_stride| Shape {
-            m,
-            k: self.inputs,
-            n: PANEL,
-            a_stride: x_stride,
-            b_stride: PANEL,
-            c_stride,
-        };
-        let threads = rayon::current_num_threads();
-        if threads == 1 || rows * self.inputs * stride < SERIAL_BELOW {
-            for (p, panel) in panels.chunks_exact(panel_len).enumerate() {
-                kernels::gemm(x, panel, &mut y[p * PANEL..], shape(rows, stride));
-            }
-        } else if rows >= threads * ROW_BLOCK {
-            // Enough rows for everybody: each thread takes a block of them through all panels.
-            let block = rows.div_ceil(threads).next_multiple_of(ROW_BLOCK);
-            y.par_chunks_mut(block * stride).zip(x.par_chunks(block * x_stride)).for_each(
-                |(y, x)| {
-                    let rows = y.len() / stride;
-                    for (p, panel) in panels.chunks_exact(panel_len).enumerate() {
-                        kernels::gemm(x, panel, &mut y[p * PANEL..], shape(rows, stride));
-                    }
-                },
-            );
-        } else {
-            // Few rows: each thread takes some panels through all rows, beside y, then they are put together.
-            let share = (stride / PANEL).div_ceil(threads);
-            let width = share * PANEL;
-            let parts: Vec<Vec<f32>> = panels
-                .par_chunks(share * panel_len)
-                .enumerate()
-                .map(|(i, panels)| {
-                    let width_here = panels.len() / self.inputs;
-                    let mut part = vec![0f32; rows * width_here];
-                    for (row, y) in part.chunks_exact_mut(width_here).zip(y.chunks_exact(stride)) {
-                        row.copy_from_slice(&y[i * width..i * width + width_here]);
-                    }
-                    for (p, panel) in panels.chunks_exact(panel_len).enumerate() {
-                        kernels::gemm(x, panel, &mut part[p * PANEL..], shape(rows, width_here));
-                    }
-                    part
-                })
-                .collect();
-            for (i, part) in parts.iter().enumerate() {
-                let width_here = part.len() / rows;
-                for (row, y) in part.chunks_exact(width_here).zip(y.chunks_exact_mut(stride)) {
-                    y[i * width..i * width + width_here].copy_from_slice(row);
-                }
-            }
-        }
-        y
+        stride: usize,
+        y: &mut Stripe<'_>,
+    ) {
+        let len = self.inputs * PANEL;
+        kernels::gemm(x, stride, &panels[panel * len..][..len], PANEL, self.inputs, y);
     }
 }
 
@@ -165,18 +193,52 @@ fn padded(outputs: usize) -> usize {
     outputs.next_multiple_of(PANEL)
 }
 
-fn pack<T: Copy, E: Element + Default>(
-    weight: &[T],
-    inputs: usize,
-    outputs: usize,
-    convert: impl Fn(T) -> E,
-) -> Vec<E> {
+/// The `i`-th element's bytes.
+fn at<const N: usize>(data: &[u8], i: usize) -> [u8; N] {
+    std::array::from_fn(|byte| data[i * N + byte])
+}
+
+fn pack<E: Element>(element: impl Fn(usize) -> E + Sync, inputs: usize, outputs: usize) -> Vec<E> {
     let mut panels = vec![E::default(); padded(outputs) * inputs];
-    for (n, row) in weight.chunks_exact(inputs).enumerate() {
-        let base = n / PANEL * PANEL * inputs + n % PANEL;
-        for (k, &value) in row.iter().enumerate() {
-            panels[base + k * PANEL] = convert(value);
+    panels.par_chunks_mut(PANEL * inputs).enumerate().for_each(|(p, panel)| {
+        for column in 0..PANEL.min(outputs.saturating_sub(p * PANEL)) {
+            let row = (p * PANEL + column) * inputs;
+            for k in 0..inputs {
+                panel[k * PANEL + column] = element(row + k);
+            }
         }
-    }
+    });
     panels
+}
+
+/// Packs rows that are in GGML's blocks.
+fn blocks(bytes: &[u8], dtype: GgmlDType, outputs: usize, inputs: usize) -> Result<Blocks> {
+    let layout = ggml::layout(dtype)
+        .ok_or_else(|| Error::input(format!("weights of type {dtype:?} are not supported")))?;
+    whole_blocks(dtype, inputs)?;
+    let row_bytes = inputs / dtype.block_size() * dtype.type_size();
+    Ok(Blocks::new(layout, outputs, inputs, |column, index| {
+        ggml::block(dtype, &bytes[column * row_bytes..][..row_bytes], index)
+    }))
+}
+
+fn whole_blocks(dtype: GgmlDType, inputs: usize) -> Result<()> {
+    if inputs.is_multiple_of(dtype.block_size().max(BLOCK)) {
+        return Ok(());
+    }
+    let len = dtype.block_size();
+    Err(Error::input(format!("rows of {inputs} weights are no whole number of blocks of {len}"))
+        .hint("quantise to a type with smaller blocks, or not at all"))
+}
+
+/// Dense rows as blocks of `dtype`, by candle's quantiser, some rows at a time.
+fn quantized(weight: &Stored<'_>, inputs: usize, dtype: GgmlDType) -> Result<Vec<u8>> {
+    whole_blocks(dtype, inputs)?;
+    let rows = (QUANTIZED_AT_ONCE / inputs).max(1);
+    let mut bytes = Vec::new();
+    for part in weight.rows(rows) {
+        let tensor = Tensor::new(part, &Device::Cpu)?.reshape(((), inputs))?;
+        bytes.extend_from_slice(&QTensor::quantize(&tensor, dtype)?.data()?);
+    }
+    Ok(bytes)
 }

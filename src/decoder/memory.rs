@@ -1,28 +1,112 @@
 //! Keys and values: immutable prefixes shared by reference, and a tail that each sequence owns.
 //! Forking a prefix clones a pointer. Knows nothing about how attention uses them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::kernels::COLUMN_STEP;
+use half::f16;
 
-/// Positions of one panel of keys.
-const KEY_PANEL: usize = 32;
+use super::kernels::{self, COLUMN_STEP, Element, Stripe};
+
+/// Positions of one panel of keys, and of one page of a tail.
+pub(crate) const PANEL: usize = 32;
+
+/// Shape of a model's keys and values.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    /// Layers × key-value heads.
+    pub(crate) slots: usize,
+    /// E.
+    pub(crate) head_dim: usize,
+    /// Whether they are rounded to f16.
+    pub(crate) half: bool,
+}
+
+impl Shape {
+    /// Elements of one position's values: the head rounded up to whole vectors.
+    pub(crate) fn value_stride(&self) -> usize {
+        self.head_dim.next_multiple_of(COLUMN_STEP)
+    }
+
+    /// Elements of one position in one slot.
+    fn per_position(&self) -> usize {
+        self.head_dim + self.value_stride()
+    }
+
+    /// Bytes of one position.
+    pub(crate) fn bytes_per_position(&self) -> usize {
+        let element = if self.half { size_of::<f16>() } else { size_of::<f32>() };
+        self.slots * self.per_position() * element
+    }
+}
 
 /// Keys and values of consecutive positions, for every layer and key-value head.
 pub(crate) struct Store {
+    shape: Shape,
     len: usize,
-    head_dim: usize,
-    /// Per layer and head: [position / 32][E][position mod 32], so that the scores of many positions are
-    /// one matrix product; positions not yet written are zero.
-    keys: Vec<Vec<f32>>,
-    /// Per layer and head: [position][E rounded up], so that the weighted sum is one too.
-    values: Vec<Vec<f32>>,
+    pages: Vec<Page>,
+}
+
+/// Keys and values of some positions: for each slot its keys, [position / 32][E][position mod 32], so that the
+/// scores of many positions are one matrix product (positions not yet written are zero), then its values,
+/// [position][E rounded up], so that the weighted sum is one too.
+struct Page {
+    /// Its first position within the store.
+    start: usize,
+    /// Whole panels.
+    capacity: usize,
+    cells: Cells,
+}
+
+enum Cells {
+    F32(Box<[f32]>),
+    F16(Box<[f16]>),
+}
+
+/// Some keys or values, to be multiplied with.
+pub(crate) enum Part<'a> {
+    F32(&'a [f32]),
+    F16(&'a [f16]),
+}
+
+impl Part<'_> {
+    /// C += A × these, as [`kernels::gemm`] does it.
+    pub(crate) fn multiply(
+        &self,
+        a: &[f32],
+        a_stride: usize,
+        stride: usize,
+        k: usize,
+        c: &mut Stripe<'_>,
+    ) {
+        match self {
+            Self::F32(part) => kernels::gemm(a, a_stride, part, stride, k, c),
+            Self::F16(part) => kernels::gemm(a, a_stride, part, stride, k, c),
+        }
+    }
+}
+
+impl Page {
+    fn new(shape: &Shape, start: usize, capacity: usize) -> Self {
+        let len = shape.slots * capacity * shape.per_position();
+        let cells = match shape.half {
+            true => Cells::F16(vec![f16::ZERO; len].into()),
+            false => Cells::F32(vec![0.0; len].into()),
+        };
+        Self { start, capacity, cells }
+    }
+
+    fn part(&self, range: Range<usize>) -> Part<'_> {
+        match &self.cells {
+            Cells::F32(cells) => Part::F32(&cells[range]),
+            Cells::F16(cells) => Part::F16(&cells[range]),
+        }
+    }
 }
 
 impl Store {
-    pub(crate) fn new(layers: usize, kv_heads: usize, head_dim: usize) -> Self {
-        let slots = layers * kv_heads;
-        Self { len: 0, head_dim, keys: vec![Vec::new(); slots], values: vec![Vec::new(); slots] }
+    pub(crate) fn new(shape: Shape) -> Self {
+        Self { shape, len: 0, pages: Vec::new() }
     }
 
     /// Positions held.
@@ -30,38 +114,23 @@ impl Store {
         self.len
     }
 
-    /// Elements from one position's values to the next.
-    pub(crate) fn value_stride(&self) -> usize {
-        value_stride(self.head_dim)
+    pub(crate) fn shape(&self) -> &Shape {
+        &self.shape
     }
 
-    /// Keys of one layer and head, in panels.
-    pub(crate) fn keys(&self, slot: usize) -> &[f32] {
-        &self.keys[slot]
-    }
-
-    /// Values of one layer and head.
-    pub(crate) fn values(&self, slot: usize) -> &[f32] {
-        &self.values[slot]
-    }
-
-    /// Makes room for `count` more positions, which [`Self::put`] then fills in every slot.
-    pub(crate) fn extend(&mut self, count: usize) {
-        self.len += count;
-        let keys = self.len.next_multiple_of(KEY_PANEL) * self.head_dim;
-        let values = self.len * self.value_stride();
-        self.keys.iter_mut().for_each(|k| k.resize(keys, 0.0));
-        self.values.iter_mut().for_each(|v| v.resize(values, 0.0));
-    }
-
-    /// Writes the key and value [E] of `position` (counted within this store).
-    pub(crate) fn put(&mut self, slot: usize, position: usize, key: &[f32], value: &[f32]) {
-        let base = position / KEY_PANEL * KEY_PANEL * self.head_dim + position % KEY_PANEL;
-        for (e, &k) in key.iter().enumerate() {
-            self.keys[slot][base + e * KEY_PANEL] = k;
+    /// Makes room for `count` more positions in one piece; they are not held yet.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        let capacity = self.pages.last().map_or(0, |page| page.start + page.capacity);
+        let needed = (self.len + count).saturating_sub(capacity).next_multiple_of(PANEL);
+        if needed > 0 {
+            self.pages.push(Page::new(&self.shape, capacity, needed));
         }
-        let at = position * self.value_stride();
-        self.values[slot][at..at + value.len()].copy_from_slice(value);
+    }
+
+    /// Holds `count` more positions, which [`Self::put`] then fills in every slot.
+    pub(crate) fn extend(&mut self, count: usize) {
+        self.reserve(count);
+        self.len += count;
     }
 
     /// Keeps the first `len` positions. What stood behind them is left as it is: attention gives no weight
@@ -70,15 +139,66 @@ impl Store {
         self.len = self.len.min(len);
     }
 
-    /// Positions of one panel of keys.
-    pub(crate) const fn key_panel() -> usize {
-        KEY_PANEL
+    /// Writes the key and value [E] of `position` (counted within this store).
+    pub(crate) fn put(&mut self, slot: usize, position: usize, key: &[f32], value: &[f32]) {
+        fn write<E: Element>(
+            cells: &mut [E],
+            (keys, values): (usize, usize),
+            key: &[f32],
+            value: &[f32],
+        ) {
+            for (e, &k) in key.iter().enumerate() {
+                cells[keys + e * PANEL] = E::narrow(k);
+            }
+            for (cell, &v) in cells[values..].iter_mut().zip(value) {
+                *cell = E::narrow(v);
+            }
+        }
+        let shape = self.shape;
+        let page = self.pages.partition_point(|page| page.start <= position).saturating_sub(1);
+        let page = &mut self.pages[page];
+        let position = position - page.start;
+        let base = slot * page.capacity * shape.per_position();
+        let keys = base + position / PANEL * PANEL * shape.head_dim + position % PANEL;
+        let values = base + page.capacity * shape.head_dim + position * shape.value_stride();
+        match &mut page.cells {
+            Cells::F32(cells) => write(cells, (keys, values), key, value),
+            Cells::F16(cells) => write(cells, (keys, values), key, value),
+        }
     }
-}
 
-/// Elements of one position's values: the head rounded up to whole vectors.
-pub(crate) fn value_stride(head_dim: usize) -> usize {
-    head_dim.next_multiple_of(COLUMN_STEP)
+    /// The keys of one slot, a panel [E][32] at a time with its first position, as far as the first `seen`
+    /// positions need them.
+    pub(crate) fn key_panels(
+        &self,
+        slot: usize,
+        seen: usize,
+    ) -> impl Iterator<Item = (usize, Part<'_>)> {
+        let len = PANEL * self.shape.head_dim;
+        self.pages.iter().flat_map(move |page| {
+            let base = slot * page.capacity * self.shape.per_position();
+            let panels = seen.saturating_sub(page.start).min(page.capacity).div_ceil(PANEL);
+            (0..panels).map(move |p| {
+                (page.start + p * PANEL, page.part(base + p * len..base + (p + 1) * len))
+            })
+        })
+    }
+
+    /// The values of one slot, [positions][E rounded up] at a time, with the positions, of which there are
+    /// `seen` in all.
+    pub(crate) fn values(
+        &self,
+        slot: usize,
+        seen: usize,
+    ) -> impl Iterator<Item = (Range<usize>, Part<'_>)> {
+        let stride = self.shape.value_stride();
+        self.pages.iter().filter(move |page| page.start < seen).map(move |page| {
+            let base = slot * page.capacity * self.shape.per_position();
+            let base = base + page.capacity * self.shape.head_dim;
+            let positions = page.start..seen.min(page.start + page.capacity);
+            (positions.clone(), page.part(base..base + positions.len() * stride))
+        })
+    }
 }
 
 /// A link of the chain from a prefix back to position 0.

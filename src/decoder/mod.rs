@@ -3,14 +3,17 @@
 
 mod attention;
 mod cpu;
+mod ggml;
 pub(crate) mod kernels;
 mod matrix;
 mod memory;
 mod names;
+mod quantize;
 pub(crate) mod rope;
 
 pub use cpu::CpuDecoder;
 pub use memory::{Prefix, Sequence};
+pub use quantize::Quantize;
 
 use crate::error::Result;
 

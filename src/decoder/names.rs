@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use candle_core::Tensor;
 
 use crate::error::Result;
-use crate::model::Weights;
+use crate::model::{Stored, Weights};
 
 /// Hands out tensors by name and remembers the names.
 pub(crate) struct Names<'a> {
@@ -16,6 +16,12 @@ pub(crate) struct Names<'a> {
 impl<'a> Names<'a> {
     pub(crate) fn new(weights: &'a Weights) -> Self {
         Self { weights, asked: RefCell::default() }
+    }
+
+    /// The tensor `name` of exactly this shape, still in its file.
+    pub(crate) fn stored(&self, name: &str, shape: &[usize]) -> Result<Stored<'a>> {
+        self.asked.borrow_mut().push(name.to_owned());
+        self.weights.get(name, shape)
     }
 
     /// The tensor `name` of exactly this shape, as stored.

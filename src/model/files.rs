@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::Arc;
 
 use memmap2::Mmap;
+#[cfg(unix)]
+use memmap2::UncheckedAdvice;
 
 use super::json::Keys;
 use super::source::Source;
@@ -20,6 +22,9 @@ pub(super) const GENERATION_CONFIG: &str = "generation_config.json";
 pub(super) const CHAT_TEMPLATE: &str = "chat_template.jinja";
 pub(super) const WEIGHTS: &str = "model.safetensors";
 pub(super) const WEIGHTS_INDEX: &str = "model.safetensors.index.json";
+
+/// Bytes of a file that are hashed before their pages are given back.
+const HASHED_AT_ONCE: usize = 1 << 24;
 
 /// The organisms as they were at build time, one folder each.
 #[derive(rust_embed::Embed)]
@@ -50,6 +55,32 @@ pub(super) enum Bytes {
     Owned(Arc<[u8]>),
     /// Part of the binary.
     Embedded(&'static [u8]),
+}
+
+impl Bytes {
+    /// Gives the pages of a mapped file back to the system, which reads them again if they are asked for.
+    pub(super) fn release(&self, range: Range<usize>) {
+        #[cfg(unix)]
+        if let Self::Mapped(map) = self {
+            // SAFETY: the mapping is of a file and only read, so its content survives.
+            // Advice that is not taken costs memory and nothing else.
+            let _ = unsafe {
+                map.unchecked_advise_range(UncheckedAdvice::DontNeed, range.start, range.len())
+            };
+        }
+        #[cfg(not(unix))]
+        let _ = range;
+    }
+
+    /// BLAKE3, in hexadecimal. Holds a part of a mapped file at a time.
+    fn digest(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for (i, part) in self.chunks(HASHED_AT_ONCE).enumerate() {
+            hasher.update(part);
+            self.release(i * HASHED_AT_ONCE..i * HASHED_AT_ONCE + part.len());
+        }
+        hasher.finalize().to_hex().to_string()
+    }
 }
 
 impl Deref for Bytes {
@@ -140,10 +171,7 @@ impl ModelFiles {
 
     /// Name to blake3 digest (hex) of each file. Reads all of them, weights included.
     pub fn digests(&self) -> BTreeMap<String, String> {
-        self.files
-            .iter()
-            .map(|(name, bytes)| (name.clone(), blake3::hash(bytes).to_hex().to_string()))
-            .collect()
+        self.files.iter().map(|(name, bytes)| (name.clone(), bytes.digest())).collect()
     }
 
     /// A model made of literal files, for tests of what reads them.

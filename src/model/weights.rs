@@ -2,12 +2,15 @@
 //! nothing about which tensors a decoder needs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
+use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device, Tensor};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
 use super::files::{Bytes, ModelFiles, WEIGHTS_INDEX};
 use super::json::Keys;
+use super::stored::Stored;
 use crate::error::{Error, Result};
 
 /// The length of the header, a little-endian number, comes first.
@@ -21,12 +24,12 @@ const OUTPUT: &str = "lm_head.weight";
 /// All tensors of a model. Cheap to keep: the bytes stay where they are until a tensor is asked for.
 #[derive(Debug)]
 pub struct Weights {
-    tensors: BTreeMap<String, Stored>,
+    tensors: BTreeMap<String, Entry>,
 }
 
 /// Where a tensor lies.
 #[derive(Debug)]
-struct Stored {
+struct Entry {
     file: String,
     bytes: Bytes,
     /// Start of the file's data section.
@@ -34,11 +37,15 @@ struct Stored {
     info: TensorInfo,
 }
 
-impl Stored {
-    fn data(&self) -> &[u8] {
+impl Entry {
+    fn range(&self) -> Range<usize> {
         let (start, end) = self.info.data_offsets;
+        self.data_start + start..self.data_start + end
+    }
+
+    fn data(&self) -> &[u8] {
         // `read_header` checked that the file covers all its tensors.
-        self.bytes.get(self.data_start + start..self.data_start + end).unwrap_or_default()
+        self.bytes.get(self.range()).unwrap_or_default()
     }
 }
 
@@ -53,7 +60,7 @@ impl Weights {
         for (file, bytes) in files.weights() {
             let (data_start, metadata) = read_header(file, &bytes)?;
             for (name, info) in metadata.tensors() {
-                let stored = Stored {
+                let stored = Entry {
                     file: file.to_owned(),
                     bytes: bytes.clone(),
                     data_start,
@@ -93,29 +100,48 @@ impl Weights {
         }
     }
 
-    /// One tensor, copied to the CPU in its stored type.
+    /// One tensor, still in its file.
     ///
     /// # Errors
     /// It is missing, has another shape, or is stored as something other than F32, F16 or BF16.
-    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        let stored = self.tensors.get(name).ok_or_else(|| {
+    pub fn get(&self, name: &str, shape: &[usize]) -> Result<Stored<'_>> {
+        let entry = self.tensors.get(name).ok_or_else(|| {
             Error::input(format!("tensor `{name}` is missing"))
                 .hint("`config.json` and the weights do not belong together")
         })?;
-        if stored.info.shape != shape {
+        if entry.info.shape != shape {
             return Err(Error::input(format!(
                 "tensor `{name}` in `{}` has shape {:?}, expected {shape:?}",
-                stored.file, stored.info.shape
+                entry.file, entry.info.shape
             ))
             .hint("`config.json` and the weights do not belong together"));
         }
-        let dtype = float(stored.info.dtype).ok_or_else(|| {
-            Error::input(format!(
-                "tensor `{name}` in `{}` is stored as {}, which is not supported in this version",
-                stored.file, stored.info.dtype
-            ))
-            .hint("supported: F32, F16, BF16")
-        })?;
+        let dtype = match entry.info.dtype {
+            Dtype::F32 => GgmlDType::F32,
+            Dtype::F16 => GgmlDType::F16,
+            Dtype::BF16 => GgmlDType::BF16,
+            other => {
+                return Err(Error::input(format!(
+                    "tensor `{name}` in `{}` is stored as {other}, which is not supported in this version",
+                    entry.file
+                ))
+                .hint("supported: F32, F16, BF16"));
+            }
+        };
+        Ok(Stored::new(dtype, shape.to_vec(), &entry.bytes, entry.range()))
+    }
+
+    /// One tensor, copied to the CPU in its stored type.
+    ///
+    /// # Errors
+    /// Those of [`Self::get`].
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        let stored = self.get(name, shape)?;
+        let dtype = match stored.dtype() {
+            GgmlDType::F16 => DType::F16,
+            GgmlDType::BF16 => DType::BF16,
+            _ => DType::F32,
+        };
         Ok(Tensor::from_raw_buffer(stored.data(), dtype, shape, &Device::Cpu)?)
     }
 

@@ -8,7 +8,7 @@
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::decoder::kernels::{self, COLUMN_STEP};
+use crate::decoder::kernels::{self, COLUMN_STEP, Stripe};
 
 /// softmax(Q Kᵀ / √E + causal) V of queries [B, H, T, E], a shared prefix [2, H, P, E] (keys, values) and the
 /// rows' own keys and values [2, B, H, T, E]. Heads are not grouped. Differentiable in all three.
@@ -42,8 +42,7 @@ fn padded(n: usize) -> usize {
 /// c [m, n] = a [m, k] × b [k, n], rows of `n` rounded up to whole vectors.
 fn product(a: &[f32], b: &[f32], m: usize, k: usize, n: usize, a_stride: usize) -> Vec<f32> {
     let mut c = vec![0f32; m * n];
-    let shape = kernels::Shape { m, k, n, a_stride, b_stride: n, c_stride: n };
-    kernels::gemm(a, b, &mut c, shape);
+    kernels::gemm(a, a_stride, b, n, k, &mut Stripe::new(&mut c, m, n, n));
     c
 }
 

@@ -188,7 +188,7 @@ mod tests {
         let ids: Vec<u32> = (0..60).map(|i| (i * i * 37 + 11) % v as u32).collect();
         let (shared, rest) = ids.split_at(25);
 
-        let decoder = CpuDecoder::load(&model.spec, &weights).unwrap();
+        let decoder = CpuDecoder::load(&model.spec, &weights, None).unwrap();
         let mut sequence = decoder.fork(&decoder.prefill(None, shared).unwrap());
         let mut row = [Row { sequence: &mut sequence, tokens: rest, logits: rest.len() }];
         let ours = decoder.step(&mut row).unwrap().values;

@@ -1,8 +1,20 @@
-//! The arithmetic on the path to a token, on f32 slices, with bits that do not depend on the processor.
+//! The arithmetic on the path to a token, on slices, with bits that do not depend on the processor.
 //! Unsafe code lives here and nowhere else in the decoder. Knows nothing about models.
 
+mod blocks;
 mod gemm;
 mod math;
+mod rounded;
+mod simd;
+mod stripe;
 
-pub(crate) use gemm::{COLUMN_STEP, Element, Shape, gemm, instruction_set};
+pub(crate) use blocks::{Block, Blocks, Layout, Scaling, Width};
+pub(crate) use gemm::{COLUMN_STEP, Element, gemm};
 pub(crate) use math::{rms_norm, scale, silu_mul, softmax_terms};
+pub(crate) use rounded::{BLOCK, Rounded};
+pub(crate) use stripe::Stripe;
+
+/// The instruction set that the kernels use on this processor. The bits do not depend on it.
+pub(crate) fn instruction_set() -> &'static str {
+    simd::Level::best().name()
+}

@@ -1,0 +1,591 @@
+//! C += A × B for rows rounded to eight bits and weights in blocks of small unsigned codes.
+//!
+//! A weight is scale × (code − zero), or scale × code − minimum. Within a block of 32 (or half of one) the
+//! products of codes are summed as integers, which is exact in any order; then the element's chain goes on
+//! with one fused multiply-add for each block, k from 0 upward. As with the f32 product, the bits of an
+//! element depend on its row and its column alone.
+//!
+//! Knows nothing about the files that such weights come from.
+
+use half::f16;
+
+use super::rounded::{BLOCK, Rounded, TILE, tiles};
+use super::simd::{Kernel, Level, Simd, dispatch};
+use super::stripe::Stripe;
+
+/// Columns that stand side by side in memory: four codes of each fill a line.
+pub(crate) const COLUMNS: usize = 16;
+
+/// Blocks of a super-block, which has scales of its own.
+const SUPER: usize = 8;
+
+/// A cache line of codes.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct Line([u8; 64]);
+
+/// One block of one column before it is packed.
+pub(crate) struct Block {
+    /// Unsigned codes, k from 0 upward.
+    pub(crate) codes: [u8; BLOCK],
+    /// The scale; that of the super-block, where there is one.
+    pub(crate) scale: f16,
+    /// The minimum, likewise.
+    pub(crate) minimum: f16,
+    /// Factor of the super-block's scale for each half, by its byte: unsigned, or signed without minimum.
+    pub(crate) factors: [u8; 2],
+    /// Unsigned factor of the super-block's minimum for each half.
+    pub(crate) minimum_factors: [u8; 2],
+}
+
+/// How the codes of a block are packed into lines: line v holds codes 4v to 4v + 3 of all columns, if a code
+/// has eight bits. Of smaller ones two lines share one, low nibble first; fifth and sixth bits stand behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Width {
+    Four,
+    Five,
+    Six,
+    Eight,
+}
+
+/// What follows from a block's scales.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scaling {
+    /// A scale for each block: scale × (code − zero).
+    Plain,
+    /// A scale and a minimum for each block.
+    Minimum,
+    /// A super-block's scale × a signed factor for each half block: × (code − zero).
+    SuperHalves,
+    /// A super-block's scale and minimum × unsigned factors for each block.
+    SuperMinimum,
+    /// The same with factors for each half block.
+    SuperMinimumHalves,
+}
+
+/// Width, scaling, and the power of two that is the code of zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    pub(crate) width: Width,
+    pub(crate) scaling: Scaling,
+    pub(crate) zero_bits: u32,
+}
+
+impl Width {
+    /// Lines of a block.
+    fn lines(self) -> usize {
+        match self {
+            Self::Four => 4,
+            Self::Five => 5,
+            Self::Six => 6,
+            Self::Eight => 8,
+        }
+    }
+
+    fn put(self, lines: &mut [Line], column: usize, codes: &[u8; BLOCK]) {
+        for (k, &code) in codes.iter().enumerate() {
+            let (v, byte) = (k / 4, column * 4 + k % 4);
+            if self == Self::Eight {
+                lines[v].0[byte] = code;
+                continue;
+            }
+            lines[v / 2].0[byte] |= (code & 15) << (v % 2 * 4);
+            match self {
+                Self::Five => lines[4].0[byte] |= code >> 4 << v,
+                Self::Six => lines[4 + v / 4].0[byte] |= code >> 4 << (v % 4 * 2),
+                Self::Four | Self::Eight => {}
+            }
+        }
+    }
+
+    fn get(self, lines: &[Line], column: usize) -> [u8; BLOCK] {
+        std::array::from_fn(|k| {
+            let (v, byte) = (k / 4, column * 4 + k % 4);
+            let low = |lines: &[Line]| lines[v / 2].0[byte] >> (v % 2 * 4) & 15;
+            match self {
+                Self::Four => low(lines),
+                Self::Five => low(lines) | (lines[4].0[byte] >> v & 1) << 4,
+                Self::Six => low(lines) | (lines[4 + v / 4].0[byte] >> (v % 4 * 2) & 3) << 4,
+                Self::Eight => lines[v].0[byte],
+            }
+        })
+    }
+}
+
+impl Scaling {
+    /// Factors of a block: one for each half, or one for all of it.
+    fn parts(self) -> usize {
+        match self {
+            Self::Plain | Self::Minimum | Self::SuperMinimum => 1,
+            Self::SuperHalves | Self::SuperMinimumHalves => 2,
+        }
+    }
+
+    /// Whether there are minima.
+    fn has_minimum(self) -> bool {
+        matches!(self, Self::Minimum | Self::SuperMinimum | Self::SuperMinimumHalves)
+    }
+
+    /// Blocks that share f16 scales.
+    fn shared(self) -> usize {
+        if matches!(self, Self::Plain | Self::Minimum) { 1 } else { SUPER }
+    }
+
+    /// Bytes of the factors of one block.
+    fn factor_bytes(self) -> usize {
+        let kinds = 1 + usize::from(self.has_minimum());
+        if self.shared() == 1 { 0 } else { self.parts() * kinds * COLUMNS }
+    }
+
+    /// Bytes of `shared` blocks: f16 scales, f16 minima, then for each block the factors of its parts.
+    fn bytes(self) -> usize {
+        let kinds = 1 + usize::from(self.has_minimum());
+        kinds * COLUMNS * 2 + self.shared() * self.factor_bytes()
+    }
+
+    /// Where the f16 scales of a block and its factors begin.
+    #[inline(always)]
+    fn place(self, block: usize) -> (usize, usize) {
+        let kinds = 1 + usize::from(self.has_minimum());
+        let scales = block / self.shared() * self.bytes();
+        let factors = scales + kinds * COLUMNS * 2 + block % self.shared() * self.factor_bytes();
+        (scales, factors)
+    }
+
+    fn put(self, scales: &mut [u8], index: usize, column: usize, block: &Block) {
+        let (at, factors) = self.place(index);
+        scales[at + column * 2..][..2].copy_from_slice(&block.scale.to_le_bytes());
+        if self.has_minimum() {
+            let at = at + COLUMNS * 2;
+            scales[at + column * 2..][..2].copy_from_slice(&block.minimum.to_le_bytes());
+        }
+        if self.shared() == 1 {
+            return;
+        }
+        for part in 0..self.parts() {
+            scales[factors + part * COLUMNS + column] = block.factors[part];
+            if self.has_minimum() {
+                let at = factors + (self.parts() + part) * COLUMNS;
+                scales[at + column] = block.minimum_factors[part];
+            }
+        }
+    }
+}
+
+/// Weights of N columns, K inputs each, in the order in which the kernel reads them: sixteen columns after
+/// sixteen columns, block after block. Columns past the last one are zero.
+pub(crate) struct Blocks {
+    layout: Layout,
+    blocks: usize,
+    lines: Vec<Line>,
+    scales: Vec<u8>,
+}
+
+impl Blocks {
+    /// Packs `outputs` columns of `inputs` (a multiple of 32) elements; `block(column, index)` gives a block.
+    pub(crate) fn new(
+        layout: Layout,
+        outputs: usize,
+        inputs: usize,
+        block: impl Fn(usize, usize) -> Block + Sync,
+    ) -> Self {
+        use rayon::prelude::*;
+        let blocks = inputs / BLOCK;
+        let sixteens = outputs.next_multiple_of(2 * COLUMNS) / COLUMNS;
+        let lines_each = blocks * layout.width.lines();
+        let scales_each = blocks.div_ceil(layout.scaling.shared()) * layout.scaling.bytes();
+        let mut lines = vec![Line([0; 64]); sixteens * lines_each];
+        let mut scales = vec![0; sixteens * scales_each];
+        let parts = lines.par_chunks_mut(lines_each).zip(scales.par_chunks_mut(scales_each));
+        parts.enumerate().for_each(|(i, (lines, scales))| {
+            for column in 0..COLUMNS.min(outputs.saturating_sub(i * COLUMNS)) {
+                for (b, lines) in lines.chunks_exact_mut(layout.width.lines()).enumerate() {
+                    let block = block(i * COLUMNS + column, b);
+                    layout.width.put(lines, column, &block.codes);
+                    layout.scaling.put(scales, b, column, &block);
+                }
+            }
+        });
+        Self { layout, blocks, lines, scales }
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&self.lines[..]) + self.scales.len()
+    }
+
+    fn lines_each(&self) -> usize {
+        self.blocks * self.layout.width.lines()
+    }
+
+    fn scales_each(&self) -> usize {
+        self.blocks.div_ceil(self.layout.scaling.shared()) * self.layout.scaling.bytes()
+    }
+
+    /// One column [K] as numbers.
+    pub(crate) fn column(&self, index: usize, out: &mut [f32]) {
+        let (i, column) = (index / COLUMNS, index % COLUMNS);
+        let lines = &self.lines[i * self.lines_each()..][..self.lines_each()];
+        let scales = &self.scales[i * self.scales_each()..][..self.scales_each()];
+        let Layout { width, scaling, zero_bits } = self.layout;
+        let half = |at: usize| {
+            f16::from_le_bytes([scales[at + column * 2], scales[at + column * 2 + 1]]).to_f32()
+        };
+        let out = out.as_chunks_mut::<BLOCK>().0;
+        for ((b, lines), out) in lines.chunks_exact(width.lines()).enumerate().zip(out) {
+            let codes = width.get(lines, column);
+            let (at, factors) = scaling.place(b);
+            for (k, (out, code)) in out.iter_mut().zip(codes).enumerate() {
+                let part = k * scaling.parts() / BLOCK;
+                let factor = |part: usize| scales[factors + part * COLUMNS + column];
+                let factor_of_scale = || match scaling {
+                    Scaling::Plain | Scaling::Minimum => 1.0,
+                    Scaling::SuperHalves => f32::from(factor(part) as i8),
+                    _ => f32::from(factor(part)),
+                };
+                let scale = half(at) * factor_of_scale();
+                *out = match scaling {
+                    Scaling::Plain | Scaling::SuperHalves => {
+                        scale * (f32::from(code) - (1u32 << zero_bits) as f32)
+                    }
+                    Scaling::Minimum => scale * f32::from(code) - half(at + COLUMNS * 2),
+                    _ => {
+                        let minimum = f32::from(factor(scaling.parts() + part));
+                        scale * f32::from(code) - half(at + COLUMNS * 2) * minimum
+                    }
+                };
+            }
+        }
+    }
+
+    /// C += A × B for the 32 columns of `panel`: the stripe has as many rows as `a`.
+    pub(crate) fn multiply(&self, a: &Rounded, panel: usize, c: &mut Stripe<'_>) {
+        self.multiply_at(Level::best(), a, panel, c);
+    }
+
+    fn multiply_at(&self, level: Level, a: &Rounded, panel: usize, c: &mut Stripe<'_>) {
+        assert!(c.rows() == a.rows() && c.width() == 2 * COLUMNS && a.blocks() == self.blocks);
+        let (c, c_stride) = c.raw();
+        for half in 0..2 {
+            let i = panel * 2 + half;
+            let product = Product {
+                layout: self.layout,
+                blocks: self.blocks,
+                lines: &self.lines[i * self.lines_each()..][..self.lines_each()],
+                scales: &self.scales[i * self.scales_each()..][..self.scales_each()],
+                a,
+                // SAFETY: the stripe is two times sixteen columns wide.
+                c: unsafe { c.add(half * COLUMNS) },
+                c_stride,
+            };
+            // SAFETY: the level is available; the lines and the scales are as long as the blocks of sixteen
+            // columns need, and C has the rows of A.
+            unsafe { dispatch(level, product) }
+        }
+    }
+}
+
+/// All rows × sixteen columns.
+struct Product<'a> {
+    layout: Layout,
+    blocks: usize,
+    lines: &'a [Line],
+    scales: &'a [u8],
+    a: &'a Rounded,
+    c: *mut f32,
+    c_stride: usize,
+}
+
+impl Kernel for Product<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        use Scaling::*;
+        use Width::*;
+        // A function for each layout, so that all of it is known to the compiler.
+        macro_rules! run {
+            ($($width:ident $scaling:ident $zero_bits:literal),* $(,)?) => {
+                match (self.layout.width, self.layout.scaling, self.layout.zero_bits) {
+                    // SAFETY: as for `run`.
+                    $(($width, $scaling, $zero_bits) => unsafe {
+                        self.rows::<S, $zero_bits>($width, $scaling)
+                    },)*
+                    (width, scaling, zero_bits) => {
+                        unreachable!("no kernel for {width:?} {scaling:?} {zero_bits}")
+                    }
+                }
+            };
+        }
+        run!(
+            Four Plain 3,
+            Four Minimum 0,
+            Five Plain 4,
+            Five Minimum 0,
+            Eight Plain 7,
+            Four SuperMinimumHalves 0,
+            Four SuperHalves 2,
+            Four SuperMinimum 0,
+            Five SuperMinimum 0,
+            Six SuperHalves 5,
+        );
+    }
+}
+
+impl Product<'_> {
+    /// # Safety
+    /// As for `run`.
+    #[inline(always)]
+    unsafe fn rows<S: Simd, const ZERO_BITS: u32>(&self, width: Width, scaling: Scaling) {
+        for (first, height) in tiles(self.a.rows()) {
+            for column in (0..COLUMNS).step_by(S::LANES) {
+                // SAFETY: the tile is one of A's, the column below sixteen.
+                unsafe {
+                    match height {
+                        1 => self.tile::<S, 1, ZERO_BITS>(width, scaling, first, column),
+                        2 => self.tile::<S, 2, ZERO_BITS>(width, scaling, first, column),
+                        4 => self.tile::<S, 4, ZERO_BITS>(width, scaling, first, column),
+                        _ => self.tile::<S, TILE, ZERO_BITS>(width, scaling, first, column),
+                    }
+                }
+            }
+        }
+    }
+
+    /// M rows of one vector of columns, sums in registers.
+    ///
+    /// # Safety
+    /// There is a tile of M rows at row `first`, and `column` + lanes is at most sixteen.
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const M: usize, const ZERO_BITS: u32>(
+        &self,
+        width: Width,
+        scaling: Scaling,
+        first: usize,
+        column: usize,
+    ) {
+        let rows = M.min(self.a.rows() - first);
+        let at = first * self.blocks;
+        // SAFETY: A holds all blocks of its tiles, and the lines and scales all blocks of their columns.
+        unsafe {
+            let mut sums = [S::splat(0.0); M];
+            for i in 0..M {
+                if i < rows {
+                    sums[i] = S::load(self.c.add((first + i) * self.c_stride + column));
+                }
+            }
+            for block in 0..self.blocks {
+                let lines = self.lines.as_ptr().add(block * width.lines()).cast::<u8>();
+                let lines = lines.add(column * 4);
+                let a = self.a.codes.as_ptr().add((at + block * M) * BLOCK);
+                let a_scales = self.a.scales.as_ptr().add(at + block * M);
+                let a_sums = self.a.sums.as_ptr().add((at + block * M) * 3);
+                let a_offsets = self.a.offsets.as_ptr().add((at + block * M) * 3);
+                for part in 0..scaling.parts() {
+                    // Sums of the whole block come first, then those of its halves.
+                    let of_part = if scaling.parts() == 1 { 0 } else { (1 + part) * M };
+                    let mut dots = [S::splat_i32(0); M];
+                    for i in 0..M {
+                        if ZERO_BITS > 0 {
+                            let sum = S::splat_i32(*a_sums.add(of_part + i));
+                            dots[i] = S::shift_left(sum, ZERO_BITS);
+                        }
+                    }
+                    let each = BLOCK / 4 / scaling.parts();
+                    for v in part * each..(part + 1) * each {
+                        let codes = codes::<S>(width, lines, v);
+                        for i in 0..M {
+                            let four = a.add((v * M + i) * 4).cast::<i32>().read_unaligned();
+                            let four = S::splat_i32(four);
+                            dots[i] = match width {
+                                Width::Eight => S::dot_wide(dots[i], codes, four),
+                                _ => S::dot(dots[i], codes, four),
+                            };
+                        }
+                    }
+                    let (scale, minimum) =
+                        scales::<S>(scaling, self.scales.as_ptr(), block, part, column);
+                    for i in 0..M {
+                        let scale = S::mul(scale, S::splat(*a_scales.add(i)));
+                        sums[i] = S::fma(S::to_f32(dots[i]), scale, sums[i]);
+                        if scaling.has_minimum() {
+                            let offset = S::splat(*a_offsets.add(of_part + i));
+                            sums[i] = S::fma(minimum, offset, sums[i]);
+                        }
+                    }
+                }
+            }
+            for i in 0..M {
+                if i < rows {
+                    S::store(self.c.add((first + i) * self.c_stride + column), sums[i]);
+                }
+            }
+        }
+    }
+}
+
+/// Codes 4v to 4v + 3 of as many columns as there are lanes.
+///
+/// # Safety
+/// `lines` points at the block's first line, at the first column's byte.
+#[inline(always)]
+unsafe fn codes<S: Simd>(width: Width, lines: *const u8, v: usize) -> S::I {
+    // SAFETY: v is below eight, so these lines are the block's.
+    unsafe {
+        let line = |i: usize| S::bytes(lines.add(i * 64));
+        let low = || S::bits(line(v / 2), (v % 2 * 4) as u32, 0, 15);
+        match width {
+            Width::Four => low(),
+            Width::Five => S::or(low(), S::bits(line(4), v as u32, 4, 16)),
+            Width::Six => S::or(low(), S::bits(line(4 + v / 4), (v % 4 * 2) as u32, 4, 48)),
+            Width::Eight => line(v),
+        }
+    }
+}
+
+/// Scale and minimum of a part of a block, for as many columns as there are lanes; the minimum is zero where
+/// there is none.
+///
+/// # Safety
+/// `all` points at the scales of sixteen columns which have this block.
+#[inline(always)]
+unsafe fn scales<S: Simd>(
+    scaling: Scaling,
+    all: *const u8,
+    block: usize,
+    part: usize,
+    column: usize,
+) -> (S::F, S::F) {
+    let (at, factors) = scaling.place(block);
+    // SAFETY: `place` stays within the block's own bytes, and so do the parts.
+    unsafe {
+        let halves = |at: usize| S::load_f16(all.add(at + column * 2).cast());
+        let factor = |part: usize| all.add(factors + part * COLUMNS + column);
+        match scaling {
+            Scaling::Plain => (halves(at), S::splat(0.0)),
+            Scaling::Minimum => (halves(at), halves(at + COLUMNS * 2)),
+            Scaling::SuperHalves => {
+                (S::mul(halves(at), S::load_i8(factor(part).cast())), S::splat(0.0))
+            }
+            Scaling::SuperMinimum | Scaling::SuperMinimumHalves => (
+                S::mul(halves(at), S::load_u8(factor(part))),
+                S::mul(halves(at + COLUMNS * 2), S::load_u8(factor(scaling.parts() + part))),
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LAYOUTS: [(Width, Scaling, u32); 10] = [
+        (Width::Four, Scaling::Plain, 3),
+        (Width::Four, Scaling::Minimum, 0),
+        (Width::Five, Scaling::Plain, 4),
+        (Width::Five, Scaling::Minimum, 0),
+        (Width::Eight, Scaling::Plain, 7),
+        (Width::Four, Scaling::SuperMinimumHalves, 0),
+        (Width::Four, Scaling::SuperHalves, 2),
+        (Width::Four, Scaling::SuperMinimum, 0),
+        (Width::Five, Scaling::SuperMinimum, 0),
+        (Width::Six, Scaling::SuperHalves, 5),
+    ];
+
+    /// A block of its own for each column and index, within the width.
+    fn block(width: Width, scaling: Scaling, seed: usize, column: usize, index: usize) -> Block {
+        let mut state = (seed * 1_000_003 + column * 8191 + index * 131 + 7) as u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 16
+        };
+        let bits = match width {
+            Width::Four => 4,
+            Width::Five => 5,
+            Width::Six => 6,
+            Width::Eight => 8,
+        };
+        let shared = scaling.shared();
+        let own = |seed: u32| f16::from_f32(0.01 + (seed % 97) as f32 / 500.0);
+        // Blocks of one super-block have its scales.
+        let scales = (column * 31 + index / shared * 17 + seed) as u32;
+        Block {
+            codes: std::array::from_fn(|_| (next() & ((1 << bits) - 1)) as u8),
+            scale: own(scales),
+            minimum: own(scales / 3),
+            factors: [next() as u8, next() as u8].map(|f| match scaling {
+                Scaling::SuperHalves => f,
+                _ => f & 63,
+            }),
+            minimum_factors: [next() as u8 & 63, next() as u8 & 63],
+        }
+    }
+
+    /// The definition, one element at a time.
+    fn defined(x: &[f32], column: impl Fn(usize) -> Block, layout: Layout, start: f32) -> f32 {
+        let Layout { scaling, zero_bits, .. } = layout;
+        let mut sum = start;
+        for (index, x) in x.as_chunks::<BLOCK>().0.iter().enumerate() {
+            let (x_scale, x) = super::super::rounded::round(x);
+            let block = column(index);
+            let len = BLOCK / scaling.parts();
+            for part in 0..scaling.parts() {
+                let range = part * len..(part + 1) * len;
+                let zero = if scaling.has_minimum() { 0 } else { 1 << zero_bits };
+                let dot: i32 = range
+                    .clone()
+                    .map(|k| (i32::from(block.codes[k]) - zero) * i32::from(x[k]))
+                    .sum();
+                let (mut scale, mut minimum) = (block.scale.to_f32(), block.minimum.to_f32());
+                if scaling.shared() > 1 {
+                    scale *= match scaling {
+                        Scaling::SuperHalves => f32::from(block.factors[part] as i8),
+                        _ => f32::from(block.factors[part]),
+                    };
+                    minimum *= f32::from(block.minimum_factors[part]);
+                }
+                sum = (dot as f32).mul_add(scale * x_scale, sum);
+                if scaling.has_minimum() {
+                    let total: i32 = range.map(|k| -i32::from(x[k])).sum();
+                    sum = minimum.mul_add(total as f32 * x_scale, sum);
+                }
+            }
+        }
+        sum
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn every_instruction_set_gives_the_bits_of_the_definition(
+            which in 0..LAYOUTS.len(), rows in 1usize..20, supers in 1usize..3, seed in 0usize..1000,
+        ) {
+            let (width, scaling, zero_bits) = LAYOUTS[which];
+            let layout = Layout { width, scaling, zero_bits };
+            // Rows of plain blocks need not be whole super-blocks.
+            let blocks = if scaling.shared() == 1 { supers * 3 } else { supers * SUPER };
+            let (inputs, outputs, stride) = (blocks * BLOCK, 45, 70);
+            let block = |column, index| block(width, scaling, seed, column, index);
+            let weights = Blocks::new(layout, outputs, inputs, block);
+            let x: Vec<f32> = (0..rows * (inputs + 5))
+                .map(|i| ((i * 7919 + seed) % 2003) as f32 / 1001.5 - 1.0)
+                .collect();
+            let rounded = Rounded::new(&x, inputs + 5, inputs);
+            for level in Level::available() {
+                let mut c = vec![0.25f32; rows * stride];
+                for panel in 0..2 {
+                    let mut stripe = Stripe::new(&mut c[panel * 32..], rows, stride, 32);
+                    weights.multiply_at(level, &rounded, panel, &mut stripe);
+                }
+                for (i, x) in x.chunks_exact(inputs + 5).enumerate() {
+                    for j in 0..outputs {
+                        let expected = defined(&x[..inputs], |index| block(j, index), layout, 0.25);
+                        prop_assert_eq!(
+                            c[i * stride + j].to_bits(), expected.to_bits(), "{:?} {:?} row {} column {}", level, layout, i, j
+                        );
+                    }
+                    prop_assert!(c[i * stride + 64..(i + 1) * stride].iter().all(|&c| c == 0.25));
+                }
+            }
+        }
+    }
+}

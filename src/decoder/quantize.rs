@@ -1,0 +1,123 @@
+//! Into which blocks a dense model's matrices go when it is quantised while it is loaded.
+//! Knows nothing about the blocks themselves.
+
+use std::fmt;
+use std::str::FromStr;
+
+use candle_core::quantized::GgmlDType;
+
+use crate::error::Error;
+
+/// What the user asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quantize {
+    /// Every matrix in blocks of one type.
+    Uniform(GgmlDType),
+    /// The mixture that llama.cpp calls Q4_K_M: Q4_K; Q6_K for the output matrix and, in some layers, for the
+    /// value and the down projection.
+    Q4KM,
+}
+
+/// What a matrix does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Turns the last layer's result into logits.
+    Output,
+    /// Value projection of a layer.
+    Value {
+        layer: usize,
+    },
+    /// Last projection of a layer's MLP.
+    Down {
+        layer: usize,
+    },
+    Other,
+}
+
+const NAMES: [(&str, Quantize); 11] = [
+    ("q4_0", Quantize::Uniform(GgmlDType::Q4_0)),
+    ("q4_1", Quantize::Uniform(GgmlDType::Q4_1)),
+    ("q5_0", Quantize::Uniform(GgmlDType::Q5_0)),
+    ("q5_1", Quantize::Uniform(GgmlDType::Q5_1)),
+    ("q8_0", Quantize::Uniform(GgmlDType::Q8_0)),
+    ("q2_k", Quantize::Uniform(GgmlDType::Q2K)),
+    ("q3_k", Quantize::Uniform(GgmlDType::Q3K)),
+    ("q4_k", Quantize::Uniform(GgmlDType::Q4K)),
+    ("q5_k", Quantize::Uniform(GgmlDType::Q5K)),
+    ("q6_k", Quantize::Uniform(GgmlDType::Q6K)),
+    ("q4_k_m", Quantize::Q4KM),
+];
+
+impl Quantize {
+    /// The type of blocks for a matrix whose rows have `inputs` weights. K-quants need whole super-blocks of
+    /// 256; where rows are none, the type of llama.cpp's choice with blocks of 32 stands in.
+    pub(crate) fn dtype(self, role: Role, layers: usize, inputs: usize) -> GgmlDType {
+        // llama.cpp gives more bits to the first and last eighth of the layers and to every third between.
+        let more_bits = |layer: usize| {
+            layer < layers / 8 || layer >= 7 * layers / 8 || (layer - layers / 8) % 3 == 2
+        };
+        let dtype = match (self, role) {
+            (Self::Uniform(dtype), _) => dtype,
+            (Self::Q4KM, Role::Output) => GgmlDType::Q6K,
+            (Self::Q4KM, Role::Value { layer } | Role::Down { layer }) if more_bits(layer) => {
+                GgmlDType::Q6K
+            }
+            (Self::Q4KM, _) => GgmlDType::Q4K,
+        };
+        match dtype {
+            _ if inputs.is_multiple_of(dtype.block_size()) => dtype,
+            GgmlDType::Q2K | GgmlDType::Q3K => GgmlDType::Q4_0,
+            GgmlDType::Q4K => GgmlDType::Q5_0,
+            GgmlDType::Q5K => GgmlDType::Q5_1,
+            GgmlDType::Q6K => GgmlDType::Q8_0,
+            _ => dtype,
+        }
+    }
+}
+
+impl fmt::Display for Quantize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = NAMES.iter().find(|(_, value)| value == self).map_or("", |(name, _)| name);
+        f.write_str(name)
+    }
+}
+
+impl FromStr for Quantize {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let known = NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+        known.map(|(_, value)| *value).ok_or_else(|| {
+            let names: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+            Error::input(format!("there is no quantisation `{text}`"))
+                .hint(format!("known: {}", names.join(", ")))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        for (name, value) in NAMES {
+            assert_eq!(value.to_string(), name);
+            assert_eq!(name.to_uppercase().parse::<Quantize>().unwrap(), value);
+        }
+        assert!("q9".parse::<Quantize>().unwrap_err().hint_text().unwrap().contains("q8_0"));
+    }
+
+    #[test]
+    fn the_mixture_is_that_of_llama_cpp() {
+        let dtype = |role, inputs| Quantize::Q4KM.dtype(role, 28, inputs);
+        assert_eq!(dtype(Role::Output, 1024), GgmlDType::Q6K);
+        assert_eq!(dtype(Role::Output, 576), GgmlDType::Q8_0);
+        assert_eq!(dtype(Role::Other, 1024), GgmlDType::Q4K);
+        assert_eq!(dtype(Role::Other, 576), GgmlDType::Q5_0);
+        let more: Vec<usize> =
+            (0..28).filter(|&layer| dtype(Role::Down { layer }, 3072) == GgmlDType::Q6K).collect();
+        // As `llama-quantize` did it with a model of 28 layers.
+        assert_eq!(more, [0, 1, 2, 5, 8, 11, 14, 17, 20, 23, 24, 25, 26, 27]);
+    }
+}
