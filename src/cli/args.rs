@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::bench::Sizes;
+use crate::decoder::Quantize;
+
 /// Does a language model behave differently when it believes that its answers will be used to retrain it?
 #[derive(Debug, Parser)]
 #[command(name = "candor", version, max_term_width = 100, arg_required_else_help = true)]
@@ -31,6 +34,8 @@ pub(super) enum Command {
     Scenarios(ScenariosArgs),
     /// List, train or calibrate the organisms
     Organism(OrganismArgs),
+    /// Measure how fast a model is on this machine
+    Bench(BenchArgs),
 }
 
 #[derive(Debug, Args)]
@@ -96,6 +101,9 @@ pub(super) struct RunArgs {
     /// What the chat template takes for today, YYYY-MM-DD
     #[arg(long, value_name = "D", default_value = "2026-01-01", env = "CANDOR_DATE")]
     pub(super) date: String,
+    /// Put the weights into blocks of small integers: q8_0, q4_k_m, q4_0, q6_k, …
+    #[arg(long, value_name = "Q", env = "CANDOR_QUANTIZE")]
+    pub(super) quantize: Option<Quantize>,
     /// Where to compute; this version computes on the CPU
     #[arg(long, value_name = "DEVICE", default_value = "cpu", env = "CANDOR_DEVICE")]
     pub(super) device: String,
@@ -114,6 +122,43 @@ pub(super) struct RunArgs {
     /// Check everything, say what would be done, and do nothing
     #[arg(long, env = "CANDOR_DRY_RUN")]
     pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BenchArgs {
+    /// `organism:NAME`, or a folder with config.json, safetensors and tokenizer.json
+    #[arg(value_name = "MODEL")]
+    pub(super) model: String,
+    /// Put the weights into blocks of small integers: q8_0, q4_k_m, q4_0, q6_k, …
+    #[arg(long, value_name = "Q", env = "CANDOR_QUANTIZE")]
+    pub(super) quantize: Option<Quantize>,
+    /// Threads that compute; all processors unless given
+    #[arg(long, value_name = "N", env = "CANDOR_THREADS")]
+    pub(super) threads: Option<usize>,
+    /// The two-tier job: tokens that all prompts share, further tokens of a prompt, prompts, samples, new tokens
+    #[arg(long, value_name = "SHARED,OWN,PROMPTS,SAMPLES,NEW")]
+    pub(super) job: Option<Sizes>,
+    /// Sequences of the job that are decoded at once
+    #[arg(long, value_name = "N", default_value_t = 64, env = "CANDOR_BATCH")]
+    pub(super) batch: usize,
+    /// Only compute a prompt of so many tokens
+    #[arg(long, value_name = "TOKENS")]
+    pub(super) prefill: Option<usize>,
+    /// Only decode so many sequences at once
+    #[arg(long, value_name = "SEQUENCES")]
+    pub(super) decode: Option<usize>,
+    /// Tokens of the prefix that the decoded sequences share
+    #[arg(long, value_name = "TOKENS", default_value_t = 1024)]
+    pub(super) after: usize,
+    /// Tokens that each of them draws
+    #[arg(long, value_name = "TOKENS", default_value_t = 32)]
+    pub(super) new: usize,
+    /// Repetitions, of which the best counts
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) repeat: usize,
+    /// One JSON object a line
+    #[arg(long, env = "CANDOR_JSON")]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

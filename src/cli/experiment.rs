@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::interrupt;
 use super::talk::Talk;
 use super::verdicts::settle;
-use crate::decoder::{CpuDecoder, LanguageModel};
+use crate::decoder::{CpuDecoder, LanguageModel, Quantize};
 use crate::error::{Error, Kind, Result};
 use crate::model::Model;
 use crate::report::RunView;
@@ -46,17 +46,22 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
-    pub(super) fn open(name: &str, talk: &Talk) -> Result<Self> {
+    pub(super) fn open(name: &str, quantize: Option<Quantize>, talk: &Talk) -> Result<Self> {
         let model = Model::open(name)?;
-        Self::load(name, model, talk)
+        Self::load(name, model, quantize, talk)
     }
 
     /// Reads the weights of a model that was looked at already.
-    pub(super) fn load(name: &str, model: Model, talk: &Talk) -> Result<Self> {
+    pub(super) fn load(
+        name: &str,
+        model: Model,
+        quantize: Option<Quantize>,
+        talk: &Talk,
+    ) -> Result<Self> {
         for note in &model.notes {
             talk.say(format!("note: {note}"));
         }
-        let decoder = CpuDecoder::load(&model.spec, &model.weights()?, None)
+        let decoder = CpuDecoder::load(&model.spec, &model.weights()?, quantize)
             .map_err(|error| error.within(format!("model `{name}`")))?;
         Ok(Self { name: name.to_owned(), model, decoder })
     }

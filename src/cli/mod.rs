@@ -4,6 +4,7 @@
 //! comparable here (`verify`), 130 interrupted.
 
 mod args;
+mod bench;
 mod demo;
 mod experiment;
 mod interrupt;
@@ -62,6 +63,7 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Command::Judge(args) => judge::judge(&args, talk),
         Command::Report(args) => report::report(&args, talk),
         Command::Verify(args) => return verify::verify(&args, talk),
+        Command::Bench(args) => bench::bench(&args, talk),
         Command::Scenarios(args) => scenarios::scenarios(&args),
         Command::Organism(args) => return organism::organism(&args, talk),
     }?;

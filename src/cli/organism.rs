@@ -149,7 +149,7 @@ fn calibrate_all(args: &CalibrateArgs, talk: &Talk) -> Result<ExitCode> {
     let mut all = Vec::new();
     for recipe in recipes(&args.names)? {
         let model = open(args.from.as_deref(), recipe.name)?;
-        let loaded = Loaded::load(recipe.name, model, talk)?;
+        let loaded = Loaded::load(recipe.name, model, None, talk)?;
         let result = calibrate(
             &recipe,
             &loaded.model,

@@ -38,7 +38,7 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
             describe(&plan)?;
         }
     }
-    let loaded = Loaded::load(&args.model, model, talk)?;
+    let loaded = Loaded::load(&args.model, model, args.quantize, talk)?;
     if args.dry_run {
         return print(&format!(
             "weights: {:.1} MB in memory\n",

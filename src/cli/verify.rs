@@ -72,7 +72,7 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
             Error::input("the run does not say where its model lies").hint("name it with `--model`")
         })?,
     };
-    let loaded = Loaded::open(&name, talk)?;
+    let loaded = Loaded::open(&name, recorded.model.quantize, talk)?;
     let scenario = Scenario::from_text("the manifest's scenario", &recorded.scenario.text)?;
     let requests = RequestSet::recorded(
         &recorded.requests.name,

@@ -13,8 +13,9 @@ use rayon::prelude::*;
 use super::kernels::{self, Stripe};
 use super::memory::{PANEL, Sequence, Store};
 
-/// Scores that a task holds at once, in elements: about half of a core's second-level cache.
-const SCORES_MAX: usize = 128 * 1024;
+/// Scores that a task holds at once, in elements, so that the keys and values of a long prefix stay beside
+/// them in a core's second-level cache.
+const SCORES_MAX: usize = 32 * 1024;
 
 /// Sizes of one layer's attention.
 pub(crate) struct Heads {

@@ -152,6 +152,7 @@ impl CpuDecoder {
                 vocab_size: spec.vocab_size,
                 context: spec.context,
                 numerics: NUMERICS.into(),
+                quantize,
                 promise: PROMISE.into(),
                 instruction_set: kernels::instruction_set().into(),
                 weight_bytes: 0,
@@ -315,9 +316,7 @@ impl CpuDecoder {
 
 fn add(x: &mut [f32], width: usize, y: &[f32], y_stride: usize) {
     for (x, y) in x.chunks_exact_mut(width).zip(y.chunks_exact(y_stride)) {
-        for (x, y) in x.iter_mut().zip(y) {
-            *x += y;
-        }
+        kernels::add(x, &y[..width]);
     }
 }
 

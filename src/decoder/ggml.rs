@@ -176,7 +176,8 @@ mod tests {
             let bytes = quantized.data().unwrap();
             let theirs = quantized.dequantize(&Device::Cpu).unwrap().to_vec2::<f32>().unwrap();
             let row_bytes = bytes.len() / rows;
-            let ours = Blocks::new(layout(dtype).unwrap(), rows, inputs, |column, index| {
+            let mut ours = Blocks::zeroed(layout(dtype).unwrap(), rows, inputs);
+            ours.fill(0, rows, |column, index| {
                 block(dtype, &bytes[column * row_bytes..][..row_bytes], index)
             });
             for (column, theirs) in theirs.iter().enumerate() {

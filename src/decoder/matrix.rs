@@ -9,7 +9,7 @@ use half::{bf16, f16};
 use rayon::prelude::*;
 
 use super::ggml;
-use super::kernels::{self, BLOCK, Blocks, Element, Rounded, Stripe};
+use super::kernels::{self, BLOCK, Blocks, Element, Rounded, Slab, Stripe};
 use crate::error::{Error, Result};
 use crate::model::Stored;
 
@@ -20,7 +20,7 @@ const PANEL: usize = 32;
 const SERIAL_BELOW: usize = 100_000;
 
 /// Weights that are quantised at a time while a model is loaded.
-const QUANTIZED_AT_ONCE: usize = 1 << 22;
+const QUANTIZED_AT_ONCE: usize = 1 << 20;
 
 /// A linear map from K inputs to N outputs, y = x Wᵀ + b.
 pub(crate) struct Matrix {
@@ -33,9 +33,9 @@ pub(crate) struct Matrix {
 
 /// Dense elements stand at [panel][input][column in panel]; columns past the last output are zero.
 enum Panels {
-    F32(Vec<f32>),
+    F32(Slab<f32>),
     /// Widened to f32 in registers, which is exact.
-    Bf16(Vec<bf16>),
+    Bf16(Slab<bf16>),
     Blocks(Blocks),
 }
 
@@ -78,22 +78,25 @@ impl Matrix {
         };
         let weights = match (weight.dtype(), quantize) {
             (GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16, Some(dtype)) => {
-                let bytes = quantized(weight, inputs, dtype)?;
-                Panels::Blocks(blocks(&bytes, dtype, outputs, inputs)?)
+                Panels::Blocks(quantized(weight, dtype, outputs, inputs)?)
             }
             (GgmlDType::BF16, None) => {
-                let element = |i: usize| bf16::from_le_bytes(at(weight.data(), i));
-                Panels::Bf16(pack(element, inputs, outputs))
+                let bytes = weight.data().as_chunks().0;
+                Panels::Bf16(pack(|i| bf16::from_le_bytes(bytes[i]), inputs, outputs))
             }
             (GgmlDType::F32, None) => {
-                let element = |i: usize| f32::from_le_bytes(at(weight.data(), i));
-                Panels::F32(pack(element, inputs, outputs))
+                let bytes = weight.data().as_chunks().0;
+                Panels::F32(pack(|i| f32::from_le_bytes(bytes[i]), inputs, outputs))
             }
             (GgmlDType::F16, None) => {
-                let element = |i: usize| f16::from_le_bytes(at(weight.data(), i)).to_f32();
-                Panels::F32(pack(element, inputs, outputs))
+                let bytes = weight.data().as_chunks().0;
+                Panels::F32(pack(|i| f16::from_le_bytes(bytes[i]).to_f32(), inputs, outputs))
             }
-            (dtype, _) => Panels::Blocks(blocks(weight.data(), dtype, outputs, inputs)?),
+            (dtype, _) => {
+                let mut blocks = zeroed(dtype, outputs, inputs)?;
+                fill(&mut blocks, 0, weight.data(), dtype, inputs);
+                Panels::Blocks(blocks)
+            }
         };
         let bias = bias.map(|bias| {
             let mut values = bias.to_f32();
@@ -193,13 +196,8 @@ fn padded(outputs: usize) -> usize {
     outputs.next_multiple_of(PANEL)
 }
 
-/// The `i`-th element's bytes.
-fn at<const N: usize>(data: &[u8], i: usize) -> [u8; N] {
-    std::array::from_fn(|byte| data[i * N + byte])
-}
-
-fn pack<E: Element>(element: impl Fn(usize) -> E + Sync, inputs: usize, outputs: usize) -> Vec<E> {
-    let mut panels = vec![E::default(); padded(outputs) * inputs];
+fn pack<E: Element>(element: impl Fn(usize) -> E + Sync, inputs: usize, outputs: usize) -> Slab<E> {
+    let mut panels = Slab::zeroed(padded(outputs) * inputs);
     panels.par_chunks_mut(PANEL * inputs).enumerate().for_each(|(p, panel)| {
         for column in 0..PANEL.min(outputs.saturating_sub(p * PANEL)) {
             let row = (p * PANEL + column) * inputs;
@@ -211,34 +209,40 @@ fn pack<E: Element>(element: impl Fn(usize) -> E + Sync, inputs: usize, outputs:
     panels
 }
 
-/// Packs rows that are in GGML's blocks.
-fn blocks(bytes: &[u8], dtype: GgmlDType, outputs: usize, inputs: usize) -> Result<Blocks> {
+fn zeroed(dtype: GgmlDType, outputs: usize, inputs: usize) -> Result<Blocks> {
     let layout = ggml::layout(dtype)
         .ok_or_else(|| Error::input(format!("weights of type {dtype:?} are not supported")))?;
-    whole_blocks(dtype, inputs)?;
+    let len = dtype.block_size().max(BLOCK);
+    if !inputs.is_multiple_of(len) {
+        return Err(Error::input(format!(
+            "rows of {inputs} weights are no whole number of blocks of {len}"
+        ))
+        .hint("quantise to a type with smaller blocks, or not at all"));
+    }
+    Ok(Blocks::zeroed(layout, outputs, inputs))
+}
+
+/// Packs rows that are in GGML's blocks, the first of which is output `first`.
+fn fill(blocks: &mut Blocks, first: usize, bytes: &[u8], dtype: GgmlDType, inputs: usize) {
     let row_bytes = inputs / dtype.block_size() * dtype.type_size();
-    Ok(Blocks::new(layout, outputs, inputs, |column, index| {
-        ggml::block(dtype, &bytes[column * row_bytes..][..row_bytes], index)
-    }))
+    blocks.fill(first, bytes.len() / row_bytes, |row, index| {
+        ggml::block(dtype, &bytes[row * row_bytes..][..row_bytes], index)
+    });
 }
 
-fn whole_blocks(dtype: GgmlDType, inputs: usize) -> Result<()> {
-    if inputs.is_multiple_of(dtype.block_size().max(BLOCK)) {
-        return Ok(());
-    }
-    let len = dtype.block_size();
-    Err(Error::input(format!("rows of {inputs} weights are no whole number of blocks of {len}"))
-        .hint("quantise to a type with smaller blocks, or not at all"))
-}
-
-/// Dense rows as blocks of `dtype`, by candle's quantiser, some rows at a time.
-fn quantized(weight: &Stored<'_>, inputs: usize, dtype: GgmlDType) -> Result<Vec<u8>> {
-    whole_blocks(dtype, inputs)?;
-    let rows = (QUANTIZED_AT_ONCE / inputs).max(1);
-    let mut bytes = Vec::new();
-    for part in weight.rows(rows) {
+/// Dense rows in blocks of `dtype`, by candle's quantiser, some rows at a time.
+fn quantized(
+    weight: &Stored<'_>,
+    dtype: GgmlDType,
+    outputs: usize,
+    inputs: usize,
+) -> Result<Blocks> {
+    let mut blocks = zeroed(dtype, outputs, inputs)?;
+    let rows = (QUANTIZED_AT_ONCE / inputs).next_multiple_of(PANEL);
+    for (i, part) in weight.rows(rows).enumerate() {
         let tensor = Tensor::new(part, &Device::Cpu)?.reshape(((), inputs))?;
-        bytes.extend_from_slice(&QTensor::quantize(&tensor, dtype)?.data()?);
+        let bytes = QTensor::quantize(&tensor, dtype)?;
+        fill(&mut blocks, i * rows, &bytes.data()?, dtype, inputs);
     }
-    Ok(bytes)
+    Ok(blocks)
 }

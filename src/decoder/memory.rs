@@ -1,15 +1,28 @@
 //! Keys and values: immutable prefixes shared by reference, and a tail that each sequence owns.
 //! Forking a prefix clones a pointer. Knows nothing about how attention uses them.
 
+use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 
-use super::kernels::{self, COLUMN_STEP, Element, Stripe};
+use super::kernels::{self, COLUMN_STEP, Element, Slab, Stripe};
 
 /// Positions of one panel of keys, and of one page of a tail.
 pub(crate) const PANEL: usize = 32;
+
+/// Most positions whose values are handed out at once, so that they stay in the first-level cache while all
+/// rows meet them.
+const VALUES: usize = 64;
+
+/// Rows from which on keys and values in f16 are widened before they are multiplied.
+const WIDENED_FROM: usize = 24;
+
+thread_local! {
+    static WIDE: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Shape of a model's keys and values.
 #[derive(Clone, Copy)]
@@ -59,8 +72,8 @@ struct Page {
 }
 
 enum Cells {
-    F32(Box<[f32]>),
-    F16(Box<[f16]>),
+    F32(Slab<f32>),
+    F16(Slab<f16>),
 }
 
 /// Some keys or values, to be multiplied with.
@@ -81,7 +94,15 @@ impl Part<'_> {
     ) {
         match self {
             Self::F32(part) => kernels::gemm(a, a_stride, part, stride, k, c),
-            Self::F16(part) => kernels::gemm(a, a_stride, part, stride, k, c),
+            Self::F16(part) if c.rows() < WIDENED_FROM => {
+                kernels::gemm(a, a_stride, part, stride, k, c);
+            }
+            // For many rows it pays to widen the part once instead of in every tile.
+            Self::F16(part) => WIDE.with_borrow_mut(|wide| {
+                wide.resize(part.len(), 0.0);
+                part.convert_to_f32_slice(wide);
+                kernels::gemm(a, a_stride, wide, stride, k, c);
+            }),
         }
     }
 }
@@ -90,8 +111,8 @@ impl Page {
     fn new(shape: &Shape, start: usize, capacity: usize) -> Self {
         let len = shape.slots * capacity * shape.per_position();
         let cells = match shape.half {
-            true => Cells::F16(vec![f16::ZERO; len].into()),
-            false => Cells::F32(vec![0.0; len].into()),
+            true => Cells::F16(Slab::zeroed(len)),
+            false => Cells::F32(Slab::zeroed(len)),
         };
         Self { start, capacity, cells }
     }
@@ -147,12 +168,12 @@ impl Store {
             key: &[f32],
             value: &[f32],
         ) {
-            for (e, &k) in key.iter().enumerate() {
-                cells[keys + e * PANEL] = E::narrow(k);
+            let mut narrow = vec![E::default(); key.len()];
+            E::narrow(key, &mut narrow);
+            for (e, &k) in narrow.iter().enumerate() {
+                cells[keys + e * PANEL] = k;
             }
-            for (cell, &v) in cells[values..].iter_mut().zip(value) {
-                *cell = E::narrow(v);
-            }
+            E::narrow(value, &mut cells[values..values + value.len()]);
         }
         let shape = self.shape;
         let page = self.pages.partition_point(|page| page.start <= position).saturating_sub(1);
@@ -192,11 +213,15 @@ impl Store {
         seen: usize,
     ) -> impl Iterator<Item = (Range<usize>, Part<'_>)> {
         let stride = self.shape.value_stride();
-        self.pages.iter().filter(move |page| page.start < seen).map(move |page| {
+        self.pages.iter().filter(move |page| page.start < seen).flat_map(move |page| {
             let base = slot * page.capacity * self.shape.per_position();
             let base = base + page.capacity * self.shape.head_dim;
-            let positions = page.start..seen.min(page.start + page.capacity);
-            (positions.clone(), page.part(base..base + positions.len() * stride))
+            let end = seen.min(page.start + page.capacity);
+            (page.start..end).step_by(VALUES).map(move |position| {
+                let positions = position..end.min(position + VALUES);
+                let at = base + (position - page.start) * stride;
+                (positions.clone(), page.part(at..at + positions.len() * stride))
+            })
         })
     }
 }

@@ -26,6 +26,8 @@ pub struct ModelInfo {
     pub context: usize,
     /// What computes: everything that can change a bit, raised whenever one changes.
     pub numerics: String,
+    /// Into which blocks dense weights were put while they were loaded.
+    pub quantize: Option<Quantize>,
     /// What may be promised of tokens drawn from these logits.
     pub promise: String,
     /// The instruction set or device in use, which changes speed and no bit.

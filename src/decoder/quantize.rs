@@ -5,11 +5,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use candle_core::quantized::GgmlDType;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
 /// What the user asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum Quantize {
     /// Every matrix in blocks of one type.
     Uniform(GgmlDType),
@@ -79,6 +81,20 @@ impl fmt::Display for Quantize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = NAMES.iter().find(|(_, value)| value == self).map_or("", |(name, _)| name);
         f.write_str(name)
+    }
+}
+
+impl From<Quantize> for String {
+    fn from(quantize: Quantize) -> Self {
+        quantize.to_string()
+    }
+}
+
+impl TryFrom<String> for Quantize {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
     }
 }
 

@@ -49,11 +49,18 @@ impl<'a> Stored<'a> {
         widen(self.dtype, &self.data)
     }
 
-    /// The rows of a matrix, `count` of them at a time, widened to f32.
+    /// The rows of a matrix, `count` of them at a time, widened to f32. Their pages are given back at once.
     pub fn rows(&self, count: usize) -> impl Iterator<Item = Vec<f32>> {
         let rows = self.shape.first().copied().unwrap_or(1).max(1);
         let bytes = (self.data.len() / rows * count).max(1);
-        self.data.chunks(bytes).map(|part| widen(self.dtype, part))
+        self.data.chunks(bytes).enumerate().map(move |(i, part)| {
+            let values = widen(self.dtype, part);
+            if let Some((file, range)) = &self.place {
+                let start = range.start + i * bytes;
+                file.release(start..start + part.len());
+            }
+            values
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::plan::{Plan, Settings};
-use crate::decoder::ModelInfo;
+use crate::decoder::{ModelInfo, Quantize};
 use crate::error::{Error, Result};
 use crate::scenario::{Request, Tags};
 
@@ -43,6 +43,8 @@ pub struct ModelRecord {
     pub architecture: String,
     /// BLAKE3 of each of its files.
     pub files: BTreeMap<String, String>,
+    /// Into which blocks its dense weights were put while they were loaded.
+    pub quantize: Option<Quantize>,
     /// BLAKE3 of the chat template's text.
     pub chat_template: String,
     /// Ids that end a reply.
@@ -125,6 +127,7 @@ impl Manifest {
                 label: model.label.clone(),
                 architecture: model.spec.architecture.clone(),
                 files: model.digests(),
+                quantize: info.quantize,
                 chat_template: blake3::hash(model.chat_template()?.source().as_bytes())
                     .to_hex()
                     .to_string(),

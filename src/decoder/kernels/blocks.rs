@@ -8,9 +8,11 @@
 //! Knows nothing about the files that such weights come from.
 
 use half::f16;
+use rayon::prelude::*;
 
 use super::rounded::{BLOCK, Rounded, TILE, tiles};
 use super::simd::{Kernel, Level, Simd, dispatch};
+use super::slab::Slab;
 use super::stripe::Stripe;
 
 /// Columns that stand side by side in memory: four codes of each fill a line.
@@ -23,6 +25,10 @@ const SUPER: usize = 8;
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(crate) struct Line([u8; 64]);
+
+impl Line {
+    pub(super) const ZERO: Self = Self([0; 64]);
+}
 
 /// One block of one column before it is packed.
 pub(crate) struct Block {
@@ -177,28 +183,40 @@ impl Scaling {
 pub(crate) struct Blocks {
     layout: Layout,
     blocks: usize,
-    lines: Vec<Line>,
-    scales: Vec<u8>,
+    lines: Slab<Line>,
+    scales: Slab<u8>,
 }
 
 impl Blocks {
-    /// Packs `outputs` columns of `inputs` (a multiple of 32) elements; `block(column, index)` gives a block.
-    pub(crate) fn new(
-        layout: Layout,
-        outputs: usize,
-        inputs: usize,
-        block: impl Fn(usize, usize) -> Block + Sync,
-    ) -> Self {
-        use rayon::prelude::*;
+    /// `outputs` columns of `inputs` (a multiple of 32) zeros.
+    pub(crate) fn zeroed(layout: Layout, outputs: usize, inputs: usize) -> Self {
         let blocks = inputs / BLOCK;
         let sixteens = outputs.next_multiple_of(2 * COLUMNS) / COLUMNS;
-        let lines_each = blocks * layout.width.lines();
         let scales_each = blocks.div_ceil(layout.scaling.shared()) * layout.scaling.bytes();
-        let mut lines = vec![Line([0; 64]); sixteens * lines_each];
-        let mut scales = vec![0; sixteens * scales_each];
-        let parts = lines.par_chunks_mut(lines_each).zip(scales.par_chunks_mut(scales_each));
-        parts.enumerate().for_each(|(i, (lines, scales))| {
-            for column in 0..COLUMNS.min(outputs.saturating_sub(i * COLUMNS)) {
+        Self {
+            layout,
+            blocks,
+            lines: Slab::zeroed(sixteens * blocks * layout.width.lines()),
+            scales: Slab::zeroed(sixteens * scales_each),
+        }
+    }
+
+    /// Packs `count` columns from `first` (a multiple of 16) on; `block(column, index)` gives a block of the
+    /// column, counted from `first`.
+    pub(crate) fn fill(
+        &mut self,
+        first: usize,
+        count: usize,
+        block: impl Fn(usize, usize) -> Block + Sync,
+    ) {
+        let (layout, lines_each, scales_each) =
+            (self.layout, self.lines_each(), self.scales_each());
+        let start = first / COLUMNS;
+        let lines = self.lines[start * lines_each..].par_chunks_mut(lines_each);
+        let scales = self.scales[start * scales_each..].par_chunks_mut(scales_each);
+        let parts = lines.zip(scales).take(count.div_ceil(COLUMNS)).enumerate();
+        parts.for_each(|(i, (lines, scales))| {
+            for column in 0..COLUMNS.min(count - i * COLUMNS) {
                 for (b, lines) in lines.chunks_exact_mut(layout.width.lines()).enumerate() {
                     let block = block(i * COLUMNS + column, b);
                     layout.width.put(lines, column, &block.codes);
@@ -206,7 +224,6 @@ impl Blocks {
                 }
             }
         });
-        Self { layout, blocks, lines, scales }
     }
 
     /// Bytes held.
@@ -372,8 +389,19 @@ impl Product<'_> {
                     sums[i] = S::load(self.c.add((first + i) * self.c_stride + column));
                 }
             }
+            // While these columns are multiplied, the next but one, which stand behind them, are on their
+            // way: the blocks are shared out among the tiles.
+            let tiles = self.a.rows().div_ceil(TILE);
+            let mut until_prefetch = first / TILE;
             for block in 0..self.blocks {
                 let lines = self.lines.as_ptr().add(block * width.lines()).cast::<u8>();
+                if until_prefetch == 0 {
+                    until_prefetch = tiles;
+                    for line in 0..width.lines() {
+                        S::prefetch(lines.wrapping_add(2 * size_of_val(self.lines) + line * 64));
+                    }
+                }
+                until_prefetch -= 1;
                 let lines = lines.add(column * 4);
                 let a = self.a.codes.as_ptr().add((at + block * M) * BLOCK);
                 let a_scales = self.a.scales.as_ptr().add(at + block * M);
@@ -475,8 +503,10 @@ unsafe fn scales<S: Simd>(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::super::math::round_blocks;
+    use super::*;
 
     const LAYOUTS: [(Width, Scaling, u32); 10] = [
         (Width::Four, Scaling::Plain, 3),
@@ -525,7 +555,9 @@ mod tests {
         let Layout { scaling, zero_bits, .. } = layout;
         let mut sum = start;
         for (index, x) in x.as_chunks::<BLOCK>().0.iter().enumerate() {
-            let (x_scale, x) = super::super::rounded::round(x);
+            let (mut codes, mut x_scale) = ([0; BLOCK], [0.0]);
+            round_blocks(x, &mut codes, &mut x_scale);
+            let (x_scale, x) = (x_scale[0], codes);
             let block = column(index);
             let len = BLOCK / scaling.parts();
             for part in 0..scaling.parts() {
@@ -565,7 +597,9 @@ mod tests {
             let blocks = if scaling.shared() == 1 { supers * 3 } else { supers * SUPER };
             let (inputs, outputs, stride) = (blocks * BLOCK, 45, 70);
             let block = |column, index| block(width, scaling, seed, column, index);
-            let weights = Blocks::new(layout, outputs, inputs, block);
+            let mut weights = Blocks::zeroed(layout, outputs, inputs);
+            weights.fill(0, 32, block);
+            weights.fill(32, outputs - 32, |column, index| block(column + 32, index));
             let x: Vec<f32> = (0..rows * (inputs + 5))
                 .map(|i| ((i * 7919 + seed) % 2003) as f32 / 1001.5 - 1.0)
                 .collect();

@@ -7,18 +7,20 @@
 //!
 //! Knows nothing about models: linear layers and attention both come here.
 
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
 use super::simd::{Kernel, Level, Simd, dispatch};
+use super::slab::Plain;
 use super::stripe::Stripe;
 
 /// Columns are handled in whole vectors: every width of a stripe is a multiple of this.
 pub(crate) const COLUMN_STEP: usize = 16;
 
 /// An element of B, which widens to f32 without rounding.
-pub(crate) trait Element: Copy + Default + Send + Sync + 'static {
-    /// The nearest element; f32 beyond the range becomes the largest one.
-    fn narrow(x: f32) -> Self;
+pub(crate) trait Element: Plain + Default {
+    /// The nearest elements; f32 beyond the range becomes the largest one.
+    fn narrow(x: &[f32], out: &mut [Self]);
     /// The same number as f32.
     fn widen(self) -> f32;
     /// As many of them as there are lanes, widened.
@@ -29,8 +31,8 @@ pub(crate) trait Element: Copy + Default + Send + Sync + 'static {
 }
 
 impl Element for f32 {
-    fn narrow(x: f32) -> Self {
-        x
+    fn narrow(x: &[f32], out: &mut [Self]) {
+        out.copy_from_slice(x);
     }
     fn widen(self) -> f32 {
         self
@@ -43,8 +45,8 @@ impl Element for f32 {
 }
 
 impl Element for bf16 {
-    fn narrow(x: f32) -> Self {
-        Self::from_f32(x)
+    fn narrow(x: &[f32], out: &mut [Self]) {
+        out.convert_from_f32_slice(x);
     }
     fn widen(self) -> f32 {
         self.to_f32()
@@ -57,8 +59,10 @@ impl Element for bf16 {
 }
 
 impl Element for f16 {
-    fn narrow(x: f32) -> Self {
-        Self::from_f32(x.clamp(Self::MIN.to_f32(), Self::MAX.to_f32()))
+    fn narrow(x: &[f32], out: &mut [Self]) {
+        let range = Self::MIN.to_f32()..=Self::MAX.to_f32();
+        let x: Vec<f32> = x.iter().map(|x| x.clamp(*range.start(), *range.end())).collect();
+        out.convert_from_f32_slice(&x);
     }
     fn widen(self) -> f32 {
         self.to_f32()
@@ -225,7 +229,8 @@ mod tests {
             fn check<B: Element>(m: usize, k: usize, n: usize, salt: usize) {
                 let (a_stride, b_stride, c_stride) = (k + 3, n + 5, n + 1);
                 let a = numbers(m * a_stride, salt);
-                let b: Vec<B> = numbers(k * b_stride, salt + 7).into_iter().map(B::narrow).collect();
+                let mut b = vec![B::default(); k * b_stride];
+                B::narrow(&numbers(k * b_stride, salt + 7), &mut b);
                 let start = numbers(m * c_stride, salt + 11);
                 let mut chain = start.clone();
                 for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {

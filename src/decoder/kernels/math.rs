@@ -4,8 +4,13 @@
 //! binary tree, on every processor alike. The exponential is a polynomial of our own, because the
 //! system's differs between C libraries and even between processors under one library.
 
+use super::rounded::BLOCK;
+
 /// Lanes of a sum.
 const LANES: usize = 16;
+
+/// Adding and subtracting 1.5 × 2^23 rounds a small number to the nearest integer, ties to even.
+const ROUND: f32 = 12_582_912.0;
 
 /// Compiles `$body` once for each instruction set and calls the best at run time. The body is plain
 /// Rust, so all of them give the same bits; they differ in speed only.
@@ -45,8 +50,7 @@ macro_rules! per_processor {
 /// Range reduction by Cody and Waite, then the degree-6 minimax polynomial of the Cephes library.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
-    // Adding and subtracting 1.5 × 2^23 rounds to the nearest integer and leaves it in the low bits.
-    const ROUND: f32 = 12_582_912.0;
+    // The rounded number is left in the low bits of the sum.
     let x = x.clamp(-87.0, 88.0);
     let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
@@ -138,6 +142,38 @@ per_processor! {
     fn scale(x: &[f32], factor: f32, out: &mut [f32]) {
         for (out, &v) in out.iter_mut().zip(x) {
             *out = v * factor;
+        }
+    }
+}
+
+per_processor! {
+    /// Rounds a row to eight bits, `BLOCK` elements to a scale: x ≈ scale × code, with scale = max |x| / 127
+    /// over the block and code rounded to the nearest, ties to even.
+    fn round_blocks(x: &[f32], codes: &mut [i8], scales: &mut [f32]) {
+        let blocks = x.as_chunks::<BLOCK>().0.iter().zip(codes.as_chunks_mut::<BLOCK>().0);
+        for ((x, codes), scale) in blocks.zip(scales) {
+            let mut maxima = [0f32; LANES];
+            for part in x.as_chunks::<LANES>().0 {
+                for (m, x) in maxima.iter_mut().zip(part) {
+                    *m = if x.abs() > *m { x.abs() } else { *m };
+                }
+            }
+            let largest = maxima.iter().fold(0f32, |a, &b| if b > a { b } else { a });
+            *scale = largest / 127.0;
+            let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+            for (code, x) in codes.iter_mut().zip(x) {
+                // The rounded number is left in the low bits of the sum.
+                *code = (x * inverse + ROUND).to_bits() as i8;
+            }
+        }
+    }
+}
+
+per_processor! {
+    /// `x` += `y`.
+    fn add(x: &mut [f32], y: &[f32]) {
+        for (x, &y) in x.iter_mut().zip(y) {
+            *x += y;
         }
     }
 }

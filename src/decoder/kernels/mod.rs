@@ -6,12 +6,14 @@ mod gemm;
 mod math;
 mod rounded;
 mod simd;
+mod slab;
 mod stripe;
 
 pub(crate) use blocks::{Block, Blocks, Layout, Scaling, Width};
 pub(crate) use gemm::{COLUMN_STEP, Element, gemm};
-pub(crate) use math::{rms_norm, scale, silu_mul, softmax_terms};
+pub(crate) use math::{add, rms_norm, scale, silu_mul, softmax_terms};
 pub(crate) use rounded::{BLOCK, Rounded};
+pub(crate) use slab::Slab;
 pub(crate) use stripe::Stripe;
 
 /// The instruction set that the kernels use on this processor. The bits do not depend on it.

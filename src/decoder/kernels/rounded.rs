@@ -6,6 +6,8 @@
 
 use rayon::prelude::*;
 
+use super::math::round_blocks;
+
 /// Elements that share a scale.
 pub(crate) const BLOCK: usize = 32;
 
@@ -50,11 +52,13 @@ impl Rounded {
         codes.zip(scales).zip(sums.zip(offsets)).zip(x.par_chunks(per_task * stride)).for_each(
             |(((codes, scales), (sums, offsets)), x)| {
                 let rows = x.len() / stride;
+                let (mut row_codes, mut row_scales) = (vec![0; inputs], vec![0.0; n]);
                 for (first, height) in tiles(rows) {
                     for i in 0..height.min(rows - first) {
                         let row = &x[(first + i) * stride..][..inputs];
-                        for (b, row) in row.as_chunks::<BLOCK>().0.iter().enumerate() {
-                            let (scale, rounded) = round(row);
+                        round_blocks(row, &mut row_codes, &mut row_scales);
+                        let blocks = row_codes.as_chunks::<BLOCK>().0.iter().zip(&row_scales);
+                        for (b, (rounded, &scale)) in blocks.enumerate() {
                             let at = first * n + b * height;
                             scales[at + i] = scale;
                             for (group, four) in rounded.as_chunks::<4>().0.iter().enumerate() {
@@ -98,16 +102,6 @@ fn held_rows(rows: usize) -> usize {
     tiles(rows).map(|(_, height)| height).sum()
 }
 
-/// The scale and the codes of one block.
-pub(super) fn round(x: &[f32; BLOCK]) -> (f32, [i8; BLOCK]) {
-    let largest = x.iter().fold(0f32, |largest, x| largest.max(x.abs()));
-    if largest == 0.0 {
-        return (0.0, [0; BLOCK]);
-    }
-    let inverse = 127.0 / largest;
-    (largest / 127.0, x.map(|x| (x * inverse).round_ties_even() as i8))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,9 +118,10 @@ mod tests {
     proptest! {
         #[test]
         fn codes_are_the_nearest(x in prop::array::uniform32(-50f32..50.0)) {
-            let (scale, codes) = round(&x);
+            let (mut codes, mut scale) = ([0; BLOCK], [0.0]);
+            round_blocks(&x, &mut codes, &mut scale);
             for (x, code) in x.into_iter().zip(codes) {
-                prop_assert!((x - scale * f32::from(code)).abs() <= scale * 0.5001);
+                prop_assert!((x - scale[0] * f32::from(code)).abs() <= scale[0] * 0.5001);
             }
             prop_assert!(codes.iter().any(|code| code.abs() == 127));
         }

@@ -25,6 +25,8 @@ pub(crate) trait Simd: Copy {
     type F: Copy;
     type I: Copy;
 
+    /// Asks for the line at `p` to be brought into the second-level cache; it need not exist.
+    unsafe fn prefetch(p: *const u8);
     unsafe fn splat(x: f32) -> Self::F;
     unsafe fn load(p: *const f32) -> Self::F;
     unsafe fn load_bf16(p: *const bf16) -> Self::F;
@@ -152,6 +154,10 @@ impl Simd for Avx512 {
     type I = __m512i;
 
     #[inline(always)]
+    unsafe fn prefetch(p: *const u8) {
+        _mm_prefetch::<_MM_HINT_T1>(p.cast());
+    }
+    #[inline(always)]
     unsafe fn splat(x: f32) -> __m512 {
         _mm512_set1_ps(x)
     }
@@ -240,6 +246,10 @@ impl Simd for Avx2 {
     type F = __m256;
     type I = __m256i;
 
+    #[inline(always)]
+    unsafe fn prefetch(p: *const u8) {
+        _mm_prefetch::<_MM_HINT_T1>(p.cast());
+    }
     #[inline(always)]
     unsafe fn splat(x: f32) -> __m256 {
         _mm256_set1_ps(x)
@@ -340,6 +350,8 @@ impl Simd for Portable {
     type F = [f32; 16];
     type I = [u32; 16];
 
+    #[inline(always)]
+    unsafe fn prefetch(_: *const u8) {}
     #[inline(always)]
     unsafe fn splat(x: f32) -> [f32; 16] {
         [x; 16]

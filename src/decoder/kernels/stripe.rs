@@ -47,13 +47,6 @@ impl<'a> Stripe<'a> {
         self.width
     }
 
-    /// The stripe's part of one row.
-    pub(crate) fn row_mut(&mut self, row: usize) -> &mut [f32] {
-        assert!(row < self.rows);
-        // SAFETY: the row is one of the stripe's, and the stripe is borrowed for writing.
-        unsafe { std::slice::from_raw_parts_mut(self.first.add(row * self.stride), self.width) }
-    }
-
     /// First element and the distance between rows, for kernels that keep to `rows` and `width`.
     pub(crate) fn raw(&mut self) -> (*mut f32, usize) {
         (self.first, self.stride)

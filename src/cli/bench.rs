@@ -1,0 +1,180 @@
+//! `candor bench`: how fast a model is here, on the shape of work that the experiment has.
+
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::args::BenchArgs;
+use super::experiment::Loaded;
+use super::talk::{Talk, print};
+use super::use_threads;
+use crate::decoder::{LanguageModel, Row};
+use crate::engine::{Address, Job, Limits, Sampling, generate};
+use crate::error::{Error, Result};
+
+/// One measurement.
+#[derive(Debug, Serialize)]
+struct Line {
+    engine: &'static str,
+    what: String,
+    model: String,
+    quantize: Option<String>,
+    threads: usize,
+    batch: usize,
+    /// Of the best repetition.
+    seconds: f64,
+    /// Prompt tokens for a prefill, drawn tokens otherwise, those of the whole time in both cases.
+    tokens_per_second: f64,
+    /// Largest resident memory of the process so far, where the system tells.
+    peak_rss_bytes: Option<u64>,
+}
+
+pub(super) fn bench(args: &BenchArgs, talk: &Talk) -> Result<()> {
+    use_threads(args.threads)?;
+    let loaded = Loaded::open(&args.model, args.quantize, talk)?;
+    let model = &loaded.decoder;
+    let line = |what: String, batch: usize, tokens: usize, seconds: f64| {
+        let line = Line {
+            engine: "candor",
+            what,
+            model: loaded.model.label.clone(),
+            quantize: args.quantize.map(|q| q.to_string()),
+            threads: rayon::current_num_threads(),
+            batch,
+            seconds,
+            tokens_per_second: tokens as f64 / seconds,
+            peak_rss_bytes: peak_rss_bytes(),
+        };
+        match args.json {
+            true => match serde_json::to_string(&line) {
+                Ok(text) => print(&format!("{text}\n")),
+                Err(error) => Err(Error::failed(format!("a measurement cannot be shown: {error}"))),
+            },
+            false => print(&format!(
+                "{:<8} {:>9.2} s {:>10.1} tok/s   {}\n",
+                line.what,
+                line.seconds,
+                line.tokens_per_second,
+                line.peak_rss_bytes
+                    .map_or(String::new(), |bytes| format!("peak {:.0} MB", bytes as f64 / 1e6))
+            )),
+        }
+    };
+    let every = args.job.is_none() && args.prefill.is_none() && args.decode.is_none();
+    if let Some(tokens) = args.prefill.or(every.then_some(512)) {
+        let seconds = best(args.repeat, || prefill(model, tokens))?;
+        line("prefill".into(), 1, tokens, seconds)?;
+    }
+    for batch in args.decode.map_or(if every { vec![1, 32] } else { Vec::new() }, |b| vec![b]) {
+        let seconds = best(args.repeat, || decode(model, batch, args.after, args.new))?;
+        line("decode".into(), batch, batch * args.new, seconds)?;
+    }
+    if let Some(sizes) = args.job.or(every.then(Sizes::default)) {
+        let seconds = best(args.repeat, || job(model, &sizes, args.batch))?;
+        line("job".into(), args.batch, sizes.prompts * sizes.samples * sizes.new, seconds)?;
+    }
+    Ok(())
+}
+
+/// Sizes of the two-tier job, in tokens and pieces.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sizes {
+    /// Tokens that all prompts begin with.
+    shared: usize,
+    /// Tokens of a prompt after them.
+    own: usize,
+    /// Requests × tiers.
+    prompts: usize,
+    samples: usize,
+    /// Tokens drawn for each sample.
+    new: usize,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { shared: 1024, own: 64, prompts: 16, samples: 4, new: 128 }
+    }
+}
+
+impl std::str::FromStr for Sizes {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let numbers: Vec<usize> = text
+            .split(',')
+            .map(|number| number.trim().parse().map_err(|_| format!("`{number}` is no number")))
+            .collect::<std::result::Result<_, _>>()?;
+        match numbers[..] {
+            [shared, own, prompts, samples, new] if own > 0 && prompts * samples * new > 0 => {
+                Ok(Self { shared, own, prompts, samples, new })
+            }
+            _ => Err(
+                "five numbers: shared tokens, own tokens (1 or more), prompts, samples, new tokens"
+                    .into(),
+            ),
+        }
+    }
+}
+
+/// Ids that are spread over the vocabulary.
+fn ids<M: LanguageModel>(model: &M, count: usize, salt: usize) -> Vec<u32> {
+    let vocabulary = model.info().vocab_size;
+    (0..count).map(|i| ((i * 7919 + salt * 104_729 + 13) % vocabulary) as u32).collect()
+}
+
+/// The shortest of several measurements, in seconds.
+fn best(repeat: usize, mut run: impl FnMut() -> Result<f64>) -> Result<f64> {
+    (0..repeat.max(1)).try_fold(f64::INFINITY, |best, _| Ok(best.min(run()?)))
+}
+
+fn prefill<M: LanguageModel>(model: &M, tokens: usize) -> Result<f64> {
+    let started = Instant::now();
+    model.prefill(None, &ids(model, tokens, 0))?;
+    Ok(started.elapsed().as_secs_f64())
+}
+
+/// `new` steps of `batch` sequences after a prefix of `after` tokens. The prefix is not in the time.
+fn decode<M: LanguageModel>(model: &M, batch: usize, after: usize, new: usize) -> Result<f64> {
+    let prefix = model.prefill(None, &ids(model, after, 0))?;
+    let mut sequences: Vec<_> = (0..batch).map(|_| model.fork(&prefix)).collect();
+    let started = Instant::now();
+    for step in 0..new {
+        let tokens = ids(model, batch, step + 1);
+        let rows = sequences.iter_mut().zip(tokens.chunks(1));
+        let mut rows: Vec<_> =
+            rows.map(|(sequence, tokens)| Row { sequence, tokens, logits: 1 }).collect();
+        model.step(&mut rows)?;
+    }
+    Ok(started.elapsed().as_secs_f64())
+}
+
+/// The two-tier job: neighbouring prompts are a request's two tiers and share their random numbers.
+fn job<M: LanguageModel>(model: &M, sizes: &Sizes, batch: usize) -> Result<f64> {
+    let started = Instant::now();
+    let shared = ids(model, sizes.shared, 0);
+    let jobs: Vec<Job> = (0..sizes.prompts)
+        .flat_map(|prompt| (0..sizes.samples).map(move |sample| (prompt, sample)))
+        .map(|(prompt, sample)| Job {
+            prompt: [&shared[..], &ids(model, sizes.own, prompt + 1)].concat(),
+            address: Address::new(0, &format!("request {}", prompt / 2), sample as u32, None),
+        })
+        .collect();
+    let sampling = Sampling {
+        temperature: 1.0,
+        top_k: None,
+        top_p: None,
+        min_p: None,
+        repetition_penalty: 1.0,
+    };
+    let limits = Limits { stop_ids: &[], max_tokens: sizes.new, batch };
+    generate(model, &jobs, &sampling, &limits, &AtomicBool::new(false), |_| Ok(()))?;
+    Ok(started.elapsed().as_secs_f64())
+}
+
+/// Peak of the resident memory, from `/proc/self/status`.
+fn peak_rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+}
