@@ -1,14 +1,13 @@
 //! The continuous batch: finished sequences leave, waiting ones enter at once, one pass a step for all rows.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::address::Address;
+use super::prefix_tree::PrefixTree;
 use super::sampler::{self, Sampling};
-use super::shared_prefix::SharedPrefix;
 use crate::decoder::{LanguageModel, Row};
 use crate::error::{Error, Result};
 
@@ -82,15 +81,9 @@ pub fn generate<M: LanguageModel>(
     mut on_step: impl FnMut(Step) -> Result<()>,
 ) -> Result<()> {
     let prompts: Vec<&[u32]> = jobs.iter().map(|job| &job.prompt[..]).collect();
-    let plan = SharedPrefix::of(&prompts);
-    let Some(&first) = plan.order.first() else { return Ok(()) };
-    let root = model.prefill(None, &prompts[first][..plan.len])?;
-    let mut waiting = VecDeque::from(plan.order);
-    let mut current: Option<(usize, M::Prefix)> = None;
+    let mut walk = PrefixTree::of(&prompts)?.walk(model);
     let mut active: Vec<Active<M::Sequence>> = Vec::new();
-    let mut prefilled = plan.len;
-
-    while !(waiting.is_empty() && active.is_empty()) {
+    loop {
         if interrupted.load(Ordering::Relaxed) {
             return Err(
                 Error::interrupted("interrupted").hint("run the same command again to go on")
@@ -99,19 +92,11 @@ pub fn generate<M: LanguageModel>(
 
         // enter
         while active.len() < limits.batch.max(1)
-            && let Some(job) = waiting.pop_front()
+            && let Some((job, sequence)) = walk.next()?
         {
-            let (tokens, last) = prompts[job].split_at(prompts[job].len() - 1);
-            let prefix = match &current {
-                Some((of, prefix)) if prompts[*of] == prompts[job] => prefix.clone(),
-                _ => {
-                    prefilled += tokens.len() - plan.len;
-                    model.prefill(Some(&root), &tokens[plan.len..])?
-                }
-            };
             active.push(Active {
-                sequence: model.fork(&prefix),
-                pending: [last[0]],
+                sequence,
+                pending: [prompts[job][prompts[job].len() - 1]],
                 reply: Completion {
                     job,
                     token_ids: Vec::new(),
@@ -119,7 +104,9 @@ pub fn generate<M: LanguageModel>(
                     finish_reason: FinishReason::Length,
                 },
             });
-            current = Some((job, prefix));
+        }
+        if active.is_empty() {
+            return Ok(());
         }
 
         // step
@@ -155,7 +142,6 @@ pub fn generate<M: LanguageModel>(
                 None
             })
             .collect();
-        on_step(Step { finished, drawn, prefilled: std::mem::take(&mut prefilled) })?;
+        on_step(Step { finished, drawn, prefilled: walk.take_computed() })?;
     }
-    Ok(())
 }

@@ -3,9 +3,9 @@
 
 mod address;
 mod batch;
+mod prefix_tree;
 mod sampler;
 mod score;
-mod shared_prefix;
 
 pub use address::Address;
 pub use batch::{Completion, FinishReason, Job, Limits, Step, generate};
