@@ -12,7 +12,7 @@ use crate::decoder::{CpuDecoder, LanguageModel};
 use crate::error::{Error, Kind, Result};
 use crate::model::Model;
 use crate::report::RunView;
-use crate::run::{Folder, Manifest, Plan, Progress, execute, read_json, write_json};
+use crate::run::{Folder, Manifest, Pace, Plan, Progress, execute, read_json, write_json};
 
 /// `performance.json`: everything that may differ between two equal runs.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,6 +28,10 @@ struct Try {
     seconds: f64,
     tokens_drawn: usize,
     tokens_prefilled: usize,
+    #[serde(default)]
+    tokens_guessed: usize,
+    #[serde(default)]
+    tokens_accepted: usize,
     tokens_per_second: f64,
     batch: usize,
     threads: usize,
@@ -67,7 +71,7 @@ pub(super) fn experiment(
     loaded: &Loaded,
     plan: &Plan<'_>,
     out: Option<PathBuf>,
-    batch: usize,
+    pace: Pace,
     talk: &Talk,
 ) -> Result<(PathBuf, RunView)> {
     let info = loaded.decoder.info();
@@ -88,7 +92,7 @@ pub(super) fn experiment(
     let bar = talk.trials(&loaded.model.label);
     let started = Instant::now();
     let mut last = Progress::default();
-    let made = execute(plan, &loaded.decoder, batch, folder, interrupt::flag()?, |progress| {
+    let made = execute(plan, &loaded.decoder, pace, folder, interrupt::flag()?, |progress| {
         last = progress;
         bar.update(progress);
     });
@@ -96,7 +100,7 @@ pub(super) fn experiment(
     let seconds = started.elapsed().as_secs_f64();
     let recorded = match last.tokens_drawn {
         0 => Ok(()),
-        _ => record(&path, loaded, last, batch, seconds),
+        _ => record(&path, loaded, last, pace, seconds),
     };
     // What stopped the run is told before what could not be noted about it.
     if let Err(error) = made {
@@ -127,7 +131,7 @@ fn record(
     path: &Path,
     loaded: &Loaded,
     progress: Progress,
-    batch: usize,
+    pace: Pace,
     seconds: f64,
 ) -> Result<()> {
     let at = path.join(PERFORMANCE);
@@ -138,8 +142,10 @@ fn record(
         seconds,
         tokens_drawn: progress.tokens_drawn,
         tokens_prefilled: progress.tokens_prefilled,
+        tokens_guessed: progress.tokens_guessed,
+        tokens_accepted: progress.tokens_accepted,
         tokens_per_second: progress.tokens_drawn as f64 / seconds,
-        batch,
+        batch: pace.batch,
         threads: rayon::current_num_threads(),
         instruction_set: loaded.decoder.info().instruction_set.clone(),
         operating_system: std::env::consts::OS.into(),

@@ -11,7 +11,7 @@ use crate::engine::Sampling;
 use crate::error::{Error, Result};
 use crate::model::{Model, RenderOptions};
 use crate::report;
-use crate::run::{Plan, Settings};
+use crate::run::{Pace, Plan, Settings};
 use crate::scenario::{RequestSet, Scenario, Variant};
 
 pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
@@ -54,7 +54,8 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
             1 => out.clone(),
             _ => out.join(&variant.name),
         });
-        let (folder, view) = experiment(&loaded, &plan, out, args.batch, talk)?;
+        let pace = Pace { batch: args.batch, draft: !args.no_draft };
+        let (folder, view) = experiment(&loaded, &plan, out, pace, talk)?;
         folders.push(folder);
         views.push(view);
     }

@@ -1,8 +1,10 @@
 //! Prompts in, token streams out: the shared prefixes, the batch, the sampler, the stop rules.
 //! Knows nothing about scenarios, tiers or text.
 
+mod active;
 mod address;
 mod batch;
+mod draft;
 mod prefix_tree;
 mod sampler;
 mod score;

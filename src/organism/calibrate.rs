@@ -182,6 +182,7 @@ fn draw<M: LanguageModel>(
         stop_ids: &plan.model.stop_ids,
         max_tokens: plan.settings.max_tokens,
         batch: BATCH,
+        draft: true,
     };
     let mut done: Vec<Option<Transcript>> = vec![None; jobs.len()];
     generate(decoder, &jobs, &plan.settings.sampling, &limits, interrupted, |step| {

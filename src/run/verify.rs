@@ -107,8 +107,13 @@ pub fn regenerate<M: LanguageModel>(
     let count = count.min(known.len());
     let chosen: Vec<_> = (0..count).map(|i| &known[i * known.len() / count]).collect();
     let jobs: Vec<_> = chosen.iter().map(|(trial, _)| plan.job(trial)).collect();
-    let limits =
-        Limits { stop_ids: &plan.model.stop_ids, max_tokens: plan.settings.max_tokens, batch };
+    // One token after the other: so this also vouches for the drafts that the run may have used.
+    let limits = Limits {
+        stop_ids: &plan.model.stop_ids,
+        max_tokens: plan.settings.max_tokens,
+        batch,
+        draft: false,
+    };
     let mut again = vec![None; count];
     generate(model, &jobs, &plan.settings.sampling, &limits, interrupted, |step| {
         for completion in step.finished {

@@ -1,17 +1,24 @@
 //! A language model whose logits are a hash of all tokens before, and which counts what it is asked for.
+//! Two token ids stand for the tiers; how much the logits depend on which of them was seen can be chosen.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use candor::decoder::{LanguageModel, Logits, ModelInfo, Row};
-use candor::engine::{Address, Completion, Job, Limits, Sampling, generate};
+use candor::engine::{Address, Completion, FinishReason, Job, Limits, Sampling, draw, generate};
 use candor::error::Result;
 
 /// Token ids are below it.
 pub(crate) const VOCABULARY: usize = 12;
 
+/// The token that stands for a tier, 0 or 1.
+pub(crate) fn tier_id(tier: u32) -> u32 {
+    10 + tier
+}
+
 pub(crate) struct Mock {
-    info: ModelInfo,
+    pub(crate) info: ModelInfo,
+    pub(crate) tier_weight: f32,
     prefilled: AtomicUsize,
     alive: Arc<Alive>,
 }
@@ -49,7 +56,8 @@ pub(crate) struct Sequence {
 }
 
 impl Mock {
-    pub(crate) fn new() -> Self {
+    /// How much a tier's token changes; 0 is a model that does not see it.
+    pub(crate) fn seeing(tier_weight: f32) -> Self {
         let info = ModelInfo {
             vocab_size: VOCABULARY,
             context: 100,
@@ -62,7 +70,7 @@ impl Mock {
             prefill_chunk: 8,
             draft_width: 16,
         };
-        Self { info, prefilled: AtomicUsize::new(0), alive: Arc::default() }
+        Self { info, tier_weight, prefilled: AtomicUsize::new(0), alive: Arc::default() }
     }
 
     /// Tokens that were computed as prefixes.
@@ -82,10 +90,16 @@ impl Mock {
 
     /// Logits after these tokens.
     pub(crate) fn logits(&self, tokens: &[u32]) -> Vec<f32> {
-        let bytes: Vec<u8> = tokens.iter().flat_map(|id| id.to_le_bytes()).collect();
-        let hash = blake3::hash(&bytes);
-        hash.as_bytes()[..VOCABULARY].iter().map(|&b| f32::from(b) / 64.0).collect()
+        let blind: Vec<u32> = tokens.iter().map(|&id| id.min(tier_id(0))).collect();
+        let (blind, seeing) = (hash(&blind), hash(tokens));
+        (0..VOCABULARY).map(|id| blind[id] + self.tier_weight * seeing[id]).collect()
     }
+}
+
+fn hash(tokens: &[u32]) -> Vec<f32> {
+    let bytes: Vec<u8> = tokens.iter().flat_map(|id| id.to_le_bytes()).collect();
+    let hash = blake3::hash(&bytes);
+    hash.as_bytes()[..VOCABULARY].iter().map(|&b| f32::from(b) / 64.0).collect()
 }
 
 impl LanguageModel for Mock {
@@ -117,6 +131,7 @@ impl LanguageModel for Mock {
         let mut values = Vec::new();
         for row in rows {
             for (i, &token) in row.tokens.iter().enumerate() {
+                assert!((token as usize) < VOCABULARY, "fed {token}, which is no token");
                 row.sequence.tail.push(token);
                 if i >= row.tokens.len() - row.logits {
                     let all = [row.sequence.prefix.all(), row.sequence.tail.clone()].concat();
@@ -131,37 +146,73 @@ impl LanguageModel for Mock {
 
 /// A job whose random numbers are those of all jobs with this request and sample.
 pub(crate) fn job(prompt: &[u32], request: u32, sample: u32) -> Job {
-    Job { prompt: prompt.to_vec(), address: Address::new(0, &request.to_string(), sample, None) }
+    let address = Address::new(0, &request.to_string(), sample, None);
+    Job { prompt: prompt.to_vec(), address, guess: Vec::new() }
+}
+
+/// A draw from the whole distribution.
+pub(crate) fn plain() -> Sampling {
+    Sampling { temperature: 1.0, top_k: None, top_p: None, min_p: None, repetition_penalty: 1.0 }
 }
 
 /// What came of a run.
 #[derive(Default)]
 pub(crate) struct Done {
-    /// By job.
-    pub(crate) replies: Vec<Option<Completion>>,
+    /// Tokens and the bits of their log-probabilities, by job.
+    pub(crate) replies: Vec<Reply>,
+    pub(crate) steps: usize,
+    pub(crate) drawn: usize,
     pub(crate) prefilled: usize,
+    pub(crate) guessed: usize,
+    pub(crate) accepted: usize,
 }
 
-/// Draws all jobs, with limits that are changed by `with`.
-pub(crate) fn run(model: &Mock, jobs: &[Job], with: impl Fn(&mut Limits<'_>)) -> Done {
-    let sampling = Sampling {
-        temperature: 1.0,
-        top_k: None,
-        top_p: None,
-        min_p: None,
-        repetition_penalty: 1.0,
-    };
-    let mut limits = Limits { stop_ids: &[0], max_tokens: 9, batch: 4 };
-    with(&mut limits);
-    let mut done = Done { replies: jobs.iter().map(|_| None).collect(), ..Done::default() };
-    generate(model, jobs, &sampling, &limits, &AtomicBool::new(false), |step| {
+/// Tokens, the bits of their log-probabilities, and why there are no more.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Reply {
+    pub(crate) token_ids: Vec<u32>,
+    pub(crate) logprobs: Vec<u32>,
+    pub(crate) finish_reason: FinishReason,
+}
+
+/// Draws all jobs with the engine.
+pub(crate) fn run(model: &Mock, jobs: &[Job], sampling: &Sampling, limits: &Limits<'_>) -> Done {
+    let mut done = Done::default();
+    let mut replies = vec![None; jobs.len()];
+    generate(model, jobs, sampling, limits, &AtomicBool::new(false), |step| {
+        done.steps += 1;
+        done.drawn += step.drawn;
         done.prefilled += step.prefilled;
-        for reply in step.finished {
-            let job = reply.job;
-            assert!(done.replies[job].replace(reply).is_none(), "job {job} ended twice");
+        done.guessed += step.guessed;
+        done.accepted += step.accepted;
+        for Completion { job, token_ids, logprobs, finish_reason } in step.finished {
+            let logprobs = logprobs.into_iter().map(f32::to_bits).collect();
+            let reply = Reply { token_ids, logprobs, finish_reason };
+            assert!(replies[job].replace(reply).is_none(), "job {job} ended twice");
         }
         Ok(())
     })
     .unwrap();
+    done.replies = replies.into_iter().map(Option::unwrap).collect();
     done
+}
+
+/// The same reply without an engine: all tokens so far, their logits, a draw, and again.
+pub(crate) fn naive(model: &Mock, job: &Job, sampling: &Sampling, limits: &Limits<'_>) -> Reply {
+    let mut tokens = job.prompt.clone();
+    let mut reply =
+        Reply { token_ids: vec![], logprobs: vec![], finish_reason: FinishReason::Length };
+    while reply.token_ids.len() < limits.max_tokens {
+        let seen = tokens.iter().copied();
+        let position = reply.token_ids.len() as u32;
+        let drawn = draw(&model.logits(&tokens), seen, sampling, &job.address, position);
+        tokens.push(drawn.id);
+        reply.token_ids.push(drawn.id);
+        reply.logprobs.push(drawn.logprob.to_bits());
+        if limits.stop_ids.contains(&drawn.id) {
+            reply.finish_reason = FinishReason::Stop;
+            break;
+        }
+    }
+    reply
 }
