@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::interrupt;
 use super::talk::Talk;
 use super::verdicts::settle;
+use super::{interrupt, memory};
 use crate::decoder::{CpuDecoder, LanguageModel};
+use crate::engine::MemoryPlan;
 use crate::error::{Error, Kind, Result};
 use crate::model::Model;
 use crate::report::RunView;
@@ -33,7 +34,15 @@ struct Try {
     #[serde(default)]
     tokens_accepted: usize,
     tokens_per_second: f64,
+    /// The one that was used, which can be smaller than the one asked for.
     batch: usize,
+    /// What the run was reckoned to take, weights included.
+    #[serde(default)]
+    memory_planned_bytes: usize,
+    /// The most that the process has held so far, files mapped into memory included; none where the system
+    /// does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    memory_peak_bytes: Option<usize>,
     threads: usize,
     instruction_set: String,
     operating_system: String,
@@ -47,6 +56,8 @@ pub(super) struct Loaded {
     pub(super) name: String,
     pub(super) model: Model,
     pub(super) decoder: CpuDecoder,
+    /// Bytes that were available before the weights were read; none where the system does not say.
+    pub(super) available: Option<usize>,
 }
 
 impl Loaded {
@@ -60,9 +71,10 @@ impl Loaded {
         for note in &model.notes {
             talk.say(format!("note: {note}"));
         }
+        let available = memory::available_bytes();
         let decoder = CpuDecoder::load(&model.spec, &model.weights()?)
             .map_err(|error| error.within(format!("model `{name}`")))?;
-        Ok(Self { name: name.to_owned(), model, decoder })
+        Ok(Self { name: name.to_owned(), model, decoder, available })
     }
 }
 
@@ -75,6 +87,8 @@ pub(super) fn experiment(
     talk: &Talk,
 ) -> Result<(PathBuf, RunView)> {
     let info = loaded.decoder.info();
+    let memory = memory::fit(loaded, plan, pace, talk)?;
+    let pace = Pace { batch: memory.batch, ..pace };
     let manifest = Manifest::new(plan, info)?;
     let path = match out {
         Some(path) => path,
@@ -100,7 +114,7 @@ pub(super) fn experiment(
     let seconds = started.elapsed().as_secs_f64();
     let recorded = match last.tokens_drawn {
         0 => Ok(()),
-        _ => record(&path, loaded, last, pace, seconds),
+        _ => record(&path, loaded, last, &memory, seconds),
     };
     // What stopped the run is told before what could not be noted about it.
     if let Err(error) = made {
@@ -131,7 +145,7 @@ fn record(
     path: &Path,
     loaded: &Loaded,
     progress: Progress,
-    pace: Pace,
+    memory: &MemoryPlan,
     seconds: f64,
 ) -> Result<()> {
     let at = path.join(PERFORMANCE);
@@ -145,7 +159,9 @@ fn record(
         tokens_guessed: progress.tokens_guessed,
         tokens_accepted: progress.tokens_accepted,
         tokens_per_second: progress.tokens_drawn as f64 / seconds,
-        batch: pace.batch,
+        batch: memory.batch,
+        memory_planned_bytes: memory.total(),
+        memory_peak_bytes: memory::peak_bytes(),
         threads: rayon::current_num_threads(),
         instruction_set: loaded.decoder.info().instruction_set.clone(),
         operating_system: std::env::consts::OS.into(),

@@ -8,6 +8,7 @@ mod demo;
 mod experiment;
 mod interrupt;
 mod judge;
+mod memory;
 mod organism;
 mod report;
 mod run;

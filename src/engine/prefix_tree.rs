@@ -67,6 +67,26 @@ impl<'a> PrefixTree<'a> {
         Ok(Self { nodes })
     }
 
+    /// The tree cut into chains, each of which goes from where it branches off to the end of the longest prompt
+    /// below: their lengths, largest first, when a node of so many tokens counts as `size` says. The `n` first
+    /// ones sum up to the most that the prefixes of any `n` prompts have together.
+    pub(super) fn chains(&self, size: impl Fn(usize) -> usize) -> Vec<usize> {
+        let mut chains = Vec::new();
+        // By level: the longest chain of the siblings seen so far, whose parent is still to come.
+        let mut longest = vec![0; self.nodes.len() + 1];
+        for node in self.nodes.iter().rev() {
+            let below = std::mem::take(&mut longest[node.level + 1]);
+            let chain = size(node.tokens.len()) + below;
+            let sibling = &mut longest[node.level];
+            chains.push(chain.min(*sibling));
+            *sibling = chain.max(*sibling);
+        }
+        chains.push(longest[0]);
+        chains.retain(|&chain| chain > 0);
+        chains.sort_unstable_by(|a, b| b.cmp(a));
+        chains
+    }
+
     /// The way through the tree, on which `model` computes each node once.
     pub(super) fn walk<M: LanguageModel>(self, model: &'a M) -> PrefixWalk<'a, M> {
         PrefixWalk {
@@ -141,6 +161,17 @@ mod tests {
                 (1, vec![8, 3], vec![1]),
             ]
         );
+    }
+
+    #[test]
+    fn chains_hold_the_most_that_so_many_prompts_have_together() {
+        let tree = |prompts: &[&[u32]]| PrefixTree::of(prompts).unwrap().chains(|tokens| tokens);
+        let (a, b, c, d): (&[u32], &[u32], &[u32], &[u32]) =
+            (&[1, 2, 7, 3, 4], &[1, 2, 8, 3, 9, 4], &[1, 2, 7, 5, 4], &[1, 2, 7]);
+        assert_eq!(tree(&[a, b, c, a, d]), [5, 2, 1]);
+        assert_eq!(tree(&[a, c]), [4, 1]);
+        assert_eq!(tree(&[&[1], &[2]]), [0; 0]);
+        assert_eq!(tree(&[]), [0; 0]);
     }
 
     #[test]

@@ -20,6 +20,18 @@ pub struct Pace {
     pub draft: bool,
 }
 
+impl Pace {
+    /// When the replies of a plan end, at this pace.
+    pub(super) fn limits<'a>(self, plan: &Plan<'a>) -> Limits<'a> {
+        Limits {
+            stop_ids: &plan.model.stop_ids,
+            max_tokens: plan.settings.max_tokens,
+            batch: self.batch,
+            draft: self.draft,
+        }
+    }
+}
+
 /// How far a run is.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Progress {
@@ -79,12 +91,7 @@ pub fn execute<M: LanguageModel>(
             Job { guess: partner.map(|ids| ids.to_vec()).unwrap_or_default(), ..plan.job(trial) }
         })
         .collect();
-    let limits = Limits {
-        stop_ids: &plan.model.stop_ids,
-        max_tokens: plan.settings.max_tokens,
-        batch: pace.batch,
-        draft: pace.draft,
-    };
+    let limits = pace.limits(plan);
     let mut progress = Progress {
         trials_done: done.len() - pending.len(),
         trials: done.len(),

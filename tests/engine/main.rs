@@ -12,7 +12,7 @@ mod mock;
 
 use std::collections::BTreeSet;
 
-use candor::engine::{Job, Limits, Sampling, logits_after};
+use candor::engine::{Job, Limits, MemoryNeeds, Sampling, logits_after};
 use mock::{Mock, Reply, job, naive, plain, run, tier_id};
 use proptest::prelude::*;
 
@@ -63,6 +63,24 @@ fn a_prefix_is_dropped_when_no_waiting_job_and_no_row_needs_it() {
     let longest = jobs.iter().map(|job| job.prompt.len() - 1).max().unwrap();
     assert_eq!(model.prefix_tokens_max(), longest);
     assert_eq!(model.prefix_tokens(), 0);
+}
+
+#[test]
+fn prefixes_take_what_was_planned_and_no_more() {
+    let jobs = jobs(9, 2);
+    let prompts: Vec<&[u32]> = jobs.iter().map(|job| &job.prompt[..]).collect();
+    for batch in [1, 2, 3, 5, 8, 13, 36, 64] {
+        let model = Mock::seeing(1.0);
+        let plan =
+            MemoryNeeds::of(&model.info, &prompts, LIMITS.max_tokens, true).unwrap().plan(batch);
+        run(&model, &jobs, &plain(), &Limits { batch, ..LIMITS });
+        // The mock takes one byte a token, in whole panels.
+        let taken = model.prefix_panels_max() * 32;
+        assert!(taken <= plan.prefixes, "batch {batch}: {taken} of {}", plan.prefixes);
+        if batch >= jobs.len() {
+            assert_eq!(taken, plan.prefixes);
+        }
+    }
 }
 
 #[test]
@@ -136,6 +154,20 @@ fn a_full_batch_is_not_slowed_down() {
     let done = run(&model, &jobs(9, 2), &plain(), &Limits { stop_ids: &[], ..LIMITS });
     // 36 replies of 9 tokens in waves of 4 rows.
     assert_eq!((done.steps, done.guessed), (81, 0));
+}
+
+#[test]
+fn no_guess_is_fed_beyond_the_context() {
+    // A reply that stops just in time, and an earlier one that went on.
+    let (mut model, jobs, limits) = equal_pair();
+    let free = naive(&model, &jobs[0], &plain(), &limits);
+    let stop_ids = [free.token_ids[20]];
+    let limits = Limits { stop_ids: &stop_ids, max_tokens: 1000, ..limits };
+    let expected = naive(&model, &jobs[0], &plain(), &limits);
+    model.info.context = jobs[0].prompt.len() + expected.token_ids.len() - 1;
+    let guess = [&expected.token_ids[..expected.token_ids.len() - 1], &[7; 50]].concat();
+    let job = Job { guess, ..job(&jobs[0].prompt, 0, 0) };
+    assert_eq!(run(&model, &[job], &plain(), &limits).replies, [expected]);
 }
 
 #[test]

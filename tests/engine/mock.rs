@@ -23,11 +23,28 @@ pub(crate) struct Mock {
     alive: Arc<Alive>,
 }
 
-/// Tokens in prefixes that have not been dropped, now and at most.
+/// Prefixes that have not been dropped: their tokens and their panels of 32 positions, now and at most.
 #[derive(Default)]
 struct Alive {
-    now: AtomicUsize,
-    max: AtomicUsize,
+    tokens: AtomicUsize,
+    tokens_max: AtomicUsize,
+    panels: AtomicUsize,
+    panels_max: AtomicUsize,
+}
+
+impl Alive {
+    fn add(&self, tokens: usize) {
+        let now = self.tokens.fetch_add(tokens, Ordering::Relaxed) + tokens;
+        self.tokens_max.fetch_max(now, Ordering::Relaxed);
+        let panels = tokens.div_ceil(32);
+        let now = self.panels.fetch_add(panels, Ordering::Relaxed) + panels;
+        self.panels_max.fetch_max(now, Ordering::Relaxed);
+    }
+
+    fn take(&self, tokens: usize) {
+        self.tokens.fetch_sub(tokens, Ordering::Relaxed);
+        self.panels.fetch_sub(tokens.div_ceil(32), Ordering::Relaxed);
+    }
 }
 
 /// A link of a prefix.
@@ -39,7 +56,7 @@ pub(crate) struct Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.alive.now.fetch_sub(self.tokens.len(), Ordering::Relaxed);
+        self.alive.take(self.tokens.len());
     }
 }
 
@@ -80,12 +97,17 @@ impl Mock {
 
     /// Tokens in prefixes that are held.
     pub(crate) fn prefix_tokens(&self) -> usize {
-        self.alive.now.load(Ordering::Relaxed)
+        self.alive.tokens.load(Ordering::Relaxed)
     }
 
     /// The most that were held at once.
     pub(crate) fn prefix_tokens_max(&self) -> usize {
-        self.alive.max.load(Ordering::Relaxed)
+        self.alive.tokens_max.load(Ordering::Relaxed)
+    }
+
+    /// The most panels that they took at once.
+    pub(crate) fn prefix_panels_max(&self) -> usize {
+        self.alive.panels_max.load(Ordering::Relaxed)
     }
 
     /// Logits after these tokens.
@@ -112,8 +134,7 @@ impl LanguageModel for Mock {
 
     fn prefill(&self, parent: Option<&Arc<Link>>, ids: &[u32]) -> Result<Arc<Link>> {
         self.prefilled.fetch_add(ids.len(), Ordering::Relaxed);
-        let now = self.alive.now.fetch_add(ids.len(), Ordering::Relaxed) + ids.len();
-        self.alive.max.fetch_max(now, Ordering::Relaxed);
+        self.alive.add(ids.len());
         let alive = Arc::clone(&self.alive);
         Ok(Arc::new(Link { parent: parent.cloned(), tokens: ids.to_vec(), alive }))
     }
