@@ -12,7 +12,7 @@ use super::active::Active;
 use super::batch::{Job, Limits};
 use crate::decoder::ModelInfo;
 
-/// Guesses of a row that has seen no token of its partner yet.
+/// [`Partner::reach`] of a row that has seen no token of its partner yet: two guesses.
 const REACH_START: usize = 4;
 
 /// What is known of the replies to come.
@@ -32,9 +32,9 @@ pub(super) struct Drafts<'a> {
 struct Partner {
     /// Index into [`Drafts::known`].
     address: usize,
-    /// Tokens worth guessing at once: one more for each drawn token that was known, half after each that was
-    /// something else. It settles near twice the usual run of equal tokens, and is learnt from every token,
-    /// guessed or not, so that finding back costs nothing.
+    /// Twice the tokens worth guessing at once: one more for each drawn token that was known, half after each
+    /// that was something else, so that it settles near the usual run of equal tokens. It is learnt from every
+    /// token, guessed or not: finding back costs nothing.
     reach: usize,
 }
 
@@ -98,7 +98,7 @@ impl<'a> Drafts<'a> {
         let position = row.token_ids.len() + nth;
         let fits =
             position + 1 < self.limits.max_tokens && job.prompt.len() + position < self.context;
-        if nth >= partner.reach || !fits {
+        if nth >= partner.reach / 2 || !fits {
             return None;
         }
         self.known[partner.address].get(position).copied()
@@ -110,7 +110,9 @@ impl<'a> Drafts<'a> {
         let known = &mut self.known[partner.address];
         for (position, id) in token_ids.iter().enumerate().skip(token_ids.len() - new) {
             match known.get(position) {
-                Some(guess) if guess == id => partner.reach = (partner.reach + 1).min(self.width),
+                Some(guess) if guess == id => {
+                    partner.reach = (partner.reach + 1).min(2 * self.width)
+                }
                 Some(_) => partner.reach /= 2,
                 // Every earlier position is known, from this reply if from no other.
                 None if !self.limits.stop_ids.contains(id) => known.push(*id),

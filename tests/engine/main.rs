@@ -116,9 +116,9 @@ fn a_partner_with_the_same_distributions_is_accepted_as_a_whole() {
     let done = run(&model, &jobs, &plain(), &limits);
     assert_eq!(done.replies[0], done.replies[1]);
     assert_eq!(done.drawn, 80);
-    // 40 tokens one by one; then 1 + 4, 1 + 9, 1 + 15 (what the step has room for), 1 + 8.
-    assert_eq!(done.steps, 40 + 4);
-    assert_eq!((done.guessed, done.accepted), (36, 36));
+    // 40 tokens one by one; then 1 + 2, 1 + 3, 1 + 5, 1 + 8, 1 + 13, 1 + 3.
+    assert_eq!(done.steps, 40 + 6);
+    assert_eq!((done.guessed, done.accepted), (34, 34));
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn an_earlier_reply_is_a_guess_too() {
     let again = [Job { guess: known.token_ids.clone(), ..job(&jobs[1].prompt, 0, 0) }];
     let done = run(&model, &again, &plain(), &limits);
     assert_eq!(done.replies, [known]);
-    assert_eq!((done.steps, done.accepted), (4, 36));
+    assert_eq!((done.steps, done.accepted), (6, 34));
 }
 
 #[test]
