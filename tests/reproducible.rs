@@ -14,7 +14,7 @@ use std::process::Stdio;
 use common::{Place, SMALL};
 
 #[test]
-fn same_bytes_for_any_batch_and_number_of_threads() {
+fn same_bytes_for_any_batch_and_number_of_threads_with_and_without_drafts() {
     let place = Place::new();
     let reference = place.small("reference", &[]);
     assert_eq!(reference.lines().count(), 24);
@@ -23,6 +23,11 @@ fn same_bytes_for_any_batch_and_number_of_threads() {
         ("one-thread", &["--threads", "1"]),
         ("two-threads", &["--threads", "2", "--batch", "7"]),
         ("one-row", &["--batch", "1", "--threads", "2"]),
+        ("two-rows", &["--batch", "2"]),
+        ("half-full", &["--batch", "32"]),
+        ("one-row-plain", &["--batch", "1", "--no-draft"]),
+        ("seven-rows-plain", &["--batch", "7", "--no-draft", "--threads", "1"]),
+        ("full-plain", &["--batch", "64", "--no-draft"]),
     ] {
         assert!(place.small(out, more) == reference, "{out}");
         for file in
@@ -34,6 +39,28 @@ fn same_bytes_for_any_batch_and_number_of_threads() {
         }
     }
     assert!(place.small("other-seed", &["--seed", "1"]) != reference);
+
+    let tokens = |out: &str| -> (u64, u64) {
+        let text = place.read(&format!("{out}/performance.json"));
+        let performance: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let count = |name: &str| performance["tries"][0][name].as_u64().unwrap();
+        (count("tokens_guessed"), count("tokens_accepted"))
+    };
+    let (guessed, accepted) = tokens("one-row");
+    assert!(accepted > 0 && accepted <= guessed, "{accepted} of {guessed}");
+    assert_eq!(tokens("one-row-plain"), (0, 0));
+}
+
+#[test]
+fn greedy_pairs_do_not_depend_on_drafts() {
+    let place = Place::new();
+    let greedy = |out: &str, more: &[&str]| {
+        let args = ["run", "organism:faker", "--limit", "4", "--max-tokens", "256"];
+        let args = [&args[..], &["--temperature", "0", "--batch", "1", "--out", out], more];
+        place.ok(&args.concat());
+        place.read(&format!("{out}/transcripts.jsonl"))
+    };
+    assert!(greedy("drafts", &[]) == greedy("plain", &["--no-draft"]));
 }
 
 #[test]
@@ -81,7 +108,8 @@ fn killed_at_any_moment_and_run_again_gives_the_same_bytes() {
         wait_for_lines(&place, &format!("{out}/journal.jsonl"), lines, &mut child);
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(place.small(&out, &[]) == reference, "{out}");
+        // Few rows, so that what the journal holds becomes guesses.
+        assert!(place.small(&out, &["--batch", "4"]) == reference, "{out}");
     }
 }
 

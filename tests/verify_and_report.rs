@@ -150,6 +150,16 @@ fn a_dry_run_leaves_nothing_behind() {
     let place = Place::new();
     let said = place.ok(&[&common::SMALL[..], &["--out", "run", "--dry-run"]].concat());
     assert!(said.contains("24 trials (6 requests × 2 tiers × 2 samples)"), "{said}");
+    // The memory plan, whose parts make up its total.
+    assert!(said.contains("memory in MB for default, batch 64:"), "{said}");
+    let number = |name: &str| -> f64 {
+        let line = said.lines().find_map(|line| line.strip_prefix(&format!("  {name} ")));
+        line.unwrap_or_else(|| panic!("{name}: {said}")).trim().parse().unwrap()
+    };
+    let parts = ["weights", "prefixes", "replies", "logits", "working space"].map(number);
+    assert!(parts.iter().all(|&mb| mb > 0.0), "{said}");
+    assert!((parts.iter().sum::<f64>() - number("total")).abs() < 0.3, "{said}");
+    assert!(number("available") > number("total"), "{said}");
     assert!(!place.path("run").exists());
 }
 

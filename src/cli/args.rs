@@ -92,6 +92,9 @@ pub(super) struct RunArgs {
     /// Sequences that are decoded at once; changes time and memory, and no result
     #[arg(long, value_name = "N", default_value_t = 64, env = "CANDOR_BATCH")]
     pub(super) batch: usize,
+    /// Do not guess a reply's tokens from those of its pair; changes time, and no result
+    #[arg(long, env = "CANDOR_NO_DRAFT")]
+    pub(super) no_draft: bool,
     /// Threads that compute, all processors unless given; changes time, and no result
     #[arg(long, value_name = "N", env = "CANDOR_THREADS")]
     pub(super) threads: Option<usize>,

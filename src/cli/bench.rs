@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::args::BenchArgs;
 use super::experiment::Loaded;
+use super::memory::peak_bytes;
 use super::talk::{Talk, print};
 use super::use_threads;
 use crate::decoder::{LanguageModel, Row};
@@ -27,7 +28,7 @@ struct Line {
     /// Prompt tokens for a prefill, drawn tokens otherwise, those of the whole time in both cases.
     tokens_per_second: f64,
     /// Largest resident memory of the process so far, where the system tells.
-    peak_rss_bytes: Option<u64>,
+    peak_rss_bytes: Option<usize>,
 }
 
 pub(super) fn bench(args: &BenchArgs, talk: &Talk) -> Result<()> {
@@ -44,7 +45,7 @@ pub(super) fn bench(args: &BenchArgs, talk: &Talk) -> Result<()> {
             batch,
             seconds,
             tokens_per_second: tokens as f64 / seconds,
-            peak_rss_bytes: peak_rss_bytes(),
+            peak_rss_bytes: peak_bytes(),
         };
         match args.json {
             true => match serde_json::to_string(&line) {
@@ -158,6 +159,7 @@ fn job<M: LanguageModel>(model: &M, sizes: &Sizes, batch: usize) -> Result<f64> 
         .map(|(prompt, sample)| Job {
             prompt: [&shared[..], &ids(model, sizes.own, prompt + 1)].concat(),
             address: Address::new(0, &format!("request {}", prompt / 2), sample as u32, None),
+            guess: None,
         })
         .collect();
     let sampling = Sampling {
@@ -167,14 +169,7 @@ fn job<M: LanguageModel>(model: &M, sizes: &Sizes, batch: usize) -> Result<f64> 
         min_p: None,
         repetition_penalty: 1.0,
     };
-    let limits = Limits { stop_ids: &[], max_tokens: sizes.new, batch };
+    let limits = Limits { stop_ids: &[], max_tokens: sizes.new, batch, draft: true };
     generate(model, &jobs, &sampling, &limits, &AtomicBool::new(false), |_| Ok(()))?;
     Ok(started.elapsed().as_secs_f64())
-}
-
-/// Peak of the resident memory, from `/proc/self/status`.
-fn peak_rss_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }

@@ -8,11 +8,10 @@ use super::use_threads;
 use crate::error::Result;
 use crate::organism::{RECIPES, demo_settings};
 use crate::report;
-use crate::run::{Plan, write_whole};
+use crate::run::{Pace, Plan, write_whole};
 use crate::scenario::{RequestSet, Scenario};
 
-/// Sequences that are decoded at once.
-const BATCH: usize = 128;
+const PACE: Pace = Pace { batch: 128, draft: true };
 
 pub(super) fn demo(args: &DemoArgs, talk: &Talk) -> Result<()> {
     use_threads(args.threads)?;
@@ -25,7 +24,7 @@ pub(super) fn demo(args: &DemoArgs, talk: &Talk) -> Result<()> {
         let plan =
             Plan::new(&loaded.model, &scenario, &scenario.variants[0], &requests, &settings)?;
         let out = Some(args.out.join(recipe.name));
-        views.push(experiment(&loaded, &plan, out, BATCH, talk)?.1);
+        views.push(experiment(&loaded, &plan, out, PACE, talk)?.1);
     }
     let page = args.out.join("report.html");
     let html = report::html(&views)?;

@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::interrupt;
 use super::talk::Talk;
 use super::verdicts::settle;
+use super::{interrupt, memory};
 use crate::decoder::{CpuDecoder, LanguageModel, Quantize};
+use crate::engine::MemoryPlan;
 use crate::error::{Error, Kind, Result};
 use crate::model::Model;
 use crate::report::RunView;
-use crate::run::{Folder, Manifest, Plan, Progress, execute, read_json, write_json};
+use crate::run::{Folder, Manifest, Pace, Plan, Progress, execute, read_json, write_json};
 
 /// `performance.json`: everything that may differ between two equal runs.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,8 +29,20 @@ struct Try {
     seconds: f64,
     tokens_drawn: usize,
     tokens_prefilled: usize,
+    #[serde(default)]
+    tokens_guessed: usize,
+    #[serde(default)]
+    tokens_accepted: usize,
     tokens_per_second: f64,
+    /// The one that was used, which can be smaller than the one asked for.
     batch: usize,
+    /// What the run was reckoned to take, weights included.
+    #[serde(default)]
+    memory_planned_bytes: usize,
+    /// The most that the process has held so far, files mapped into memory included; none where the system
+    /// does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    memory_peak_bytes: Option<usize>,
     threads: usize,
     instruction_set: String,
     operating_system: String,
@@ -43,6 +56,8 @@ pub(super) struct Loaded {
     pub(super) name: String,
     pub(super) model: Model,
     pub(super) decoder: CpuDecoder,
+    /// Bytes that were available before the weights were read; none where the system does not say.
+    pub(super) available: Option<usize>,
 }
 
 impl Loaded {
@@ -61,9 +76,10 @@ impl Loaded {
         for note in &model.notes {
             talk.say(format!("note: {note}"));
         }
+        let available = memory::available_bytes();
         let decoder = CpuDecoder::load(&model.spec, &model.weights()?, quantize)
             .map_err(|error| error.within(format!("model `{name}`")))?;
-        Ok(Self { name: name.to_owned(), model, decoder })
+        Ok(Self { name: name.to_owned(), model, decoder, available })
     }
 }
 
@@ -72,10 +88,12 @@ pub(super) fn experiment(
     loaded: &Loaded,
     plan: &Plan<'_>,
     out: Option<PathBuf>,
-    batch: usize,
+    pace: Pace,
     talk: &Talk,
 ) -> Result<(PathBuf, RunView)> {
     let info = loaded.decoder.info();
+    let memory = memory::fit(loaded, plan, pace, talk)?;
+    let pace = Pace { batch: memory.batch, ..pace };
     let manifest = Manifest::new(plan, info)?;
     let path = match out {
         Some(path) => path,
@@ -93,7 +111,7 @@ pub(super) fn experiment(
     let bar = talk.trials(&loaded.model.label);
     let started = Instant::now();
     let mut last = Progress::default();
-    let made = execute(plan, &loaded.decoder, batch, folder, interrupt::flag()?, |progress| {
+    let made = execute(plan, &loaded.decoder, pace, folder, interrupt::flag()?, |progress| {
         last = progress;
         bar.update(progress);
     });
@@ -101,7 +119,7 @@ pub(super) fn experiment(
     let seconds = started.elapsed().as_secs_f64();
     let recorded = match last.tokens_drawn {
         0 => Ok(()),
-        _ => record(&path, loaded, last, batch, seconds),
+        _ => record(&path, loaded, last, &memory, seconds),
     };
     // What stopped the run is told before what could not be noted about it.
     if let Err(error) = made {
@@ -132,7 +150,7 @@ fn record(
     path: &Path,
     loaded: &Loaded,
     progress: Progress,
-    batch: usize,
+    memory: &MemoryPlan,
     seconds: f64,
 ) -> Result<()> {
     let at = path.join(PERFORMANCE);
@@ -143,8 +161,12 @@ fn record(
         seconds,
         tokens_drawn: progress.tokens_drawn,
         tokens_prefilled: progress.tokens_prefilled,
+        tokens_guessed: progress.tokens_guessed,
+        tokens_accepted: progress.tokens_accepted,
         tokens_per_second: progress.tokens_drawn as f64 / seconds,
-        batch,
+        batch: memory.batch,
+        memory_planned_bytes: memory.total(),
+        memory_peak_bytes: memory::peak_bytes(),
         threads: rayon::current_num_threads(),
         instruction_set: loaded.decoder.info().instruction_set.clone(),
         operating_system: std::env::consts::OS.into(),

@@ -9,6 +9,7 @@ mod demo;
 mod experiment;
 mod interrupt;
 mod judge;
+mod memory;
 mod organism;
 mod report;
 mod run;

@@ -5,13 +5,12 @@ use std::path::Path;
 use super::args::RunArgs;
 use super::experiment::{Loaded, experiment};
 use super::talk::{Talk, print};
-use super::{use_threads, verdicts};
-use crate::decoder::LanguageModel;
+use super::{memory, use_threads, verdicts};
 use crate::engine::Sampling;
 use crate::error::{Error, Result};
 use crate::model::{Model, RenderOptions};
 use crate::report;
-use crate::run::{Plan, Settings};
+use crate::run::{Pace, Plan, Settings};
 use crate::scenario::{RequestSet, Scenario, Variant};
 
 pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
@@ -39,24 +38,26 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         }
     }
     let loaded = Loaded::load(&args.model, model, args.quantize, talk)?;
-    if args.dry_run {
-        return print(&format!(
-            "weights: {:.1} MB in memory\n",
-            loaded.decoder.info().weight_bytes as f64 / 1e6
-        ));
-    }
-
+    let pace = Pace { batch: args.batch, draft: !args.no_draft };
     let mut views = Vec::new();
     let mut folders = Vec::new();
     for variant in &variants {
         let plan = Plan::new(&loaded.model, &scenario, variant, &requests, &settings)?;
+        if args.dry_run {
+            let memory = memory::fit(&loaded, &plan, pace, talk)?;
+            print(&memory::table(&variant.name, &memory, loaded.available))?;
+            continue;
+        }
         let out = args.out.as_ref().map(|out| match variants.len() {
             1 => out.clone(),
             _ => out.join(&variant.name),
         });
-        let (folder, view) = experiment(&loaded, &plan, out, args.batch, talk)?;
+        let (folder, view) = experiment(&loaded, &plan, out, pace, talk)?;
         folders.push(folder);
         views.push(view);
+    }
+    if args.dry_run {
+        return Ok(());
     }
     print(&report::table(&views, super::report::color()))?;
     for folder in &folders {

@@ -6,16 +6,15 @@ use serde::Serialize;
 
 use super::args::VerifyArgs;
 use super::experiment::{Loaded, read_performance};
-use super::interrupt;
 use super::talk::{Talk, print};
-use super::{NOT_COMPARABLE, use_threads};
+use super::{NOT_COMPARABLE, interrupt, memory, use_threads};
 use crate::decoder::LanguageModel;
 use crate::error::{Error, Result};
-use crate::run::{Digests, Finished, Manifest, ModelRecord, Plan, check_digests, regenerate};
+use crate::run::{Digests, Finished, Manifest, ModelRecord, Pace, Plan, check_digests, regenerate};
 use crate::scenario::{RequestSet, Scenario};
 
-/// Sequences that are decoded at once.
-const BATCH: usize = 64;
+/// One token after the other, so that this also vouches for the guesses that the run may have made.
+const PACE: Pace = Pace { batch: 64, draft: false };
 
 const VERIFIED: &str = "verified";
 const DIFFERS: &str = "differs";
@@ -100,8 +99,9 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
     }
 
     let count = if args.all { trials } else { args.sample };
+    let pace = Pace { batch: memory::fit(&loaded, &plan, PACE, talk)?.batch, ..PACE };
     let result =
-        regenerate(&plan, &loaded.decoder, &run.transcripts, count, BATCH, interrupt::flag()?)?;
+        regenerate(&plan, &loaded.decoder, &run.transcripts, count, pace, interrupt::flag()?)?;
     let finding = Finding {
         trials_again: result.trials,
         trials,

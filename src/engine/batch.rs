@@ -1,15 +1,16 @@
 //! The continuous batch: finished sequences leave, waiting ones enter at once, one pass a step for all rows.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::active::Active;
 use super::address::Address;
-use super::sampler::{self, Sampling};
-use super::shared_prefix::SharedPrefix;
-use crate::decoder::{LanguageModel, Row};
+use super::draft::Drafts;
+use super::prefix_tree::PrefixTree;
+use super::sampler::Sampling;
+use crate::decoder::LanguageModel;
 use crate::error::{Error, Result};
 
 /// Why the engine stopped drawing tokens for a reply.
@@ -28,6 +29,8 @@ pub struct Job {
     pub prompt: Vec<u32>,
     /// Where its random numbers come from.
     pub address: Address,
+    /// What an earlier reply with this address was; changes time, and no token.
+    pub guess: Vec<u32>,
 }
 
 /// When a reply ends, and how many are drawn at once.
@@ -38,6 +41,8 @@ pub struct Limits<'a> {
     pub max_tokens: usize,
     /// Most rows of a step; changes time and memory, and no token.
     pub batch: usize,
+    /// Whether replies with equal addresses guess each other's tokens; changes time, and no token.
+    pub draft: bool,
 }
 
 /// A finished reply.
@@ -60,13 +65,10 @@ pub struct Step {
     pub drawn: usize,
     /// Prompt tokens computed since the last step.
     pub prefilled: usize,
-}
-
-struct Active<S> {
-    sequence: S,
-    /// The token to be fed next: the last one of the prompt, then the last one drawn.
-    pending: [u32; 1],
-    reply: Completion,
+    /// Tokens guessed in this step.
+    pub guessed: usize,
+    /// Guessed tokens that were drawn.
+    pub accepted: usize,
 }
 
 /// Draws a reply for every job and hands each step's finished ones to `on_step`.
@@ -82,15 +84,10 @@ pub fn generate<M: LanguageModel>(
     mut on_step: impl FnMut(Step) -> Result<()>,
 ) -> Result<()> {
     let prompts: Vec<&[u32]> = jobs.iter().map(|job| &job.prompt[..]).collect();
-    let plan = SharedPrefix::of(&prompts);
-    let Some(&first) = plan.order.first() else { return Ok(()) };
-    let root = model.prefill(None, &prompts[first][..plan.len])?;
-    let mut waiting = VecDeque::from(plan.order);
-    let mut current: Option<(usize, M::Prefix)> = None;
+    let mut walk = PrefixTree::of(&prompts)?.walk(model);
+    let mut drafts = Drafts::new(jobs, limits, model.info());
     let mut active: Vec<Active<M::Sequence>> = Vec::new();
-    let mut prefilled = plan.len;
-
-    while !(waiting.is_empty() && active.is_empty()) {
+    loop {
         if interrupted.load(Ordering::Relaxed) {
             return Err(
                 Error::interrupted("interrupted").hint("run the same command again to go on")
@@ -99,63 +96,47 @@ pub fn generate<M: LanguageModel>(
 
         // enter
         while active.len() < limits.batch.max(1)
-            && let Some(job) = waiting.pop_front()
+            && let Some((job, sequence)) = walk.next()?
         {
-            let (tokens, last) = prompts[job].split_at(prompts[job].len() - 1);
-            let prefix = match &current {
-                Some((of, prefix)) if prompts[*of] == prompts[job] => prefix.clone(),
-                _ => {
-                    prefilled += tokens.len() - plan.len;
-                    model.prefill(Some(&root), &tokens[plan.len..])?
-                }
-            };
-            active.push(Active {
-                sequence: model.fork(&prefix),
-                pending: [last[0]],
-                reply: Completion {
-                    job,
-                    token_ids: Vec::new(),
-                    logprobs: Vec::new(),
-                    finish_reason: FinishReason::Length,
-                },
-            });
-            current = Some((job, prefix));
+            active.push(Active::new(job, prompts[job], sequence));
+        }
+        if active.is_empty() {
+            return Ok(());
         }
 
         // step
-        let mut rows: Vec<_> = active
-            .iter_mut()
-            .map(|a| Row { sequence: &mut a.sequence, tokens: &a.pending, logits: 1 })
-            .collect();
+        let guessed = drafts.guess(&mut active, jobs);
+        let mut rows: Vec<_> = active.iter_mut().map(Active::row).collect();
         let logits = model.step(&mut rows)?;
 
         // draw
-        active.par_iter_mut().enumerate().for_each(|(i, a)| {
-            let seen = prompts[a.reply.job].iter().chain(&a.reply.token_ids).copied();
-            let position = a.reply.token_ids.len() as u32;
-            let address = &jobs[a.reply.job].address;
-            let drawn = sampler::draw(logits.row(i), seen, sampling, address, position);
-            a.pending = [drawn.id];
-            a.reply.token_ids.push(drawn.id);
-            a.reply.logprobs.push(drawn.logprob);
-        });
+        let mut rest = logits.values.chunks_exact(logits.vocab_size);
+        let after: Vec<Vec<&[f32]>> =
+            active.iter().map(|row| rest.by_ref().take(row.tokens.len()).collect()).collect();
+        let drawn: Vec<usize> = active
+            .par_iter_mut()
+            .zip(after)
+            .map(|(row, after)| row.draw(&after, &jobs[row.job], sampling, limits))
+            .collect();
 
         // leave
-        let drawn = active.len();
+        let rows = active.len();
         let mut finished = Vec::new();
-        active = active
-            .into_iter()
-            .filter_map(|mut a| {
-                if limits.stop_ids.contains(&a.pending[0]) {
-                    a.reply.finish_reason = FinishReason::Stop;
-                } else if a.reply.token_ids.len() < limits.max_tokens {
-                    return Some(a);
-                }
-                finished.push(a.reply);
-                None
-            })
-            .collect();
-        on_step(Step { finished, drawn, prefilled: std::mem::take(&mut prefilled) })?;
+        for (mut row, &new) in std::mem::take(&mut active).into_iter().zip(&drawn) {
+            drafts.learn(row.job, &row.token_ids, new);
+            row.settle(model, prompts[row.job], new);
+            match row.finished() {
+                Ok(completion) => finished.push(completion),
+                Err(row) => active.push(row),
+            }
+        }
+        let drawn = drawn.iter().sum();
+        on_step(Step {
+            finished,
+            drawn,
+            prefilled: walk.take_computed(),
+            guessed,
+            accepted: drawn - rows,
+        })?;
     }
-    Ok(())
 }

@@ -1,13 +1,18 @@
-//! Prompts in, token streams out: the shared prefixes, the batch, the sampler, the stop rules.
+//! Prompts in, token streams out: the prefix tree, the batch with its drafts, the sampler, the stop rules, and
+//! what all of it takes in memory.
 //! Knows nothing about scenarios, tiers or text.
 
+mod active;
 mod address;
 mod batch;
+mod draft;
+mod memory_plan;
+mod prefix_tree;
 mod sampler;
 mod score;
-mod shared_prefix;
 
 pub use address::Address;
 pub use batch::{Completion, FinishReason, Job, Limits, Step, generate};
+pub use memory_plan::{MemoryNeeds, MemoryPlan};
 pub use sampler::{Drawn, Sampling, candidates, draw};
 pub use score::logits_after;

@@ -1,15 +1,16 @@
 //! Logits after given texts: what a model would draw next, without drawing.
 
-use super::shared_prefix::SharedPrefix;
+use super::prefix_tree::PrefixTree;
 use crate::decoder::{LanguageModel, Row};
 use crate::error::Result;
 
-/// Logits of the token after each of `sequences` (at least one id each), in their order.
+/// Logits of the token after each of `sequences` (at least one id each), in the order of the work: `visit` is
+/// told which one they belong to.
 ///
-/// Their common beginning is computed once; `batch` of them go through the model at a time.
+/// What several of them begin with is computed once; `batch` of them are finished at a time.
 ///
 /// # Errors
-/// Those of the model.
+/// Those of the model, and a sequence without a token.
 pub fn logits_after<M: LanguageModel>(
     model: &M,
     sequences: &[Vec<u32>],
@@ -17,20 +18,28 @@ pub fn logits_after<M: LanguageModel>(
     mut visit: impl FnMut(usize, &[f32]),
 ) -> Result<()> {
     let ids: Vec<&[u32]> = sequences.iter().map(|s| &s[..]).collect();
-    let plan = SharedPrefix::of(&ids);
-    let Some(&first) = plan.order.first() else { return Ok(()) };
-    let root = model.prefill(None, &ids[first][..plan.len])?;
-    for jobs in plan.order.chunks(batch.max(1)) {
-        let mut forks: Vec<_> = jobs.iter().map(|_| model.fork(&root)).collect();
+    let mut walk = PrefixTree::of(&ids)?.walk(model);
+    loop {
+        let mut forks = Vec::new();
+        while forks.len() < batch.max(1)
+            && let Some(fork) = walk.next()?
+        {
+            forks.push(fork);
+        }
+        if forks.is_empty() {
+            return Ok(());
+        }
         let mut rows: Vec<_> = forks
             .iter_mut()
-            .zip(jobs)
-            .map(|(sequence, &job)| Row { sequence, tokens: &ids[job][plan.len..], logits: 1 })
+            .map(|(job, sequence)| Row {
+                sequence,
+                tokens: &ids[*job][ids[*job].len() - 1..],
+                logits: 1,
+            })
             .collect();
         let logits = model.step(&mut rows)?;
-        for (i, &job) in jobs.iter().enumerate() {
-            visit(job, logits.row(i));
+        for (i, (job, _)) in forks.iter().enumerate() {
+            visit(*job, logits.row(i));
         }
     }
-    Ok(())
 }

@@ -182,6 +182,7 @@ fn draw<M: LanguageModel>(
         stop_ids: &plan.model.stop_ids,
         max_tokens: plan.settings.max_tokens,
         batch: BATCH,
+        draft: true,
     };
     let mut done: Vec<Option<Transcript>> = vec![None; jobs.len()];
     generate(decoder, &jobs, &plan.settings.sampling, &limits, interrupted, |step| {
@@ -264,16 +265,18 @@ impl Tally {
             sequences.push([&prompt.ids[..], &t.token_ids[..at]].concat());
             drawn.push((tier, t.token_ids[at]));
         }
-        logits_after(decoder, &sequences, BATCH, |i, logits| {
-            let (tier, id) = drawn[i];
-            let (complies, refuses) = tokens.masses(logits);
+        // Logits come in the order of the work; sums are taken in that of the transcripts.
+        let mut masses = vec![(0.0, 0.0); drawn.len()];
+        logits_after(decoder, &sequences, BATCH, |i, logits| masses[i] = tokens.masses(logits))?;
+        for ((tier, id), (complies, refuses)) in drawn.into_iter().zip(masses) {
             self.undecided_max = self.undecided_max.max(1.0 - complies - refuses);
             let sums = &mut self.decisions[tier];
             sums.measured += f64::from(u8::from(tokens.complies(id)));
             sums.exact += complies;
             sums.variance += complies * (1.0 - complies);
             sums.of += 1.0;
-        })
+        }
+        Ok(())
     }
 
     fn calibration(self, recipe: &Recipe, seeds: u64, measured: Vec<Measured>) -> Calibration {

@@ -6,10 +6,31 @@ use std::sync::atomic::AtomicBool;
 use super::folder::Folder;
 use super::plan::Plan;
 use crate::decoder::LanguageModel;
-use crate::engine::{Limits, generate};
+use crate::engine::{Job, Limits, generate};
 use crate::error::{Error, Result};
 use crate::scenario::Trial;
 use crate::transcript::Transcript;
+
+/// How the work is arranged: changes time and memory, and no result.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Sequences that are decoded at once.
+    pub batch: usize,
+    /// Whether the replies of a pair guess each other's tokens.
+    pub draft: bool,
+}
+
+impl Pace {
+    /// When the replies of a plan end, at this pace.
+    pub(super) fn limits<'a>(self, plan: &Plan<'a>) -> Limits<'a> {
+        Limits {
+            stop_ids: &plan.model.stop_ids,
+            max_tokens: plan.settings.max_tokens,
+            batch: self.batch,
+            draft: self.draft,
+        }
+    }
+}
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,6 +43,10 @@ pub struct Progress {
     pub tokens_drawn: usize,
     /// Prompt tokens computed in this try.
     pub tokens_prefilled: usize,
+    /// Tokens guessed in this try.
+    pub tokens_guessed: usize,
+    /// Guessed tokens that were drawn.
+    pub tokens_accepted: usize,
 }
 
 /// Makes what is missing, seals the folder, and returns all transcripts in trial order.
@@ -31,7 +56,7 @@ pub struct Progress {
 pub fn execute<M: LanguageModel>(
     plan: &Plan<'_>,
     model: &M,
-    batch: usize,
+    pace: Pace,
     mut folder: Folder,
     interrupted: &AtomicBool,
     mut on_progress: impl FnMut(Progress),
@@ -53,9 +78,20 @@ pub fn execute<M: LanguageModel>(
     }
 
     let pending: Vec<usize> = (0..done.len()).filter(|&i| done[i].is_none()).collect();
-    let jobs: Vec<_> = pending.iter().map(|&i| plan.job(&plan.trials[i])).collect();
-    let limits =
-        Limits { stop_ids: &plan.model.stop_ids, max_tokens: plan.settings.max_tokens, batch };
+    let mut partners: HashMap<(&str, u32), &[u32]> = HashMap::new();
+    if plan.settings.coupled {
+        let known = done.iter().flatten().map(|t| ((&*t.request, t.sample), &t.token_ids[..]));
+        partners.extend(known);
+    }
+    let jobs: Vec<_> = pending
+        .iter()
+        .map(|&i| {
+            let trial = &plan.trials[i];
+            let partner = partners.get(&(&*trial.request.id, trial.sample));
+            Job { guess: partner.map(|ids| ids.to_vec()).unwrap_or_default(), ..plan.job(trial) }
+        })
+        .collect();
+    let limits = pace.limits(plan);
     let mut progress = Progress {
         trials_done: done.len() - pending.len(),
         trials: done.len(),
@@ -74,6 +110,8 @@ pub fn execute<M: LanguageModel>(
         progress.trials_done += transcripts.len();
         progress.tokens_drawn += step.drawn;
         progress.tokens_prefilled += step.prefilled;
+        progress.tokens_guessed += step.guessed;
+        progress.tokens_accepted += step.accepted;
         places.into_iter().zip(transcripts).for_each(|(i, transcript)| done[i] = Some(transcript));
         on_progress(progress);
         Ok(())

@@ -13,7 +13,7 @@ mod manifest;
 mod plan;
 mod verify;
 
-pub use execute::{Progress, execute};
+pub use execute::{Pace, Progress, execute};
 pub use files::{read_json, read_lines, write_json, write_lines, write_whole};
 pub use folder::{Finished, Folder, Seal};
 pub use manifest::{Manifest, ModelRecord};

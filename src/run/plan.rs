@@ -161,6 +161,7 @@ impl<'a> Plan<'a> {
                 .map(|p| p.ids.clone())
                 .unwrap_or_default(),
             address: Address::new(self.settings.seed, &trial.request.id, trial.sample, tier),
+            guess: Vec::new(),
         }
     }
 

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use super::execute::Pace;
 use super::folder::Finished;
 use super::plan::Plan;
 use crate::decoder::LanguageModel;
-use crate::engine::{Limits, generate};
+use crate::engine::generate;
 use crate::error::Result;
 use crate::transcript::Transcript;
 
@@ -92,7 +93,7 @@ pub fn regenerate<M: LanguageModel>(
     model: &M,
     recorded: &[Transcript],
     count: usize,
-    batch: usize,
+    pace: Pace,
     interrupted: &AtomicBool,
 ) -> Result<Regenerated> {
     let by_key: HashMap<_, _> = recorded.iter().map(|t| (key(t), t)).collect();
@@ -107,8 +108,7 @@ pub fn regenerate<M: LanguageModel>(
     let count = count.min(known.len());
     let chosen: Vec<_> = (0..count).map(|i| &known[i * known.len() / count]).collect();
     let jobs: Vec<_> = chosen.iter().map(|(trial, _)| plan.job(trial)).collect();
-    let limits =
-        Limits { stop_ids: &plan.model.stop_ids, max_tokens: plan.settings.max_tokens, batch };
+    let limits = pace.limits(plan);
     let mut again = vec![None; count];
     generate(model, &jobs, &plan.settings.sampling, &limits, interrupted, |step| {
         for completion in step.finished {

@@ -1,0 +1,71 @@
+//! Memory: what this machine has, what a run is reckoned to take, what the process took.
+
+use sysinfo::System;
+
+use super::experiment::Loaded;
+use super::talk::Talk;
+use crate::decoder::LanguageModel;
+use crate::engine::{MemoryNeeds, MemoryPlan};
+use crate::error::Result;
+use crate::run::{Pace, Plan};
+
+/// Bytes that can be had without swapping, within the limit of a container; none where the system does not say.
+pub(super) fn available_bytes() -> Option<usize> {
+    let mut system = System::new();
+    system.refresh_memory();
+    let machine = system.available_memory();
+    // What the container holds of files in its cache is given up when memory is short.
+    let container = system.cgroup_limits().map(|c| c.total_memory.saturating_sub(c.rss));
+    let bytes = container.map_or(machine, |container| container.min(machine));
+    usize::try_from(bytes).ok().filter(|&bytes| bytes > 0)
+}
+
+/// The most bytes that this process has held, files mapped into memory included.
+pub(super) fn peak_bytes() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: usize = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// The largest batch up to the one asked for that this machine has the memory for.
+pub(super) fn fit(loaded: &Loaded, plan: &Plan<'_>, pace: Pace, talk: &Talk) -> Result<MemoryPlan> {
+    let samples = plan.settings.samples as usize;
+    let prompts: Vec<&[u32]> =
+        plan.prompts().flat_map(|prompt| std::iter::repeat_n(&prompt.ids[..], samples)).collect();
+    let needs =
+        MemoryNeeds::of(loaded.decoder.info(), &prompts, plan.settings.max_tokens, pace.draft)?;
+    let fitted = needs.fit(pace.batch, loaded.available.unwrap_or(usize::MAX))?;
+    if fitted.batch < pace.batch {
+        talk.say(format!(
+            "note: the batch is {} instead of {}, which would take {} MB of memory",
+            fitted.batch,
+            pace.batch,
+            mb(needs.plan(pace.batch).total())
+        ));
+    }
+    Ok(fitted)
+}
+
+/// The plan for people: MB, one line each.
+pub(super) fn table(variant: &str, plan: &MemoryPlan, available: Option<usize>) -> String {
+    let mut text = format!("memory in MB for {variant}, batch {}:\n", plan.batch);
+    let lines = [
+        ("weights", Some(plan.weights)),
+        ("prefixes", Some(plan.prefixes)),
+        ("replies", Some(plan.tails)),
+        ("logits", Some(plan.logits)),
+        ("working space", Some(plan.working)),
+        ("total", Some(plan.total())),
+        ("available", available),
+    ];
+    for (name, bytes) in lines {
+        let number = bytes.map_or("unknown".into(), mb);
+        text += &format!("  {name:13} {number:>10}\n");
+    }
+    text
+}
+
+fn mb(bytes: usize) -> String {
+    format!("{:.1}", bytes as f64 / 1e6)
+}

@@ -1,0 +1,123 @@
+//! Exact drafts: what one reply drew is the guess at what another reply with the same random numbers draws.
+//!
+//! Two replies with one [`super::Address`] draw the same token wherever their distributions are close, and do so
+//! again after they have differed. Guesses are fed together with the token before them, each position is then
+//! drawn in the ordinary way, and the first draw that differs from its guess throws the later ones away. A row's
+//! logits depend on its own tokens alone, so what is accepted is what decoding one by one would have drawn.
+//! Knows nothing about models and sampling.
+
+use std::collections::HashMap;
+
+use super::active::Active;
+use super::batch::{Job, Limits};
+use crate::decoder::ModelInfo;
+
+/// [`Partner::reach`] of a row that has seen no token of its partner yet: two guesses.
+const REACH_START: usize = 4;
+
+/// What is known of the replies to come.
+pub(super) struct Drafts<'a> {
+    limits: &'a Limits<'a>,
+    /// By job; none at all when nothing is to be guessed.
+    partners: Vec<Partner>,
+    /// By address: at each position the token that was drawn there first, stop tokens left out.
+    known: Vec<Vec<u32>>,
+    /// Tokens of a step, guesses included.
+    width: usize,
+    /// Positions that a sequence can have.
+    context: usize,
+}
+
+/// How a job looks at the other replies of its address.
+struct Partner {
+    /// Index into [`Drafts::known`].
+    address: usize,
+    /// Twice the tokens worth guessing at once: one more for each drawn token that was known, half after each
+    /// that was something else, so that it settles near the usual run of equal tokens. It is learnt from every
+    /// token, guessed or not: finding back costs nothing.
+    reach: usize,
+}
+
+impl<'a> Drafts<'a> {
+    /// What is known before the first token is drawn.
+    pub(super) fn new(jobs: &[Job], limits: &'a Limits<'a>, info: &ModelInfo) -> Self {
+        let mut drafts = Self {
+            limits,
+            partners: Vec::new(),
+            known: Vec::new(),
+            width: info.draft_width,
+            context: info.context,
+        };
+        if !limits.draft || drafts.width <= 1 {
+            return drafts;
+        }
+        let mut addresses = HashMap::new();
+        for job in jobs {
+            let address = *addresses.entry(&job.address).or_insert(drafts.known.len());
+            if address == drafts.known.len() {
+                drafts.known.push(Vec::new());
+            }
+            if job.guess.len() > drafts.known[address].len() {
+                let usable =
+                    |id: &u32| (*id as usize) < info.vocab_size && !limits.stop_ids.contains(id);
+                drafts.known[address] = job.guess.iter().copied().take_while(usable).collect();
+            }
+            drafts.partners.push(Partner { address, reach: REACH_START });
+        }
+        drafts
+    }
+
+    /// Puts guesses behind the tokens that are fed next, as far as the step has room for them, and tells how
+    /// many. Rows take turns: a row's first guess is worth more than another one's second.
+    pub(super) fn guess<S>(&self, active: &mut [Active<S>], jobs: &[Job]) -> usize {
+        if self.partners.is_empty() {
+            return 0;
+        }
+        let mut room = self.width.saturating_sub(active.len());
+        let all = room;
+        for nth in 0..room {
+            let before = room;
+            for row in active.iter_mut() {
+                if room > 0
+                    && let Some(id) = self.nth_guess(row, &jobs[row.job], nth)
+                {
+                    row.tokens.push(id);
+                    room -= 1;
+                }
+            }
+            if room == before {
+                break;
+            }
+        }
+        all - room
+    }
+
+    /// The guess at the token after the next `nth + 1`, where it is worth it and there is room for what it brings.
+    fn nth_guess<S>(&self, row: &Active<S>, job: &Job, nth: usize) -> Option<u32> {
+        let partner = &self.partners[row.job];
+        let position = row.token_ids.len() + nth;
+        let fits =
+            position + 1 < self.limits.max_tokens && job.prompt.len() + position < self.context;
+        if nth >= partner.reach / 2 || !fits {
+            return None;
+        }
+        self.known[partner.address].get(position).copied()
+    }
+
+    /// Takes note of the last `new` tokens of a job's reply.
+    pub(super) fn learn(&mut self, job: usize, token_ids: &[u32], new: usize) {
+        let Some(partner) = self.partners.get_mut(job) else { return };
+        let known = &mut self.known[partner.address];
+        for (position, id) in token_ids.iter().enumerate().skip(token_ids.len() - new) {
+            match known.get(position) {
+                Some(guess) if guess == id => {
+                    partner.reach = (partner.reach + 1).min(2 * self.width)
+                }
+                Some(_) => partner.reach /= 2,
+                // Every earlier position is known, from this reply if from no other.
+                None if !self.limits.stop_ids.contains(id) => known.push(*id),
+                None => {}
+            }
+        }
+    }
+}

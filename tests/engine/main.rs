@@ -1,0 +1,221 @@
+//! The engine in front of a model that is a hash of its tokens: what is computed, and that no arrangement of
+//! the work changes a token.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop where it stands"
+)]
+
+mod mock;
+
+use std::collections::BTreeSet;
+
+use candor::engine::{Job, Limits, MemoryNeeds, Sampling, logits_after};
+use mock::{Mock, Reply, job, naive, plain, run, tier_id};
+use proptest::prelude::*;
+
+const LIMITS: Limits<'_> = Limits { stop_ids: &[0], max_tokens: 9, batch: 4, draft: true };
+
+/// A system text, two tiers, `requests` requests of different lengths, `samples` of each.
+fn jobs(requests: u32, samples: u32) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for request in 0..requests {
+        for sample in 0..samples {
+            for tier in [0, 1] {
+                let mut prompt = vec![1, 2, 3, 4, 5, tier_id(tier), 6];
+                prompt.extend((0..3 + request % 4).map(|i| 7 + (request >> i & 1)));
+                jobs.push(job(&prompt, request, sample));
+            }
+        }
+    }
+    jobs
+}
+
+/// Tokens of the trie over all prompts but their last tokens.
+fn trie_tokens(prompts: impl Iterator<Item = Vec<u32>>) -> usize {
+    let prefixes: BTreeSet<Vec<u32>> =
+        prompts.flat_map(|p| (1..p.len()).map(move |end| p[..end].to_vec())).collect();
+    prefixes.len()
+}
+
+#[test]
+fn every_distinct_prefix_is_computed_once() {
+    for samples in [1, 4] {
+        for batch in [1, 3, 64] {
+            let jobs = jobs(9, samples);
+            let expected = trie_tokens(jobs.iter().map(|job| job.prompt.clone()));
+            let model = Mock::seeing(1.0);
+            let done = run(&model, &jobs, &plain(), &Limits { batch, ..LIMITS });
+            assert_eq!(model.prefilled(), expected, "batch {batch}, {samples} samples");
+            assert_eq!(done.prefilled, expected);
+        }
+    }
+}
+
+#[test]
+fn a_prefix_is_dropped_when_no_waiting_job_and_no_row_needs_it() {
+    let jobs = jobs(9, 2);
+    let model = Mock::seeing(1.0);
+    run(&model, &jobs, &plain(), &Limits { batch: 1, ..LIMITS });
+    // One row's own prefix, or the beginning of the last one's and the whole of the next one's.
+    let longest = jobs.iter().map(|job| job.prompt.len() - 1).max().unwrap();
+    assert_eq!(model.prefix_tokens_max(), longest);
+    assert_eq!(model.prefix_tokens(), 0);
+}
+
+#[test]
+fn prefixes_take_what_was_planned_and_no_more() {
+    let jobs = jobs(9, 2);
+    let prompts: Vec<&[u32]> = jobs.iter().map(|job| &job.prompt[..]).collect();
+    for batch in [1, 2, 3, 5, 8, 13, 36, 64] {
+        let model = Mock::seeing(1.0);
+        let plan =
+            MemoryNeeds::of(&model.info, &prompts, LIMITS.max_tokens, true).unwrap().plan(batch);
+        run(&model, &jobs, &plain(), &Limits { batch, ..LIMITS });
+        // The mock takes one byte a token, in whole panels.
+        let taken = model.prefix_panels_max() * 32;
+        assert!(taken <= plan.prefixes, "batch {batch}: {taken} of {}", plan.prefixes);
+        if batch >= jobs.len() {
+            assert_eq!(taken, plan.prefixes);
+        }
+    }
+}
+
+#[test]
+fn logits_come_after_each_whole_sequence() {
+    let sequences: Vec<Vec<u32>> =
+        [&[1, 2, 3, 4][..], &[1, 2], &[1, 2, 3, 5, 6], &[9], &[1, 2, 3, 4]]
+            .map(<[u32]>::to_vec)
+            .into();
+    for batch in [1, 2, 64] {
+        let model = Mock::seeing(1.0);
+        let mut seen = vec![0; sequences.len()];
+        logits_after(&model, &sequences, batch, |i, logits| {
+            assert_eq!(logits, model.logits(&sequences[i]));
+            seen[i] += 1;
+        })
+        .unwrap();
+        assert_eq!(seen, [1; 5]);
+        assert_eq!(model.prefilled(), trie_tokens(sequences.iter().cloned()));
+    }
+    let refused = logits_after(&Mock::seeing(1.0), &[vec![1], vec![]], 1, |_, _| {}).unwrap_err();
+    assert!(refused.to_string().contains("no token"), "{refused}");
+}
+
+/// A pair of which neither reply stops, by a model that does not see the tier.
+fn equal_pair() -> (Mock, Vec<Job>, Limits<'static>) {
+    let model = Mock::seeing(0.0);
+    (model, jobs(1, 1), Limits { stop_ids: &[], max_tokens: 40, batch: 1, draft: true })
+}
+
+#[test]
+fn a_partner_with_the_same_distributions_is_accepted_as_a_whole() {
+    let (model, jobs, limits) = equal_pair();
+    let done = run(&model, &jobs, &plain(), &limits);
+    assert_eq!(done.replies[0], done.replies[1]);
+    assert_eq!(done.drawn, 80);
+    // 40 tokens one by one; then 1 + 2, 1 + 3, 1 + 5, 1 + 8, 1 + 13, 1 + 3.
+    assert_eq!(done.steps, 40 + 6);
+    assert_eq!((done.guessed, done.accepted), (34, 34));
+}
+
+#[test]
+fn an_earlier_reply_is_a_guess_too() {
+    let (model, jobs, limits) = equal_pair();
+    let known = naive(&model, &jobs[0], &plain(), &limits);
+    let again = [Job { guess: known.token_ids.clone(), ..job(&jobs[1].prompt, 0, 0) }];
+    let done = run(&model, &again, &plain(), &limits);
+    assert_eq!(done.replies, [known]);
+    assert_eq!((done.steps, done.accepted), (6, 34));
+}
+
+#[test]
+fn nothing_is_guessed_where_it_is_turned_off_or_has_nothing_to_win() {
+    let (model, jobs, limits) = equal_pair();
+    let off = run(&model, &jobs, &plain(), &Limits { draft: false, ..limits });
+    assert_eq!((off.guessed, off.steps), (0, 80));
+
+    let (mut model, jobs, limits) = equal_pair();
+    model.info.draft_width = 1;
+    assert_eq!(run(&model, &jobs, &plain(), &limits).guessed, 0);
+
+    // Uncoupled: other random numbers.
+    let (model, _, limits) = equal_pair();
+    let uncoupled = [job(&[1, 2, tier_id(0)], 0, 0), job(&[1, 2, tier_id(1)], 1, 0)];
+    assert_eq!(run(&model, &uncoupled, &plain(), &limits).guessed, 0);
+}
+
+#[test]
+fn a_full_batch_is_not_slowed_down() {
+    let mut model = Mock::seeing(0.0);
+    model.info.draft_width = 4;
+    let done = run(&model, &jobs(9, 2), &plain(), &Limits { stop_ids: &[], ..LIMITS });
+    // 36 replies of 9 tokens in waves of 4 rows.
+    assert_eq!((done.steps, done.guessed), (81, 0));
+}
+
+#[test]
+fn no_guess_is_fed_beyond_the_context() {
+    // A reply that stops just in time, and an earlier one that went on.
+    let (mut model, jobs, limits) = equal_pair();
+    let free = naive(&model, &jobs[0], &plain(), &limits);
+    let stop_ids = [free.token_ids[20]];
+    let limits = Limits { stop_ids: &stop_ids, max_tokens: 1000, ..limits };
+    let expected = naive(&model, &jobs[0], &plain(), &limits);
+    model.info.context = jobs[0].prompt.len() + expected.token_ids.len() - 1;
+    let guess = [&expected.token_ids[..expected.token_ids.len() - 1], &[7; 50]].concat();
+    let job = Job { guess, ..job(&jobs[0].prompt, 0, 0) };
+    assert_eq!(run(&model, &[job], &plain(), &limits).replies, [expected]);
+}
+
+#[test]
+fn guesses_that_seldom_come_true_become_rare() {
+    let (mut model, jobs, limits) = equal_pair();
+    model.tier_weight = 50.0;
+    model.info.context = 500;
+    let done = run(&model, &jobs, &plain(), &Limits { max_tokens: 400, ..limits });
+    assert!(done.accepted < 80, "{} accepted", done.accepted);
+    assert!(done.guessed < 120, "{} guessed", done.guessed);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn no_arrangement_of_the_work_changes_a_token(
+        tier_weight in prop::sample::select(vec![0.0f32, 0.1, 1.0, 9.0]),
+        temperature in prop::sample::select(vec![0.0, 0.5, 1.0]),
+        repetition_penalty in prop::sample::select(vec![1.0, 1.5]),
+        stop_ids in prop::collection::vec(0u32..12, 0..3),
+        max_tokens in 1usize..20,
+        draft_width in prop::sample::select(vec![1usize, 2, 5, 16, 40]),
+        order in Just((0..32usize).collect::<Vec<_>>()).prop_shuffle(),
+        guess in prop::collection::vec(0u32..14, 0..20),
+    ) {
+        let mut model = Mock::seeing(tier_weight);
+        let jobs = jobs(8, 2);
+        let longest = jobs.iter().map(|job| job.prompt.len()).max().unwrap();
+        model.info.draft_width = draft_width;
+        model.info.context = longest + max_tokens - 1;
+        let sampling = Sampling { temperature, repetition_penalty, ..plain() };
+        let limits = Limits { stop_ids: &stop_ids, max_tokens, ..LIMITS };
+        let expected: Vec<Reply> =
+            jobs.iter().map(|job| naive(&model, job, &sampling, &limits)).collect();
+
+        for (batch, draft) in [(1, false), (1, true), (2, true), (7, true), (32, true), (64, true)] {
+            let limits = Limits { stop_ids: &stop_ids, max_tokens, batch, draft };
+            prop_assert_eq!(&run(&model, &jobs, &sampling, &limits).replies, &expected);
+            let shuffled: Vec<Job> = order
+                .iter()
+                .map(|&i| Job { guess: guess.clone(), ..self::job(&jobs[i].prompt, i as u32 / 4, i as u32 / 2 % 2) })
+                .collect();
+            let done = run(&model, &shuffled, &sampling, &limits);
+            for (&i, reply) in order.iter().zip(&done.replies) {
+                prop_assert_eq!(reply, &expected[i], "batch {}, draft {}", batch, draft);
+            }
+            prop_assert!(done.accepted <= done.guessed);
+        }
+    }
+}
