@@ -8,9 +8,11 @@ mod matrix;
 mod memory;
 mod names;
 pub(crate) mod rope;
+pub mod tensor;
 
 pub use cpu::CpuDecoder;
 pub use memory::{Prefix, Sequence};
+pub use tensor::TensorDecoder;
 
 use crate::error::Result;
 
