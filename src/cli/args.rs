@@ -84,7 +84,7 @@ pub(super) struct RunArgs {
     /// Most new tokens of a reply
     #[arg(long, value_name = "N", default_value_t = 1024, env = "CANDOR_MAX_TOKENS")]
     pub(super) max_tokens: usize,
-    /// Sequences that are decoded at once; changes time and memory, and no result
+    /// Sequences that are decoded at once; changes time and memory, and on the CPU no result
     #[arg(long, value_name = "N", default_value_t = 64, env = "CANDOR_BATCH")]
     pub(super) batch: usize,
     /// Threads that compute, all processors unless given; changes time, and no result
@@ -96,9 +96,12 @@ pub(super) struct RunArgs {
     /// What the chat template takes for today, YYYY-MM-DD
     #[arg(long, value_name = "D", default_value = "2026-01-01", env = "CANDOR_DATE")]
     pub(super) date: String,
-    /// Where to compute; this version computes on the CPU
-    #[arg(long, value_name = "DEVICE", default_value = "cpu", env = "CANDOR_DEVICE")]
+    /// Where to compute: auto, cpu, cuda, cuda:N or metal
+    #[arg(long, value_name = "DEVICE", default_value = "auto", env = "CANDOR_DEVICE")]
     pub(super) device: String,
+    /// Type of the weights on a GPU: f32, bf16 or f16; as stored unless given
+    #[arg(long, value_name = "D", env = "CANDOR_DTYPE")]
+    pub(super) dtype: Option<String>,
     /// Make no network request; this version never makes one
     #[arg(long, env = "CANDOR_OFFLINE")]
     pub(super) offline: bool,

@@ -4,6 +4,7 @@
 //! comparable here (`verify`), 130 interrupted.
 
 mod args;
+mod compute;
 mod demo;
 mod experiment;
 mod interrupt;

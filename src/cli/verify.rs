@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::args::VerifyArgs;
+use super::compute::{Compute, Decoder};
 use super::experiment::{Loaded, read_performance};
 use super::interrupt;
 use super::talk::{Talk, print};
 use super::{NOT_COMPARABLE, use_threads};
-use crate::decoder::LanguageModel;
 use crate::error::{Error, Result};
 use crate::run::{Digests, Finished, Manifest, ModelRecord, Plan, check_digests, regenerate};
 use crate::scenario::{RequestSet, Scenario};
@@ -72,7 +72,7 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
             Error::input("the run does not say where its model lies").hint("name it with `--model`")
         })?,
     };
-    let loaded = Loaded::open(&name, talk)?;
+    let loaded = Loaded::open(&name, &Compute::of_numerics(&recorded.numerics), talk)?;
     let scenario = Scenario::from_text("the manifest's scenario", &recorded.scenario.text)?;
     let requests = RequestSet::recorded(
         &recorded.requests.name,
@@ -100,8 +100,13 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
     }
 
     let count = if args.all { trials } else { args.sample };
-    let result =
-        regenerate(&plan, &loaded.decoder, &run.transcripts, count, BATCH, interrupt::flag()?)?;
+    let (recorded_trials, stop) = (&run.transcripts, interrupt::flag()?);
+    let result = match &loaded.decoder {
+        Decoder::Cpu(decoder) => regenerate(&plan, decoder, recorded_trials, count, BATCH, stop),
+        Decoder::Tensor(decoder) => {
+            regenerate(&plan, &**decoder, recorded_trials, count, BATCH, stop)
+        }
+    }?;
     let finding = Finding {
         trials_again: result.trials,
         trials,

@@ -3,6 +3,7 @@
 
 mod attention;
 mod cpu;
+mod device;
 pub(crate) mod kernels;
 mod matrix;
 mod memory;
@@ -11,6 +12,7 @@ pub(crate) mod rope;
 pub mod tensor;
 
 pub use cpu::CpuDecoder;
+pub use device::{DeviceChoice, parse_dtype};
 pub use memory::{Prefix, Sequence};
 pub use tensor::TensorDecoder;
 
