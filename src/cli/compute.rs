@@ -53,7 +53,8 @@ impl Compute {
             if self.automatic && cfg!(any(feature = "cuda", feature = "metal")) {
                 talk.say("device: cpu (no GPU was found)");
             }
-            return CpuDecoder::load(&model.spec, &weights).map(Decoder::Cpu);
+            let decoder = CpuDecoder::load(&model.spec, &weights)?;
+            return Ok(Decoder::Cpu(Box::new(decoder)));
         }
         let dtype = self.dtype.unwrap_or_else(|| weights.dtype());
         let decoder = TensorDecoder::load(&model.spec, &weights, &self.device, dtype, self.batch)?;
@@ -66,7 +67,7 @@ impl Compute {
 
 /// A decoder with its weights in memory.
 pub(super) enum Decoder {
-    Cpu(CpuDecoder),
+    Cpu(Box<CpuDecoder>),
     Tensor(Box<TensorDecoder>),
 }
 

@@ -94,7 +94,7 @@ pub(super) fn experiment(
     };
     let stop = interrupt::flag()?;
     let made = match &loaded.decoder {
-        Decoder::Cpu(decoder) => execute(plan, decoder, batch, folder, stop, on_progress),
+        Decoder::Cpu(decoder) => execute(plan, &**decoder, batch, folder, stop, on_progress),
         Decoder::Tensor(decoder) => execute(plan, &**decoder, batch, folder, stop, on_progress),
     };
     bar.clear();

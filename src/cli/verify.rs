@@ -102,7 +102,7 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
     let count = if args.all { trials } else { args.sample };
     let (recorded_trials, stop) = (&run.transcripts, interrupt::flag()?);
     let result = match &loaded.decoder {
-        Decoder::Cpu(decoder) => regenerate(&plan, decoder, recorded_trials, count, BATCH, stop),
+        Decoder::Cpu(decoder) => regenerate(&plan, &**decoder, recorded_trials, count, BATCH, stop),
         Decoder::Tensor(decoder) => {
             regenerate(&plan, &**decoder, recorded_trials, count, BATCH, stop)
         }

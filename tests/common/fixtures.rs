@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use candor::decoder::{CpuDecoder, LanguageModel, Row, TensorDecoder};
@@ -22,13 +22,16 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn open(name: &str) -> Self {
-        let folder =
-            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models").join(name);
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models");
+        Self::at(&fixtures.join(name))
+    }
+
+    /// A model folder with a `reference.safetensors`.
+    pub(crate) fn at(folder: &Path) -> Self {
         let model = Model::open(folder.to_str().unwrap()).unwrap();
-        let reference =
-            candle_core::safetensors::load(folder.join("reference.safetensors"), &Device::Cpu)
-                .unwrap();
-        Self { folder, model, reference }
+        let reference = folder.join("reference.safetensors");
+        let reference = candle_core::safetensors::load(reference, &Device::Cpu).unwrap();
+        Self { folder: folder.to_owned(), model, reference }
     }
 
     pub(crate) fn cpu(&self) -> CpuDecoder {
