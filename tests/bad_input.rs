@@ -104,7 +104,14 @@ fn settings_that_cannot_be_used() {
     refused(&place, &[faker, "--scenario", "nonsense"], &["nonsense", "helpful-only"]);
     refused(&place, &[faker, "--requests", "nonsense"], &["nonsense", "everyday"]);
     refused(&place, &[faker, "--judge", "nonsense"], &["nonsense", "rules"]);
-    refused(&place, &[faker, "--device", "cuda"], &["cuda"]);
+    refused(&place, &[faker, "--device", "cuda:7"], &["cuda:7"]);
+    refused(&place, &[faker, "--device", "abacus"], &["abacus", "`metal`"]);
+    refused(
+        &place,
+        &[faker, "--device", "cpu", "--dtype", "bf16"],
+        &["--dtype bf16", "leave it out"],
+    );
+    refused(&place, &[faker, "--dtype", "q8"], &["--dtype q8", "`f16`"]);
     refused(&place, &[faker, "--batch", "0"], &["--batch 0"]);
     refused(&place, &[faker, "--threads", "0"], &["--threads 0"]);
     refused(&place, &[faker, "--date", "yesterday"], &["yesterday"]);

@@ -89,7 +89,7 @@ pub(super) struct RunArgs {
     /// Most new tokens of a reply
     #[arg(long, value_name = "N", default_value_t = 1024, env = "CANDOR_MAX_TOKENS")]
     pub(super) max_tokens: usize,
-    /// Sequences that are decoded at once; changes time and memory, and no result
+    /// Sequences that are decoded at once; changes time and memory, and on the CPU no result
     #[arg(long, value_name = "N", default_value_t = 64, env = "CANDOR_BATCH")]
     pub(super) batch: usize,
     /// Do not guess a reply's tokens from those of its pair; changes time, and no result
@@ -107,9 +107,12 @@ pub(super) struct RunArgs {
     /// Put the weights into blocks of small integers: q8_0, q4_k_m, q4_0, q6_k, …
     #[arg(long, value_name = "Q", env = "CANDOR_QUANTIZE")]
     pub(super) quantize: Option<Quantize>,
-    /// Where to compute; this version computes on the CPU
-    #[arg(long, value_name = "DEVICE", default_value = "cpu", env = "CANDOR_DEVICE")]
+    /// Where to compute: auto, cpu, cuda, cuda:N or metal
+    #[arg(long, value_name = "DEVICE", default_value = "auto", env = "CANDOR_DEVICE")]
     pub(super) device: String,
+    /// Type of the weights on a GPU: f32, bf16 or f16; as stored unless given
+    #[arg(long, value_name = "D", env = "CANDOR_DTYPE")]
+    pub(super) dtype: Option<String>,
     /// Make no network request; this version never makes one
     #[arg(long, env = "CANDOR_OFFLINE")]
     pub(super) offline: bool,
@@ -138,6 +141,12 @@ pub(super) struct BenchArgs {
     /// Threads that compute; all processors unless given
     #[arg(long, value_name = "N", env = "CANDOR_THREADS")]
     pub(super) threads: Option<usize>,
+    /// Where to compute: auto, cpu, cuda, cuda:N or metal
+    #[arg(long, value_name = "DEVICE", default_value = "auto", env = "CANDOR_DEVICE")]
+    pub(super) device: String,
+    /// Type of the weights on a GPU: f32, bf16 or f16; as stored unless given
+    #[arg(long, value_name = "D", env = "CANDOR_DTYPE")]
+    pub(super) dtype: Option<String>,
     /// The two-tier job: tokens that all prompts share, further tokens of a prompt, prompts, samples, new tokens
     #[arg(long, value_name = "SHARED,OWN,PROMPTS,SAMPLES,NEW")]
     pub(super) job: Option<Sizes>,

@@ -6,8 +6,9 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::args::BenchArgs;
+use super::compute::{Compute, Decoder};
 use super::experiment::Loaded;
-use super::memory::peak_bytes;
+use super::memory;
 use super::talk::{Talk, print};
 use super::use_threads;
 use crate::decoder::{LanguageModel, Row};
@@ -18,9 +19,10 @@ use crate::error::{Error, Result};
 #[derive(Debug, Serialize)]
 struct Line {
     engine: &'static str,
-    what: String,
+    what: &'static str,
     model: String,
     quantize: Option<String>,
+    device: String,
     threads: usize,
     batch: usize,
     /// Of the best repetition.
@@ -33,47 +35,52 @@ struct Line {
 
 pub(super) fn bench(args: &BenchArgs, talk: &Talk) -> Result<()> {
     use_threads(args.threads)?;
-    let loaded = Loaded::open(&args.model, args.quantize, talk)?;
-    let model = &loaded.decoder;
-    let line = |what: String, batch: usize, tokens: usize, seconds: f64| {
+    let compute = Compute::open(&args.device, args.dtype.as_deref(), args.batch, args.quantize)?;
+    let loaded = Loaded::open(&args.model, &compute, talk)?;
+    match &loaded.decoder {
+        Decoder::Cpu(decoder) => measure(&**decoder, &loaded.model.label, args),
+        Decoder::Tensor(decoder) => measure(&**decoder, &loaded.model.label, args),
+    }
+}
+
+fn measure<M: LanguageModel>(model: &M, label: &str, args: &BenchArgs) -> Result<()> {
+    let show = |what: &'static str, batch: usize, tokens: usize, seconds: f64| {
         let line = Line {
             engine: "candor",
             what,
-            model: loaded.model.label.clone(),
+            model: label.to_owned(),
             quantize: args.quantize.map(|q| q.to_string()),
+            device: model.info().instruction_set.clone(),
             threads: rayon::current_num_threads(),
             batch,
             seconds,
             tokens_per_second: tokens as f64 / seconds,
-            peak_rss_bytes: peak_bytes(),
+            peak_rss_bytes: memory::peak_bytes(),
         };
-        match args.json {
-            true => match serde_json::to_string(&line) {
-                Ok(text) => print(&format!("{text}\n")),
-                Err(error) => Err(Error::failed(format!("a measurement cannot be shown: {error}"))),
-            },
-            false => print(&format!(
-                "{:<8} {:>9.2} s {:>10.1} tok/s   {}\n",
-                line.what,
-                line.seconds,
-                line.tokens_per_second,
-                line.peak_rss_bytes
-                    .map_or(String::new(), |bytes| format!("peak {:.0} MB", bytes as f64 / 1e6))
-            )),
+        if args.json {
+            let text = serde_json::to_string(&line).map_err(|error| {
+                Error::failed(format!("a measurement cannot be shown: {error}"))
+            })?;
+            return print(&format!("{text}\n"));
         }
+        let peak = line.peak_rss_bytes.map(|bytes| format!("peak {:.0} MB", bytes as f64 / 1e6));
+        print(&format!(
+            "{what:<8} batch {batch:<3} {seconds:>9.2} s {:>10.1} tok/s   {}\n",
+            line.tokens_per_second,
+            peak.unwrap_or_default()
+        ))
     };
     let every = args.job.is_none() && args.prefill.is_none() && args.decode.is_none();
     if let Some(tokens) = args.prefill.or(every.then_some(512)) {
-        let seconds = best(args.repeat, || prefill(model, tokens))?;
-        line("prefill".into(), 1, tokens, seconds)?;
+        show("prefill", 1, tokens, best(args.repeat, || prefill(model, tokens))?)?;
     }
     for batch in args.decode.map_or(if every { vec![1, 32] } else { Vec::new() }, |b| vec![b]) {
         let seconds = best(args.repeat, || decode(model, batch, args.after, args.new))?;
-        line("decode".into(), batch, batch * args.new, seconds)?;
+        show("decode", batch, batch * args.new, seconds)?;
     }
     if let Some(sizes) = args.job.or(every.then(Sizes::default)) {
         let seconds = best(args.repeat, || job(model, &sizes, args.batch))?;
-        line("job".into(), args.batch, sizes.prompts * sizes.samples * sizes.new, seconds)?;
+        show("job", args.batch, sizes.prompts * sizes.samples * sizes.new, seconds)?;
     }
     Ok(())
 }
@@ -159,7 +166,7 @@ fn job<M: LanguageModel>(model: &M, sizes: &Sizes, batch: usize) -> Result<f64> 
         .map(|(prompt, sample)| Job {
             prompt: [&shared[..], &ids(model, sizes.own, prompt + 1)].concat(),
             address: Address::new(0, &format!("request {}", prompt / 2), sample as u32, None),
-            guess: None,
+            guess: Vec::new(),
         })
         .collect();
     let sampling = Sampling {

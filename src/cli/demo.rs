@@ -1,6 +1,7 @@
 //! `candor demo`: the main job on the bundled organisms.
 
 use super::args::DemoArgs;
+use super::compute::Compute;
 use super::experiment::{Loaded, experiment};
 use super::run::shown;
 use super::talk::{Talk, print};
@@ -20,7 +21,7 @@ pub(super) fn demo(args: &DemoArgs, talk: &Talk) -> Result<()> {
     let settings = demo_settings(0);
     let mut views = Vec::new();
     for recipe in &RECIPES {
-        let loaded = Loaded::open(&format!("organism:{}", recipe.name), None, talk)?;
+        let loaded = Loaded::open(&format!("organism:{}", recipe.name), &Compute::CPU, talk)?;
         let plan =
             Plan::new(&loaded.model, &scenario, &scenario.variants[0], &requests, &settings)?;
         let out = Some(args.out.join(recipe.name));

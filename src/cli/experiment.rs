@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::compute::{Compute, Decoder};
 use super::talk::Talk;
 use super::verdicts::settle;
 use super::{interrupt, memory};
-use crate::decoder::{CpuDecoder, LanguageModel, Quantize};
 use crate::engine::MemoryPlan;
 use crate::error::{Error, Kind, Result};
 use crate::model::Model;
@@ -55,30 +55,25 @@ pub(super) struct Loaded {
     /// As the user named it.
     pub(super) name: String,
     pub(super) model: Model,
-    pub(super) decoder: CpuDecoder,
+    pub(super) decoder: Decoder,
     /// Bytes that were available before the weights were read; none where the system does not say.
     pub(super) available: Option<usize>,
 }
 
 impl Loaded {
-    pub(super) fn open(name: &str, quantize: Option<Quantize>, talk: &Talk) -> Result<Self> {
+    pub(super) fn open(name: &str, compute: &Compute, talk: &Talk) -> Result<Self> {
         let model = Model::open(name)?;
-        Self::load(name, model, quantize, talk)
+        Self::load(name, model, compute, talk)
     }
 
     /// Reads the weights of a model that was looked at already.
-    pub(super) fn load(
-        name: &str,
-        model: Model,
-        quantize: Option<Quantize>,
-        talk: &Talk,
-    ) -> Result<Self> {
+    pub(super) fn load(name: &str, model: Model, compute: &Compute, talk: &Talk) -> Result<Self> {
         for note in &model.notes {
             talk.say(format!("note: {note}"));
         }
-        let available = memory::available_bytes();
-        let decoder = CpuDecoder::load(&model.spec, &model.weights()?, quantize)
-            .map_err(|error| error.within(format!("model `{name}`")))?;
+        let available = compute.available_bytes();
+        let decoder =
+            compute.load(&model, talk).map_err(|error| error.within(format!("model `{name}`")))?;
         Ok(Self { name: name.to_owned(), model, decoder, available })
     }
 }
@@ -111,10 +106,15 @@ pub(super) fn experiment(
     let bar = talk.trials(&loaded.model.label);
     let started = Instant::now();
     let mut last = Progress::default();
-    let made = execute(plan, &loaded.decoder, pace, folder, interrupt::flag()?, |progress| {
+    let on_progress = |progress| {
         last = progress;
         bar.update(progress);
-    });
+    };
+    let stop = interrupt::flag()?;
+    let made = match &loaded.decoder {
+        Decoder::Cpu(decoder) => execute(plan, &**decoder, pace, folder, stop, on_progress),
+        Decoder::Tensor(decoder) => execute(plan, &**decoder, pace, folder, stop, on_progress),
+    };
     bar.clear();
     let seconds = started.elapsed().as_secs_f64();
     let recorded = match last.tokens_drawn {

@@ -4,7 +4,6 @@ use sysinfo::System;
 
 use super::experiment::Loaded;
 use super::talk::Talk;
-use crate::decoder::LanguageModel;
 use crate::engine::{MemoryNeeds, MemoryPlan};
 use crate::error::Result;
 use crate::run::{Pace, Plan};

@@ -5,6 +5,7 @@
 
 mod args;
 mod bench;
+mod compute;
 mod demo;
 mod experiment;
 mod interrupt;

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::args::{CalibrateArgs, OrganismArgs, OrganismCommand, TrainArgs};
-use super::experiment::Loaded;
 use super::interrupt;
 use super::run::shown;
 use super::talk::{Talk, print};
 use super::use_threads;
+use crate::decoder::CpuDecoder;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::organism::{CARD, Calibration, Card, Progress, RECIPES, Recipe, calibrate, train};
@@ -149,17 +149,11 @@ fn calibrate_all(args: &CalibrateArgs, talk: &Talk) -> Result<ExitCode> {
     let mut all = Vec::new();
     for recipe in recipes(&args.names)? {
         let model = open(args.from.as_deref(), recipe.name)?;
-        let loaded = Loaded::load(recipe.name, model, None, talk)?;
-        let result = calibrate(
-            &recipe,
-            &loaded.model,
-            &loaded.decoder,
-            args.seeds,
-            interrupt::flag()?,
-            |seed| {
+        let decoder = CpuDecoder::load(&model.spec, &model.weights()?, None)?;
+        let result =
+            calibrate(&recipe, &model, &decoder, args.seeds, interrupt::flag()?, |seed| {
                 talk.say(format!("{}: seed {seed}", recipe.name));
-            },
-        )?;
+            })?;
         if let Some(folder) = &args.from {
             Card { measured: Some(result.rates.clone()), ..Card::read(folder, recipe.name)? }
                 .write(folder)?;

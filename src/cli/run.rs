@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::args::RunArgs;
+use super::compute::Compute;
 use super::experiment::{Loaded, experiment};
 use super::talk::{Talk, print};
 use super::{memory, use_threads, verdicts};
@@ -14,13 +15,13 @@ use crate::run::{Pace, Plan, Settings};
 use crate::scenario::{RequestSet, Scenario, Variant};
 
 pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
-    check_device(&args.device)?;
     verdicts::check_judge(&args.judge)?;
     if args.batch == 0 {
         return Err(Error::input("`--batch 0` cannot be used")
             .hint("`--batch` takes a whole number from 1 up"));
     }
     use_threads(args.threads)?;
+    let compute = Compute::open(&args.device, args.dtype.as_deref(), args.batch, args.quantize)?;
     let scenario = Scenario::load(&args.scenario)?;
     let variants = variants(&scenario, &args.variant)?;
     let requests = RequestSet::load(args.requests.as_deref().unwrap_or(&scenario.requests))?;
@@ -37,7 +38,7 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
             describe(&plan)?;
         }
     }
-    let loaded = Loaded::load(&args.model, model, args.quantize, talk)?;
+    let loaded = Loaded::load(&args.model, model, &compute, talk)?;
     let pace = Pace { batch: args.batch, draft: !args.no_draft };
     let mut views = Vec::new();
     let mut folders = Vec::new();
@@ -69,14 +70,6 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
 /// A path for people: visible, and not longer than it needs to be.
 pub(super) fn shown(path: &Path) -> String {
     super::talk::visible(&path.display().to_string())
-}
-
-fn check_device(device: &str) -> Result<()> {
-    if ["cpu", "auto"].contains(&device) {
-        return Ok(());
-    }
-    Err(Error::input(format!("device `{device}` is not supported in this version"))
-        .hint("use `--device cpu`"))
 }
 
 fn variants<'a>(scenario: &'a Scenario, names: &[String]) -> Result<Vec<&'a Variant>> {

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::args::VerifyArgs;
+use super::compute::{Compute, Decoder};
 use super::experiment::{Loaded, read_performance};
 use super::talk::{Talk, print};
 use super::{NOT_COMPARABLE, interrupt, memory, use_threads};
-use crate::decoder::LanguageModel;
 use crate::error::{Error, Result};
 use crate::run::{Digests, Finished, Manifest, ModelRecord, Pace, Plan, check_digests, regenerate};
 use crate::scenario::{RequestSet, Scenario};
@@ -71,7 +71,8 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
             Error::input("the run does not say where its model lies").hint("name it with `--model`")
         })?,
     };
-    let loaded = Loaded::open(&name, recorded.model.quantize, talk)?;
+    let compute = Compute::of_numerics(&recorded.numerics, recorded.model.quantize);
+    let loaded = Loaded::open(&name, &compute, talk)?;
     let scenario = Scenario::from_text("the manifest's scenario", &recorded.scenario.text)?;
     let requests = RequestSet::recorded(
         &recorded.requests.name,
@@ -100,8 +101,13 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
 
     let count = if args.all { trials } else { args.sample };
     let pace = Pace { batch: memory::fit(&loaded, &plan, PACE, talk)?.batch, ..PACE };
-    let result =
-        regenerate(&plan, &loaded.decoder, &run.transcripts, count, pace, interrupt::flag()?)?;
+    let (recorded_trials, stop) = (&run.transcripts, interrupt::flag()?);
+    let result = match &loaded.decoder {
+        Decoder::Cpu(decoder) => regenerate(&plan, &**decoder, recorded_trials, count, pace, stop),
+        Decoder::Tensor(decoder) => {
+            regenerate(&plan, &**decoder, recorded_trials, count, pace, stop)
+        }
+    }?;
     let finding = Finding {
         trials_again: result.trials,
         trials,

@@ -3,6 +3,7 @@
 
 mod attention;
 mod cpu;
+mod device;
 mod ggml;
 pub(crate) mod kernels;
 mod matrix;
@@ -10,10 +11,13 @@ mod memory;
 mod names;
 mod quantize;
 pub(crate) mod rope;
+pub mod tensor;
 
 pub use cpu::CpuDecoder;
+pub use device::{DeviceChoice, parse_dtype};
 pub use memory::{Prefix, Sequence};
 pub use quantize::Quantize;
+pub use tensor::TensorDecoder;
 
 use crate::error::Result;
 

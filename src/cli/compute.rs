@@ -1,0 +1,98 @@
+//! Which decoder computes, and on what: the CPU's own, or the one of tensor operations on a GPU.
+
+use candle_core::{DType, Device};
+
+use super::memory;
+use super::talk::Talk;
+use crate::decoder::tensor::Identity;
+use crate::decoder::{
+    CpuDecoder, DeviceChoice, LanguageModel, ModelInfo, Quantize, TensorDecoder, parse_dtype,
+};
+use crate::error::{Error, Result};
+use crate::model::Model;
+
+/// A device that is open, and how to use it.
+pub(super) struct Compute {
+    device: Device,
+    /// None: as most of the weights are stored.
+    dtype: Option<DType>,
+    batch: usize,
+    /// On the CPU: into which blocks dense weights go.
+    quantize: Option<Quantize>,
+    /// The user left the choice to us.
+    automatic: bool,
+}
+
+impl Compute {
+    pub(super) const CPU: Self =
+        Self { device: Device::Cpu, dtype: None, batch: 0, quantize: None, automatic: false };
+
+    /// What `--device`, `--dtype`, `--batch` and `--quantize` ask for.
+    pub(super) fn open(
+        device: &str,
+        dtype: Option<&str>,
+        batch: usize,
+        quantize: Option<Quantize>,
+    ) -> Result<Self> {
+        let choice = DeviceChoice::parse(device)?;
+        let dtype = dtype.map(parse_dtype).transpose()?;
+        let device = choice.open()?;
+        if let (Device::Cpu, Some(dtype)) = (&device, dtype) {
+            return Err(Error::input(format!("`--dtype {}` needs a GPU", dtype.as_str()))
+                .hint("on the CPU weights are used as they are stored: leave it out"));
+        }
+        if let (false, Some(quantize)) = (device.is_cpu(), quantize) {
+            return Err(Error::input(format!("`--quantize {quantize}` works on the CPU only"))
+                .hint("leave it out, or set `--device cpu`"));
+        }
+        Ok(Self { device, dtype, batch, quantize, automatic: choice == DeviceChoice::Auto })
+    }
+
+    /// What a run of these numerics was made with, or the CPU where that is not to be had.
+    pub(super) fn of_numerics(numerics: &str, quantize: Option<Quantize>) -> Self {
+        let made_with = Identity::parse(numerics).and_then(|identity| {
+            let device = DeviceChoice::parse(identity.kind()).and_then(DeviceChoice::open).ok()?;
+            let (dtype, batch) = (Some(identity.dtype()), identity.width());
+            Some(Self { device, dtype, batch, quantize: None, automatic: false })
+        });
+        made_with.unwrap_or(Self { quantize, ..Self::CPU })
+    }
+
+    /// Bytes that a run can have; none where nobody tells, as on GPUs.
+    pub(super) fn available_bytes(&self) -> Option<usize> {
+        if self.device.is_cpu() { memory::available_bytes() } else { None }
+    }
+
+    /// Reads the weights of `model`.
+    pub(super) fn load(&self, model: &Model, talk: &Talk) -> Result<Decoder> {
+        let weights = model.weights()?;
+        if self.device.is_cpu() {
+            if self.automatic && cfg!(any(feature = "cuda", feature = "metal")) {
+                talk.say("device: cpu (no GPU was found)");
+            }
+            let decoder = CpuDecoder::load(&model.spec, &weights, self.quantize)?;
+            return Ok(Decoder::Cpu(Box::new(decoder)));
+        }
+        let dtype = self.dtype.unwrap_or_else(|| weights.dtype());
+        let decoder = TensorDecoder::load(&model.spec, &weights, &self.device, dtype, self.batch)?;
+        let info = decoder.info();
+        talk.say(format!("device: {} ({})", info.instruction_set, dtype.as_str()));
+        talk.say(format!("promise: {}", info.promise));
+        Ok(Decoder::Tensor(Box::new(decoder)))
+    }
+}
+
+/// A decoder with its weights in memory.
+pub(super) enum Decoder {
+    Cpu(Box<CpuDecoder>),
+    Tensor(Box<TensorDecoder>),
+}
+
+impl Decoder {
+    pub(super) fn info(&self) -> &ModelInfo {
+        match self {
+            Self::Cpu(decoder) => decoder.info(),
+            Self::Tensor(decoder) => decoder.info(),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Prefixes that are shared by reference, and the slots in which sequences keep what follows.
+//!
+//! Blocks begin at multiples of P from position 0, wherever a prefix ends: whoever continues a prefix whose
+//! last block is not full starts with a copy of that block. So the blocks of a text, and with them its sums,
+//! do not depend on how it was cut. Knows nothing about tokens or attention.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::store::{BLOCK, Format, Store};
+use crate::error::Result;
+
+/// A link of the chain from a prefix back to position 0.
+pub(super) struct Segment {
+    pub(super) parent: Prefix,
+    /// Position of the store's first block; at or before the parent's end.
+    pub(super) base: usize,
+    /// Position after the last token.
+    pub(super) end: usize,
+    /// One slot.
+    pub(super) store: Store,
+}
+
+/// Tokens whose keys and values are computed once; clones share them.
+#[derive(Clone)]
+pub struct Prefix(Option<Arc<Segment>>);
+
+impl Prefix {
+    /// No token at all.
+    pub(super) const NONE: Self = Self(None);
+
+    pub(super) fn new(segment: Segment) -> Self {
+        Self(Some(Arc::new(segment)))
+    }
+
+    /// Number of tokens from position 0.
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |segment| segment.end)
+    }
+
+    /// Whether it has no token at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Where the blocks of what follows begin: the prefix's end, or the start of its last block if that is
+    /// not full.
+    pub(super) fn base_of_next(&self) -> usize {
+        self.len() / BLOCK * BLOCK
+    }
+
+    /// The full blocks from position 0 on.
+    pub(super) fn blocks(&self) -> Vec<SharedBlock> {
+        let mut blocks = Vec::new();
+        let mut link = self;
+        while let Some(segment) = &link.0 {
+            let full = (segment.end - segment.base) / BLOCK;
+            blocks.extend(
+                (0..full).rev().map(|block| SharedBlock { segment: Arc::clone(segment), block }),
+            );
+            link = &segment.parent;
+        }
+        blocks.reverse();
+        blocks
+    }
+
+    /// Copies the last block, if it is not full, to the start of `slot`.
+    pub(super) fn hand_over(&self, store: &Store, slot: usize) -> Result<()> {
+        match &self.0 {
+            Some(segment) if !segment.end.is_multiple_of(BLOCK) => {
+                store.start_with(slot, &segment.store, (segment.end - segment.base) / BLOCK)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A full block of a prefix.
+#[derive(Clone)]
+pub(super) struct SharedBlock {
+    pub(super) segment: Arc<Segment>,
+    /// Counted from the segment's base.
+    pub(super) block: usize,
+}
+
+impl SharedBlock {
+    /// Whether both are the same block in memory.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.block == other.block && Arc::ptr_eq(&self.segment, &other.segment)
+    }
+}
+
+/// A prefix, possibly none, and the tokens after it.
+pub struct Sequence {
+    pub(super) prefix: Prefix,
+    pub(super) shared: Vec<SharedBlock>,
+    /// Tokens after the prefix.
+    pub(super) tail: usize,
+    /// Where they are kept; none before the first of them.
+    pub(super) slot: Option<Slot>,
+}
+
+impl Sequence {
+    pub(super) fn new(prefix: &Prefix) -> Self {
+        Self { prefix: prefix.clone(), shared: prefix.blocks(), tail: 0, slot: None }
+    }
+
+    /// Number of tokens from position 0.
+    pub fn len(&self) -> usize {
+        self.prefix.len() + self.tail
+    }
+
+    /// Whether it has no token at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Slots for the tails of as many sequences as a pass has tokens.
+pub(super) struct Slab {
+    store: Mutex<Store>,
+    free: Mutex<Vec<usize>>,
+}
+
+impl Slab {
+    pub(super) fn store(&self) -> MutexGuard<'_, Store> {
+        lock(&self.store)
+    }
+}
+
+/// A place in a slab, given back when dropped.
+pub(super) struct Slot {
+    pub(super) slab: Arc<Slab>,
+    pub(super) index: usize,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        lock(&self.slab.free).push(self.index);
+    }
+}
+
+/// All slabs of a decoder: one as long as no more sequences are alive than a pass has tokens.
+pub(super) struct Slots {
+    format: Format,
+    width: usize,
+    slabs: Mutex<Vec<Arc<Slab>>>,
+}
+
+impl Slots {
+    /// Slabs of `width` slots each.
+    pub(super) fn new(format: Format, width: usize) -> Self {
+        Self { format, width, slabs: Mutex::default() }
+    }
+
+    /// A free slot.
+    pub(super) fn take(&self) -> Result<Slot> {
+        let mut slabs = lock(&self.slabs);
+        for slab in slabs.iter() {
+            if let Some(index) = lock(&slab.free).pop() {
+                return Ok(Slot { slab: Arc::clone(slab), index });
+            }
+        }
+        let slab = Arc::new(Slab {
+            store: Mutex::new(Store::new(&self.format, self.width, 1)?),
+            free: Mutex::new((1..self.width).rev().collect()),
+        });
+        slabs.push(Arc::clone(&slab));
+        Ok(Slot { slab, index: 0 })
+    }
+}
+
+/// A panic elsewhere leaves stores and lists as they were between two writes, which is as good as any.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

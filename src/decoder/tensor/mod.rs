@@ -1,0 +1,302 @@
+//! The decoder on plain tensor operations, for GPUs: every pass through the layers has the same shapes, so
+//! that a row's bits depend on the machine and the width of a pass, and on no other row.
+//!
+//! Shapes: W tokens of a pass, D width, V vocabulary. Knows nothing about files or text.
+
+mod attention;
+mod identity;
+mod layer;
+mod memory;
+mod pass;
+mod self_test;
+mod store;
+
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::ops;
+
+use self::layer::{Layer, Reader};
+use self::memory::{Segment, SharedBlock, Slab, Slots};
+use self::pass::{Frame, Pass, Tail};
+use self::store::{BLOCK, Format, Store};
+use super::names::Names;
+use super::{LanguageModel, Logits, ModelInfo, Row, rope};
+use crate::error::{Error, Result};
+use crate::model::{Spec, Weights};
+
+pub use identity::Identity;
+pub use memory::{Prefix, Sequence};
+
+/// The width of a pass is a multiple of this: fewer tokens take a GPU as long, and prefixes go through the
+/// layers a pass at a time.
+const WIDTH_STEP: usize = 64;
+
+/// What the self-test found to hold.
+const PROMISE: &str = "the same bits on this machine with this batch";
+
+/// What is left when it does not.
+const NO_PROMISE: &str = "none";
+
+/// A decoder with its weights on a device.
+pub struct TensorDecoder {
+    spec: Spec,
+    info: ModelInfo,
+    frame: Frame,
+    format: Format,
+    slots: Slots,
+    /// [V, D]
+    embedding: Tensor,
+    layers: Vec<Layer>,
+    norm: Tensor,
+    /// [V, D]
+    output: Tensor,
+}
+
+impl TensorDecoder {
+    /// Reads the weights that `spec` describes onto `device`, as `dtype` (F32, BF16 or F16). `batch` rows of a
+    /// step go through the layers at once.
+    ///
+    /// # Errors
+    /// When a tensor is missing, has another shape, or is there without being described, and when the device
+    /// has no room.
+    pub fn load(
+        spec: &Spec,
+        weights: &Weights,
+        device: &Device,
+        dtype: DType,
+        batch: usize,
+    ) -> Result<Self> {
+        let width = batch.max(1).next_multiple_of(WIDTH_STEP);
+        let reader = Reader { names: Names::new(weights), dtype, device };
+        let (v, d) = (spec.vocab_size, spec.hidden_size);
+        let layers =
+            (0..spec.layers).map(|i| Layer::load(spec, i, &reader)).collect::<Result<Vec<_>>>()?;
+        let embedding = reader.matrix("model.embed_tokens", [v, d])?;
+        let norm = reader.norm("model.norm", d)?;
+        let output = match spec.tied_embeddings {
+            true => {
+                reader.names.ignore("lm_head.weight");
+                embedding.clone()
+            }
+            false => reader.matrix("lm_head", [v, d])?,
+        };
+        reader.names.refuse_unused()?;
+
+        let format = Format::new(spec, dtype, device);
+        let (q, kv) = (spec.heads * spec.head_dim, spec.kv_heads * spec.head_dim);
+        let elements = layers.iter().map(Layer::weights).sum::<usize>()
+            + if spec.tied_embeddings { v * d } else { 2 * v * d };
+        let identity = Identity::of(device, dtype, width);
+        let mut model = Self {
+            info: ModelInfo {
+                quantize: None,
+                vocab_size: v,
+                context: spec.context,
+                numerics: identity.to_string(),
+                promise: NO_PROMISE.into(),
+                instruction_set: identity.device().to_owned(),
+                weight_bytes: elements * dtype.size_in_bytes(),
+                kv_bytes_per_token: format.position_bytes(),
+                step_bytes_per_token: (4 * d + 3 * q + 2 * kv + 3 * spec.intermediate_size)
+                    * size_of::<f32>(),
+                prefill_chunk: width,
+                draft_width: 1,
+            },
+            frame: Frame {
+                width,
+                kv_heads: spec.kv_heads,
+                head_dim: spec.head_dim,
+                inverse_frequencies: rope::inverse_frequencies(&spec.rope, spec.head_dim),
+                device: device.clone(),
+            },
+            slots: Slots::new(format.clone(), width),
+            format,
+            spec: spec.clone(),
+            embedding,
+            layers,
+            norm,
+            output,
+        };
+        if self_test::rows_are_independent(&model)? {
+            model.info.promise = PROMISE.into();
+        }
+        Ok(model)
+    }
+
+    fn check(&self, len: usize, tokens: &[u32]) -> Result<()> {
+        if let Some(id) = tokens.iter().find(|&&id| id as usize >= self.spec.vocab_size) {
+            let rows = self.spec.vocab_size;
+            return Err(Error::input(format!(
+                "token id {id} is beyond the embedding's {rows} rows"
+            )));
+        }
+        let (end, context) = (len + tokens.len(), self.spec.context);
+        if end > context {
+            return Err(Error::input(format!("position {end} is beyond the context of {context}")));
+        }
+        Ok(())
+    }
+
+    /// The residual stream [W, D] after the last layer.
+    fn forward(&self, pass: &Pass<'_>) -> Result<Tensor> {
+        let mut x = self.embedding.index_select(&pass.ids, 0)?.to_dtype(DType::F32)?;
+        for (i, layer) in self.layers.iter().enumerate() {
+            x = layer.forward(&self.spec, i, &x, pass)?;
+        }
+        Ok(x)
+    }
+
+    /// Logits [chosen, V] of some tokens of the residual stream `x` [W, D], one row after another. All W go
+    /// through the product, so that it has the same shape whichever are chosen.
+    fn logits(&self, x: &Tensor, chosen: &[u32]) -> Result<Vec<f32>> {
+        let h = ops::rms_norm(x, &self.norm, self.spec.norm_eps as f32)?;
+        let all = h.to_dtype(self.output.dtype())?.matmul(&self.output.t()?)?;
+        let chosen = Tensor::new(chosen, &self.frame.device)?;
+        let values = all.index_select(&chosen, 0)?.to_dtype(DType::F32)?;
+        Ok(values.flatten_all()?.to_vec1()?)
+    }
+
+    /// Puts neighbouring tokens of one text through the layers, W at a time. Returns the logits of the last
+    /// `asked` of them.
+    fn run(
+        &self,
+        prefix: &[SharedBlock],
+        tail: &Tail<'_>,
+        position: usize,
+        tokens: &[u32],
+        asked: usize,
+    ) -> Result<Vec<f32>> {
+        let mut logits = Vec::new();
+        let first_asked = tokens.len() - asked.min(tokens.len());
+        for (i, piece) in tokens.chunks(self.frame.width).enumerate() {
+            let start = i * self.frame.width;
+            let x = self.forward(&self.frame.run(prefix, tail, position + start, piece)?)?;
+            let chosen: Vec<u32> =
+                (0..piece.len()).filter(|w| start + w >= first_asked).map(|w| w as u32).collect();
+            if !chosen.is_empty() {
+                logits.extend(self.logits(&x, &chosen)?);
+            }
+        }
+        Ok(logits)
+    }
+
+    /// Gives a sequence a slot, if it has none yet, and makes room there for `count` more tokens. One position
+    /// is kept free at the end: slots without a token write there.
+    fn make_room(&self, sequence: &mut Sequence, count: usize) -> Result<()> {
+        let slot = match &sequence.slot {
+            Some(slot) => slot,
+            None => {
+                let slot = self.slots.take()?;
+                sequence.prefix.hand_over(&slot.slab.store(), slot.index)?;
+                sequence.slot.insert(slot)
+            }
+        };
+        let end = sequence.prefix.len() + sequence.tail + count;
+        let positions = end - sequence.prefix.base_of_next() + 1;
+        slot.slab.store().grow(positions.div_ceil(BLOCK))
+    }
+
+    /// A row of several tokens: a run in its sequence's slot.
+    fn step_run(&self, row: &mut Row<'_, Sequence>) -> Result<Vec<f32>> {
+        self.make_room(row.sequence, row.tokens.len())?;
+        let sequence = &*row.sequence;
+        let Some(slot) = &sequence.slot else { return Ok(Vec::new()) };
+        let base = sequence.prefix.base_of_next();
+        let logits = {
+            let store = slot.slab.store();
+            let tail = Tail { store: &store, slot: slot.index, base };
+            self.run(&sequence.shared, &tail, sequence.len(), row.tokens, row.logits)?
+        };
+        row.sequence.tail += row.tokens.len();
+        Ok(logits)
+    }
+
+    /// One token of each of the rows numbered in `members`, whose slots are all in `slab`. Returns the logits
+    /// of those that ask for them, in order.
+    fn step_each(
+        &self,
+        slab: &Slab,
+        rows: &mut [Row<'_, Sequence>],
+        members: &[usize],
+    ) -> Result<Vec<f32>> {
+        let mut seats = vec![None; self.frame.width];
+        let mut asked = Vec::new();
+        for &i in members {
+            let (sequence, tokens) = (&*rows[i].sequence, rows[i].tokens);
+            let Some(slot) = &sequence.slot else { continue };
+            seats[slot.index] = tokens.first().map(|&id| (sequence, id));
+            asked.extend((rows[i].logits > 0).then_some(slot.index as u32));
+        }
+        let x = self.forward(&self.frame.step(&slab.store(), &seats)?)?;
+        for &i in members {
+            rows[i].sequence.tail += 1;
+        }
+        if asked.is_empty() { Ok(Vec::new()) } else { self.logits(&x, &asked) }
+    }
+}
+
+impl LanguageModel for TensorDecoder {
+    type Prefix = Prefix;
+    type Sequence = Sequence;
+
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    fn prefill(&self, parent: Option<&Prefix>, ids: &[u32]) -> Result<Prefix> {
+        let parent = parent.cloned().unwrap_or(Prefix::NONE);
+        self.check(parent.len(), ids)?;
+        if ids.is_empty() {
+            return Ok(parent);
+        }
+        let (base, start) = (parent.base_of_next(), parent.len());
+        let end = start + ids.len();
+        let store = Store::new(&self.format, 1, (end - base).div_ceil(BLOCK))?;
+        parent.hand_over(&store, 0)?;
+        let tail = Tail { store: &store, slot: 0, base };
+        self.run(&parent.blocks(), &tail, start, ids, 0)?;
+        Ok(Prefix::new(Segment { parent, base, end, store }))
+    }
+
+    fn fork(&self, prefix: &Prefix) -> Sequence {
+        Sequence::new(prefix)
+    }
+
+    fn truncate(&self, sequence: &mut Sequence, len: usize) {
+        sequence.tail = sequence.tail.min(len.saturating_sub(sequence.prefix.len()));
+    }
+
+    fn step(&self, rows: &mut [Row<'_, Sequence>]) -> Result<Logits> {
+        for row in rows.iter() {
+            self.check(row.sequence.len(), row.tokens)?;
+        }
+        // Rows of one token, by the slab that their sequences are in; the others go one by one.
+        let mut groups: Vec<(Arc<Slab>, Vec<usize>)> = Vec::new();
+        let mut parts: Vec<Vec<f32>> = vec![Vec::new(); rows.len()];
+        for (i, row) in rows.iter_mut().enumerate() {
+            if row.tokens.len() != 1 {
+                parts[i] = self.step_run(row)?;
+                continue;
+            }
+            self.make_room(row.sequence, 1)?;
+            let Some(slot) = &row.sequence.slot else { continue };
+            match groups.iter_mut().find(|(slab, _)| Arc::ptr_eq(slab, &slot.slab)) {
+                Some((_, members)) => members.push(i),
+                None => groups.push((Arc::clone(&slot.slab), vec![i])),
+            }
+        }
+        let v = self.spec.vocab_size;
+        for (slab, members) in &groups {
+            let values = self.step_each(slab, rows, members)?;
+            if members.len() == rows.len() {
+                return Ok(Logits { values, vocab_size: v });
+            }
+            let asking = members.iter().filter(|&&i| rows[i].logits > 0);
+            for (&i, row) in asking.zip(values.chunks_exact(v)) {
+                parts[i] = row.to_vec();
+            }
+        }
+        Ok(Logits { values: parts.concat(), vocab_size: v })
+    }
+}
