@@ -7,6 +7,8 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::decoder::kernels::WordStream;
+
 /// Where the random numbers of one reply come from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Address {
@@ -32,6 +34,11 @@ impl Address {
         stream.set_stream(u64::from(position));
         (0..count).map(|_| stream.next_u32()).collect()
     }
+
+    /// The same words, for those who need few of them.
+    pub(super) fn stream(&self, position: u32) -> WordStream {
+        WordStream::new(self.key, u64::from(position))
+    }
 }
 
 /// Standard Gumbel noise of a random word: −ln(−ln u), with u = (word + ½) / 2³², which is never 0 or 1.
@@ -40,10 +47,13 @@ pub(super) fn gumbel(word: u32) -> f64 {
     -libm::log(-libm::log(uniform))
 }
 
-/// A bound that [`gumbel`] of this word does not exceed, without a logarithm: −ln(−ln u) ≤ −ln(1 − u), and
-/// 1 − u is above 2 to the power of minus one more than the leading ones of the word.
-pub(super) fn gumbel_max(word: u32) -> f64 {
-    f64::from(word.leading_ones() + 1) * std::f64::consts::LN_2
+/// The smallest word whose [`gumbel`] can be as large as −ln `rate`, without a logarithm; none if no word's
+/// can. Since −ln u ≥ 1 − u, noise of at least −ln r takes a 1 − u of at most r. A rate that is not a
+/// number rules out no word.
+pub(super) fn least_word(rate: f64) -> Option<u32> {
+    let words_above = rate * 4_294_967_296.0;
+    // Half a word to spare on each side, and a conversion that cuts off downwards and stops at 0.
+    if words_above < 0.4 { None } else { Some((4_294_967_295.0 - words_above) as u32) }
 }
 
 #[cfg(test)]
@@ -75,10 +85,22 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn noise_is_finite_and_below_its_bound(word: u32) {
+        fn noise_is_finite_and_needs_its_least_word(word: u32) {
             for word in [word, 0, u32::MAX, !(1 << 31 >> (word % 32)), u32::MAX << (word % 32)] {
-                proptest::prop_assert!(gumbel(word).is_finite() && gumbel(word) <= gumbel_max(word));
+                let noise = gumbel(word);
+                proptest::prop_assert!(noise.is_finite());
+                let least = least_word(libm::exp(-noise) * (1.0 + 1e-12));
+                proptest::prop_assert!(least.is_some_and(|least| least <= word), "{least:?} {word}");
             }
         }
+    }
+
+    #[test]
+    fn least_words_at_the_ends() {
+        assert_eq!(least_word(0.0), None);
+        assert_eq!(least_word(-1.0), None);
+        assert_eq!(least_word(1e-10), Some(u32::MAX - 1));
+        assert_eq!(least_word(30.0), Some(0));
+        assert_eq!(least_word(f64::NAN), Some(0));
     }
 }

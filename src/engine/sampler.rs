@@ -4,10 +4,18 @@
 //! The order is that of transformers' `generate`: repetition penalty, temperature, top-k, top-p, min-p.
 //! Equal logits go to the lowest id wherever one of them must be chosen. Knows nothing about models.
 
+#[cfg(test)]
+mod definition;
+mod filters;
+mod race;
+mod scores;
+
+use std::cell::Cell;
+
 use serde::{Deserialize, Serialize};
 
-use super::address::{Address, gumbel, gumbel_max};
-use crate::decoder::kernels;
+use super::address::Address;
+use scores::{Scores, Weights};
 
 /// How tokens are drawn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +42,11 @@ pub struct Drawn {
     pub logprob: f32,
 }
 
+thread_local! {
+    /// The weights' memory, of the size of the vocabulary, kept from one draw to the next.
+    static SCRATCH: Cell<Weights> = Cell::default();
+}
+
 /// Draws the token at `position` of a reply. `seen` holds the ids of prompt and reply, for the penalty.
 pub fn draw(
     logits: &[f32],
@@ -42,13 +55,20 @@ pub fn draw(
     address: &Address,
     position: u32,
 ) -> Drawn {
-    let kept = candidates(logits, seen, sampling);
+    let mut weights = SCRATCH.take();
+    let scores = sampling.scores(logits, seen);
+    let (largest, sum) = weights.fill(&scores);
     let id = if sampling.temperature == 0.0 {
-        first_largest(&kept)
+        weights.likeliest(&scores).0
     } else {
-        noisiest(&kept, address, position)
+        sampling.filter(&scores, &mut weights);
+        race::noisiest(&scores, &weights, address, position)
     };
-    Drawn { id, logprob: log_probability(logits, id) }
+    SCRATCH.set(weights);
+    // ln softmax(logits)[id]
+    let logit = logits.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY);
+    let logprob = (f64::from(logit - largest) - libm::log(f64::from(sum))) as f32;
+    Drawn { id, logprob }
 }
 
 /// The ids that can be drawn and their logits after penalty, temperature and filters, in the order of ids.
@@ -58,115 +78,49 @@ pub fn candidates(
     seen: impl Iterator<Item = u32>,
     sampling: &Sampling,
 ) -> Vec<(u32, f64)> {
-    let mut kept: Vec<(u32, f64)> =
-        logits.iter().enumerate().map(|(id, &l)| (id as u32, f64::from(l))).collect();
-    if sampling.repetition_penalty != 1.0 {
-        penalize(&mut kept, seen, sampling.repetition_penalty);
+    let mut weights = Weights::default();
+    let scores = sampling.scores(logits, seen);
+    weights.fill(&scores);
+    if sampling.temperature != 0.0 {
+        sampling.filter(&scores, &mut weights);
     }
-    if sampling.temperature == 0.0 {
-        return kept;
-    }
-    kept.iter_mut().for_each(|(_, l)| *l /= sampling.temperature);
-    if let Some(k) = sampling.top_k {
-        keep_top_k(&mut kept, k);
-    }
-    if let Some(p) = sampling.top_p {
-        keep_top_p(&mut kept, p);
-    }
-    if let Some(p) = sampling.min_p {
-        let floor = largest(&kept) + libm::log(p);
-        kept.retain(|&(_, l)| l >= floor);
-    }
-    kept
+    let kept = (0..).zip(&weights.of).filter(|&(_, &weight)| weight != scores::DROPPED);
+    kept.map(|(id, _)| (id, scores.of(id))).collect()
 }
 
-fn penalize(kept: &mut [(u32, f64)], seen: impl Iterator<Item = u32>, penalty: f64) {
-    let mut ids: Vec<u32> = seen.collect();
-    ids.sort_unstable();
-    ids.dedup();
-    for id in ids {
-        if let Some((_, l)) = kept.get_mut(id as usize) {
-            *l = if *l < 0.0 { *l * penalty } else { *l / penalty };
+impl Sampling {
+    fn scores<'a>(&self, logits: &'a [f32], seen: impl Iterator<Item = u32>) -> Scores<'a> {
+        let temperature = if self.temperature == 0.0 { 1.0 } else { self.temperature };
+        Scores::new(logits, seen, self.repetition_penalty, temperature)
+    }
+
+    fn filter(&self, scores: &Scores<'_>, weights: &mut Weights) {
+        if let Some(k) = self.top_k {
+            filters::keep_top_k(scores, weights, k);
+        }
+        if let Some(p) = self.top_p {
+            filters::keep_top_p(scores, weights, p);
+        }
+        if let Some(p) = self.min_p {
+            filters::keep_min_p(scores, weights, p);
         }
     }
-}
-
-fn keep_top_k(kept: &mut Vec<(u32, f64)>, k: usize) {
-    if k >= kept.len() {
-        return;
-    }
-    let mut values: Vec<f64> = kept.iter().map(|&(_, l)| l).collect();
-    let (_, &mut kth, _) = values.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a));
-    kept.retain(|&(_, l)| l >= kth);
-}
-
-/// Drops the smallest probabilities as long as their sum does not exceed 1 − p; the largest always stays.
-fn keep_top_p(kept: &mut Vec<(u32, f64)>, p: f64) {
-    let top = largest(kept);
-    let mut order = std::mem::take(kept);
-    order.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    let weights: Vec<f64> = order.iter().map(|&(_, l)| libm::exp(l - top)).collect();
-    let total: f64 = weights.iter().sum();
-    let mut dropped = 0.0;
-    let mut len = order.len();
-    while len > 1 {
-        dropped += weights[len - 1] / total;
-        if dropped > 1.0 - p {
-            break;
-        }
-        len -= 1;
-    }
-    order.truncate(len);
-    order.sort_unstable_by_key(|&(id, _)| id);
-    *kept = order;
-}
-
-fn largest(kept: &[(u32, f64)]) -> f64 {
-    kept.iter().map(|&(_, l)| l).fold(f64::NEG_INFINITY, f64::max)
-}
-
-fn first_largest(kept: &[(u32, f64)]) -> u32 {
-    let top = largest(kept);
-    kept.iter().find(|&&(_, l)| l == top).map_or(0, |&(id, _)| id)
-}
-
-/// The id with the largest sum of logit and noise. A token draws the same noise whatever else is kept.
-fn noisiest(kept: &[(u32, f64)], address: &Address, position: u32) -> u32 {
-    let words = address.words(position, kept.last().map_or(0, |&(id, _)| id as usize + 1));
-    // The likeliest token goes first: it sets a mark that rules out most others without a logarithm.
-    let likeliest = first_largest(kept);
-    let mut best = largest(kept) + gumbel(words[likeliest as usize]);
-    let mut best_id = likeliest;
-    for &(id, l) in kept {
-        let word = words[id as usize];
-        if l + gumbel_max(word) < best || id == likeliest {
-            continue;
-        }
-        let score = l + gumbel(word);
-        if score > best || score == best && id < best_id {
-            (best, best_id) = (score, id);
-        }
-    }
-    best_id
-}
-
-/// ln softmax(logits)[id].
-fn log_probability(logits: &[f32], id: u32) -> f32 {
-    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut terms = logits.to_vec();
-    let sum = f64::from(kernels::softmax_terms(&mut terms));
-    let logit = logits.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY);
-    (f64::from(logit - top) - libm::log(sum)) as f32
 }
 
 #[cfg(test)]
 mod tests {
+    use super::definition::log_probability;
     use super::*;
+    use crate::engine::address::gumbel;
     use proptest::prelude::*;
     use serde::Deserialize;
 
     fn plain(temperature: f64) -> Sampling {
         Sampling { temperature, top_k: None, top_p: None, min_p: None, repetition_penalty: 1.0 }
+    }
+
+    fn largest(kept: &[(u32, f64)]) -> f64 {
+        kept.iter().map(|&(_, l)| l).fold(f64::NEG_INFINITY, f64::max)
     }
 
     #[test]

@@ -76,6 +76,7 @@ impl Mock {
     /// How much a tier's token changes; 0 is a model that does not see it.
     pub(crate) fn seeing(tier_weight: f32) -> Self {
         let info = ModelInfo {
+            quantize: None,
             vocab_size: VOCABULARY,
             context: 100,
             numerics: "mock".into(),

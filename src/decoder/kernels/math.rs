@@ -7,7 +7,7 @@
 use super::rounded::BLOCK;
 
 /// Lanes of a sum.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 /// Adding and subtracting 1.5 × 2^23 rounds a small number to the nearest integer, ties to even.
 const ROUND: f32 = 12_582_912.0;
@@ -44,6 +44,7 @@ macro_rules! per_processor {
         }
     };
 }
+pub(super) use per_processor;
 
 /// e^x, for x clamped to the range of normal f32 results; relative error below 2e-7.
 ///
@@ -67,7 +68,7 @@ pub(crate) fn exp(x: f32) -> f32 {
 }
 
 #[inline(always)]
-fn tree_sum(mut lanes: [f32; LANES]) -> f32 {
+pub(super) fn tree_sum(mut lanes: [f32; LANES]) -> f32 {
     let mut width = LANES / 2;
     while width > 0 {
         for i in 0..width {
@@ -78,20 +79,26 @@ fn tree_sum(mut lanes: [f32; LANES]) -> f32 {
     lanes[0]
 }
 
+/// The largest value; minus infinity of none. A NaN is passed over.
+#[inline(always)]
+pub(super) fn maximum(values: &[f32]) -> f32 {
+    let mut maxima = [f32::NEG_INFINITY; LANES];
+    let (blocks, rest) = values.as_chunks::<LANES>();
+    for block in blocks {
+        for (m, &v) in maxima.iter_mut().zip(block) {
+            *m = if v > *m { v } else { *m };
+        }
+    }
+    for (m, &v) in maxima.iter_mut().zip(rest) {
+        *m = if v > *m { v } else { *m };
+    }
+    maxima.iter().fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a })
+}
+
 per_processor! {
     /// Replaces each score of a row by exp(score − maximum) and returns their sum.
     fn softmax_terms(scores: &mut [f32]) -> f32 {
-        let mut maxima = [f32::NEG_INFINITY; LANES];
-        let (blocks, rest) = scores.as_chunks::<LANES>();
-        for block in blocks {
-            for (m, &s) in maxima.iter_mut().zip(block) {
-                *m = if s > *m { s } else { *m };
-            }
-        }
-        for (m, &s) in maxima.iter_mut().zip(rest) {
-            *m = if s > *m { s } else { *m };
-        }
-        let maximum = maxima.iter().fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a });
+        let maximum = maximum(scores);
         let mut sums = [0f32; LANES];
         let (blocks, rest) = scores.as_chunks_mut::<LANES>();
         for block in blocks {

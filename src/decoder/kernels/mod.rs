@@ -2,17 +2,23 @@
 //! Unsafe code lives here and nowhere else in the decoder. Knows nothing about models.
 
 mod blocks;
+mod chacha;
 mod gemm;
 mod math;
 mod rounded;
+mod row;
 mod simd;
 mod slab;
 mod stripe;
 
 pub(crate) use blocks::{Block, Blocks, Layout, Scaling, Width};
+pub(crate) use chacha::{GROUP_WORDS, WordStream};
 pub(crate) use gemm::{COLUMN_STEP, Element, gemm};
 pub(crate) use math::{add, rms_norm, scale, silu_mul, softmax_terms};
 pub(crate) use rounded::{BLOCK, Rounded};
+pub(crate) use row::{
+    Below, below, group_maxima, indices_between, replace_below, scaled_softmax_terms,
+};
 pub(crate) use slab::Slab;
 pub(crate) use stripe::Stripe;
 
