@@ -158,7 +158,7 @@ fn tokens_that_are_taken_back_leave_no_trace() {
         let root = decoder.prefill(None, &ids[..40]).unwrap();
         let continued = |guesses: &[u32]| {
             let mut sequence = decoder.fork(&root);
-            let mut step = |sequence: &mut _, tokens: &[u32]| {
+            let step = |sequence: &mut _, tokens: &[u32]| {
                 decoder.step(&mut [Row { sequence, tokens, logits: 1 }]).unwrap().values
             };
             step(&mut sequence, &ids[40..70]);
