@@ -73,23 +73,23 @@ impl<'a> Drafts<'a> {
         if self.partners.is_empty() {
             return 0;
         }
-        let mut room = self.width.saturating_sub(active.len());
-        let all = room;
+        let room = self.width.saturating_sub(active.len());
+        let mut given = 0;
         for nth in 0..room {
-            let before = room;
+            let before = given;
             for row in active.iter_mut() {
-                if room > 0
+                if given < room
                     && let Some(id) = self.nth_guess(row, &jobs[row.job], nth)
                 {
                     row.tokens.push(id);
-                    room -= 1;
+                    given += 1;
                 }
             }
-            if room == before {
+            if given == before {
                 break;
             }
         }
-        all - room
+        given
     }
 
     /// The guess at the token after the next `nth + 1`, where it is worth it and there is room for what it brings.
