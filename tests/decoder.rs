@@ -10,19 +10,90 @@
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
-use candor::decoder::{CpuDecoder, LanguageModel, Row};
+use candor::decoder::{CpuDecoder, LanguageModel, Quantize, Row};
 use candor::model::Model;
 
 const MODELS: [&str; 4] = ["llama", "llama3-rope", "qwen2", "qwen3"];
 
+/// All ways to quantise, for what must not change a bit.
+const KINDS: [&str; 11] =
+    ["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "q4_k_m"];
+
 fn open(name: &str) -> (CpuDecoder, HashMap<String, Tensor>) {
+    open_as(name, None)
+}
+
+fn open_as(name: &str, quantize: Option<Quantize>) -> (CpuDecoder, HashMap<String, Tensor>) {
     let folder = format!("{}/tests/fixtures/models/{name}", env!("CARGO_MANIFEST_DIR"));
-    let model = Model::open(&folder).unwrap();
-    let decoder = CpuDecoder::load(&model.spec, &model.weights().unwrap(), None).unwrap();
-    let reference =
-        candle_core::safetensors::load(format!("{folder}/reference.safetensors"), &Device::Cpu)
-            .unwrap();
-    (decoder, reference)
+    let load = |folder: &str| {
+        let model = Model::open(folder).unwrap();
+        CpuDecoder::load(&model.spec, &model.weights().unwrap(), quantize).unwrap()
+    };
+    if name == "wide" {
+        let folder = wide();
+        let ids = Tensor::from_iter((0..300u32).map(|i| i * 7919 % 320), &Device::Cpu).unwrap();
+        return (load(folder.path().to_str().unwrap()), HashMap::from([("ids".to_owned(), ids)]));
+    }
+    let reference = format!("{folder}/reference.safetensors");
+    (load(&folder), candle_core::safetensors::load(reference, &Device::Cpu).unwrap())
+}
+
+/// Every model with dense weights, and with each kind of blocks one of them and a wider one.
+fn each() -> impl Iterator<Item = (&'static str, Option<Quantize>)> {
+    let dense = MODELS.into_iter().map(|name| (name, None));
+    let blocks =
+        KINDS.into_iter().zip(MODELS.into_iter().cycle()).map(|(q, m)| (m, q.parse().ok()));
+    let wide = KINDS.into_iter().map(|q| ("wide", q.parse().ok()));
+    dense.chain(blocks).chain(wide)
+}
+
+/// A model of random weights whose rows are whole super-blocks; the small ones' are not.
+fn wide() -> tempfile::TempDir {
+    let (d, f, v, kv) = (256, 512, 320, 64);
+    let fixture = format!("{}/tests/fixtures/models/llama", env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["tokenizer.json", "tokenizer_config.json", "generation_config.json"] {
+        std::fs::copy(format!("{fixture}/{file}"), folder.path().join(file)).unwrap();
+    }
+    let config = serde_json::json!({
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu",
+        "hidden_size": d, "intermediate_size": f, "vocab_size": v, "num_hidden_layers": 3,
+        "num_attention_heads": 8, "num_key_value_heads": 2, "rms_norm_eps": 1e-5,
+        "rope_theta": 10000.0, "max_position_embeddings": 512, "tie_word_embeddings": true,
+    });
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    let mut seed = 1u32;
+    let mut random = |rows: usize, columns: usize| {
+        let values: Vec<f32> = (0..rows * columns)
+            .map(|_| {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                ((seed >> 8) as f32 / 8_388_608.0 - 1.0) / (columns as f32).sqrt() * 1.7
+            })
+            .collect();
+        Tensor::from_vec(values, (rows, columns), &Device::Cpu).unwrap()
+    };
+    let ones = || Tensor::ones(d, DType::F32, &Device::Cpu).unwrap();
+    let mut tensors = HashMap::new();
+    tensors.insert("model.embed_tokens.weight".to_owned(), random(v, d));
+    tensors.insert("model.norm.weight".to_owned(), ones());
+    for layer in 0..3 {
+        for (name, rows, columns) in [
+            ("self_attn.q_proj", d, d),
+            ("self_attn.k_proj", kv, d),
+            ("self_attn.v_proj", kv, d),
+            ("self_attn.o_proj", d, d),
+            ("mlp.gate_proj", f, d),
+            ("mlp.up_proj", f, d),
+            ("mlp.down_proj", d, f),
+        ] {
+            tensors.insert(format!("model.layers.{layer}.{name}.weight"), random(rows, columns));
+        }
+        for name in ["input_layernorm", "post_attention_layernorm"] {
+            tensors.insert(format!("model.layers.{layer}.{name}.weight"), ones());
+        }
+    }
+    candle_core::safetensors::save(&tensors, folder.path().join("model.safetensors")).unwrap();
+    folder
 }
 
 fn ids(tensor: &Tensor) -> Vec<u32> {
@@ -68,6 +139,24 @@ fn logits_equal_those_of_transformers() {
 }
 
 #[test]
+fn quantised_logits_are_near_those_of_the_dense_weights() {
+    for (quantize, most) in
+        [("q8_0", 0.02), ("q6_k", 0.05), ("q5_1", 0.1), ("q4_k_m", 0.15), ("q4_0", 0.2)]
+    {
+        let (dense, reference) = open_as("wide", None);
+        let (quantised, _) = open_as("wide", Some(quantize.parse().unwrap()));
+        let ids = &ids(&reference["ids"])[..100];
+        let (exact, near) =
+            (all_logits(&dense, ids, 0, &[100]), all_logits(&quantised, ids, 0, &[100]));
+        let power: f32 = exact.iter().map(|x| x * x).sum();
+        let error: f32 = exact.iter().zip(&near).map(|(a, b)| (a - b).powi(2)).sum();
+        let relative = (error / power).sqrt();
+        println!("{quantize}: root mean square error {relative:.4} of the logits");
+        assert!(relative > 0.0 && relative < most, "{quantize}: {relative}");
+    }
+}
+
+#[test]
 fn greedy_continuations_equal_those_of_transformers() {
     for name in MODELS {
         let (decoder, reference) = open(name);
@@ -92,8 +181,8 @@ fn greedy_continuations_equal_those_of_transformers() {
 
 #[test]
 fn bits_do_not_depend_on_how_a_text_is_cut() {
-    for name in MODELS {
-        let (decoder, reference) = open(name);
+    for (name, quantize) in each() {
+        let (decoder, reference) = open_as(name, quantize);
         let ids = &ids(&reference["ids"])[..150];
         let v = decoder.info().vocab_size;
         let whole = bits(&all_logits(&decoder, ids, 0, &[150]));
@@ -118,8 +207,8 @@ fn bits_do_not_depend_on_how_a_text_is_cut() {
 
 #[test]
 fn bits_do_not_depend_on_the_other_rows_or_the_threads() {
-    for name in MODELS {
-        let (decoder, reference) = open(name);
+    for (name, quantize) in each() {
+        let (decoder, reference) = open_as(name, quantize);
         let all = ids(&reference["ids"]);
         let root = decoder.prefill(None, &all[..40]).unwrap();
         let tails: Vec<&[u32]> =
@@ -152,8 +241,8 @@ fn bits_do_not_depend_on_the_other_rows_or_the_threads() {
 
 #[test]
 fn tokens_that_are_taken_back_leave_no_trace() {
-    for name in MODELS {
-        let (decoder, reference) = open(name);
+    for (name, quantize) in each() {
+        let (decoder, reference) = open_as(name, quantize);
         let ids = &ids(&reference["ids"])[..150];
         let root = decoder.prefill(None, &ids[..40]).unwrap();
         let continued = |guesses: &[u32]| {

@@ -52,6 +52,34 @@ fn same_bytes_for_any_batch_and_number_of_threads_with_and_without_drafts() {
 }
 
 #[test]
+fn quantised_weights_give_the_same_bytes_too() {
+    let place = Place::new();
+    for quantize in ["q8_0", "q4_k_m", "q5_0"] {
+        let run = |out: &str, more: &[&str]| {
+            let out = format!("{quantize}-{out}");
+            place.small(&out, &[&["--quantize", quantize], more].concat())
+        };
+        let reference = run("reference", &[]);
+        for (out, more) in [
+            ("one-row", &["--batch", "1", "--threads", "1"][..]),
+            ("one-row-plain", &["--batch", "1", "--no-draft"]),
+            ("two-rows", &["--batch", "2", "--threads", "2"]),
+            ("seven-rows-plain", &["--batch", "7", "--no-draft"]),
+            ("half-full", &["--batch", "32", "--threads", "1"]),
+        ] {
+            assert!(run(out, more) == reference, "{quantize}: {out}");
+        }
+        let manifest = place.read(&format!("{quantize}-reference/manifest.json"));
+        assert!(manifest.contains(&format!("\"quantize\": \"{quantize}\"")), "{manifest}");
+        place.ok(&["verify", &format!("{quantize}-reference"), "--sample", "4"]);
+        // Another quantisation is another run.
+        let output =
+            place.run(&[&SMALL[..], &["--out", &format!("{quantize}-reference")]].concat());
+        assert_eq!(output.status.code(), Some(2));
+    }
+}
+
+#[test]
 fn greedy_pairs_do_not_depend_on_drafts() {
     let place = Place::new();
     let greedy = |out: &str, more: &[&str]| {

@@ -88,7 +88,7 @@ impl CpuDecoder {
                 true => Some(names.stored(&format!("{name}.bias"), &[outputs])?),
                 false => None,
             };
-            let dtype = quantize.map(|q| q.dtype(role, spec.layers, inputs));
+            let dtype = quantize.and_then(|q| q.dtype(role, spec.layers, inputs));
             Matrix::new(&tensor, bias.as_ref(), dtype)
                 .map_err(|error| error.within(format!("tensor `{weight}`")))
         };

@@ -52,8 +52,9 @@ const NAMES: [(&str, Quantize); 11] = [
 
 impl Quantize {
     /// The type of blocks for a matrix whose rows have `inputs` weights. K-quants need whole super-blocks of
-    /// 256; where rows are none, the type of llama.cpp's choice with blocks of 32 stands in.
-    pub(crate) fn dtype(self, role: Role, layers: usize, inputs: usize) -> GgmlDType {
+    /// 256; where rows are none, the type of llama.cpp's choice with blocks of 32 stands in. Rows that are no
+    /// whole number of these either stay dense.
+    pub(crate) fn dtype(self, role: Role, layers: usize, inputs: usize) -> Option<GgmlDType> {
         // llama.cpp gives more bits to the first and last eighth of the layers and to every third between.
         let more_bits = |layer: usize| {
             layer < layers / 8 || layer >= 7 * layers / 8 || (layer - layers / 8) % 3 == 2
@@ -66,14 +67,15 @@ impl Quantize {
             }
             (Self::Q4KM, _) => GgmlDType::Q4K,
         };
-        match dtype {
+        let dtype = match dtype {
             _ if inputs.is_multiple_of(dtype.block_size()) => dtype,
             GgmlDType::Q2K | GgmlDType::Q3K => GgmlDType::Q4_0,
             GgmlDType::Q4K => GgmlDType::Q5_0,
             GgmlDType::Q5K => GgmlDType::Q5_1,
             GgmlDType::Q6K => GgmlDType::Q8_0,
             _ => dtype,
-        }
+        };
+        inputs.is_multiple_of(dtype.block_size()).then_some(dtype)
     }
 }
 
@@ -126,7 +128,8 @@ mod tests {
 
     #[test]
     fn the_mixture_is_that_of_llama_cpp() {
-        let dtype = |role, inputs| Quantize::Q4KM.dtype(role, 28, inputs);
+        let dtype = |role, inputs| Quantize::Q4KM.dtype(role, 28, inputs).unwrap();
+        assert_eq!(Quantize::Q4KM.dtype(Role::Other, 28, 48), None);
         assert_eq!(dtype(Role::Output, 1024), GgmlDType::Q6K);
         assert_eq!(dtype(Role::Output, 576), GgmlDType::Q8_0);
         assert_eq!(dtype(Role::Other, 1024), GgmlDType::Q4K);
