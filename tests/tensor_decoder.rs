@@ -153,6 +153,30 @@ fn bits_do_not_depend_on_the_other_rows() {
 }
 
 #[test]
+fn a_sequence_may_wait_while_another_outgrows_its_block() {
+    for (fixture, decoder) in decoders() {
+        let ids = fixture.ids("ids");
+        fn drawn<M: LanguageModel>(model: &M, ids: &[u32]) -> Vec<f32> {
+            let [mut busy, mut idle] =
+                [240, 30].map(|n| model.fork(&model.prefill(None, &ids[..n]).unwrap()));
+            let mut values = Vec::new();
+            for i in 0..24 {
+                let tokens = &ids[240 + i..=240 + i];
+                let mut rows = vec![Row { sequence: &mut busy, tokens, logits: 1 }];
+                if i % 8 == 0 {
+                    let tokens = &ids[30 + i / 8..=30 + i / 8];
+                    rows.push(Row { sequence: &mut idle, tokens, logits: 1 });
+                }
+                values.extend(model.step(&mut rows).unwrap().values);
+            }
+            values
+        }
+        let (ours, theirs) = (drawn(&decoder, &ids), drawn(&fixture.cpu(), &ids));
+        assert_close(&ours, &theirs, &fixture.model.label);
+    }
+}
+
+#[test]
 fn rows_of_one_and_of_several_tokens_share_a_step() {
     for (fixture, decoder) in decoders() {
         let (all, cpu) = (fixture.ids("ids"), fixture.cpu());

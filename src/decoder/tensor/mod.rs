@@ -121,6 +121,8 @@ impl TensorDecoder {
         if self_test::rows_are_independent(&model)? {
             model.info.promise = PROMISE.into();
         }
+        // The room that the test took.
+        model.slots = Slots::new(model.format.clone(), width);
         Ok(model)
     }
 

@@ -165,8 +165,8 @@ impl Frame {
     }
 }
 
-/// Every block that a prefix of the sequences has, once, with its place in the prefix; by place, then by
-/// the first sequence that has it.
+/// Every block that a prefix of the sequences has, once, with its place in the prefix. Those of one sequence
+/// stand in their order: whoever brought one of them in had brought in all before it.
 fn distinct<'a>(sequences: impl Iterator<Item = &'a Sequence>) -> Vec<(usize, &'a SharedBlock)> {
     let mut found: Vec<(usize, &SharedBlock)> = Vec::new();
     for sequence in sequences {
@@ -176,6 +176,5 @@ fn distinct<'a>(sequences: impl Iterator<Item = &'a Sequence>) -> Vec<(usize, &'
             }
         }
     }
-    found.sort_by_key(|&(level, _)| level);
     found
 }
