@@ -62,7 +62,7 @@ def parse() -> argparse.Namespace:
     add("--repeat", type=int, default=1, help="runs within a process, of which the fastest counts")
     add("--job", default="1024,64,16,4,128", help="shared, prompt, requests x tiers, samples, new")
     add("--peer-batches", type=numbers, default="16,32", help="the job's rows to try for llama.cpp")
-    add("--candor-batches", type=numbers, default="64", help="the job's rows to try for candor")
+    add("--candor-batches", type=numbers, default="32", help="the job's rows to try for candor")
     add("--prefill", type=numbers, default="2048", help="lengths of prompts")
     add("--decode", type=words, default="1@128,32@1024", help="ROWS@TOKENS: rows after a prefix")
     add("--new", type=int, default=32, help="new tokens of a row in decode")
