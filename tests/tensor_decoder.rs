@@ -153,19 +153,21 @@ fn bits_do_not_depend_on_the_other_rows() {
 }
 
 #[test]
-fn a_sequence_may_wait_while_another_outgrows_its_block() {
+fn sequences_may_wait_while_another_outgrows_its_block() {
     for (fixture, decoder) in decoders() {
         let ids = fixture.ids("ids");
         fn drawn<M: LanguageModel>(model: &M, ids: &[u32]) -> Vec<f32> {
-            let [mut busy, mut idle] =
-                [240, 30].map(|n| model.fork(&model.prefill(None, &ids[..n]).unwrap()));
+            // The second one's first token fills its last block to the brim.
+            let starts = [240, 255, 30];
+            let mut forks = starts.map(|n| model.fork(&model.prefill(None, &ids[..n]).unwrap()));
             let mut values = Vec::new();
             for i in 0..24 {
-                let tokens = &ids[240 + i..=240 + i];
-                let mut rows = vec![Row { sequence: &mut busy, tokens, logits: 1 }];
-                if i % 8 == 0 {
-                    let tokens = &ids[30 + i / 8..=30 + i / 8];
-                    rows.push(Row { sequence: &mut idle, tokens, logits: 1 });
+                let mut rows = Vec::new();
+                for ((sequence, start), pause) in forks.iter_mut().zip(starts).zip([1, 10, 8]) {
+                    if i % pause == 0 {
+                        let at = start + i / pause;
+                        rows.push(Row { sequence, tokens: &ids[at..=at], logits: 1 });
+                    }
                 }
                 values.extend(model.step(&mut rows).unwrap().values);
             }
