@@ -13,7 +13,7 @@ use super::names::Names;
 use super::quantize::{Quantize, Role};
 use super::rope;
 use super::{LanguageModel, Logits, ModelInfo, Row};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{Spec, Weights};
 
 /// Raised whenever a change to the arithmetic changes a bit of any logit of a model with dense weights.
@@ -182,27 +182,12 @@ impl CpuDecoder {
         self.layers.iter().flat_map(Layer::matrices).chain([&self.embedding]).chain(&self.output)
     }
 
-    fn check(&self, sequence: &Sequence, tokens: &[u32]) -> Result<()> {
-        if let Some(id) = tokens.iter().find(|&&id| id as usize >= self.spec.vocab_size) {
-            let rows = self.spec.vocab_size;
-            return Err(Error::input(format!(
-                "token id {id} is beyond the embedding's {rows} rows"
-            )));
-        }
-        let end = sequence.len() + tokens.len();
-        if end > self.spec.context {
-            let context = self.spec.context;
-            return Err(Error::input(format!("position {end} is beyond the context of {context}")));
-        }
-        Ok(())
-    }
-
     /// The residual stream [T, D] of all rows' tokens after the last layer; keys and values go to the tails.
     fn forward(&self, rows: &mut [Row<'_, Sequence>]) -> Result<Vec<f32>> {
         let spec = &self.spec;
         let mut places = Vec::new();
         for (row, r) in rows.iter_mut().enumerate() {
-            self.check(r.sequence, r.tokens)?;
+            self.info.check(r.sequence.len(), r.tokens)?;
             let start = r.sequence.len();
             places.extend((start..start + r.tokens.len()).map(|position| Place { row, position }));
             r.sequence.tail.extend(r.tokens.len());

@@ -19,7 +19,7 @@ pub use memory::{Prefix, Sequence};
 pub use quantize::Quantize;
 pub use tensor::TensorDecoder;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What a caller may know of a model.
 #[derive(Debug, Clone)]
@@ -47,6 +47,23 @@ pub struct ModelInfo {
     /// Tokens of a step that together take little longer than one alone, so that guesses may fill it up;
     /// 1 where guesses have nothing to win, or where they could change a bit.
     pub draft_width: usize,
+}
+
+impl ModelInfo {
+    /// Refuses tokens that have no embedding, and those that would not fit behind `len` others.
+    fn check(&self, len: usize, tokens: &[u32]) -> Result<()> {
+        if let Some(id) = tokens.iter().find(|&&id| id as usize >= self.vocab_size) {
+            let rows = self.vocab_size;
+            return Err(Error::input(format!(
+                "token id {id} is beyond the embedding's {rows} rows"
+            )));
+        }
+        let (end, context) = (len + tokens.len(), self.context);
+        if end > context {
+            return Err(Error::input(format!("position {end} is beyond the context of {context}")));
+        }
+        Ok(())
+    }
 }
 
 /// New tokens for one sequence in one step.

@@ -22,7 +22,7 @@ use self::pass::{Frame, Pass, Tail};
 use self::store::{BLOCK, Format, Store};
 use super::names::Names;
 use super::{LanguageModel, Logits, ModelInfo, Row, rope};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{Spec, Weights};
 
 pub use identity::Identity;
@@ -124,20 +124,6 @@ impl TensorDecoder {
         // The room that the test took.
         model.slots = Slots::new(model.format.clone(), width);
         Ok(model)
-    }
-
-    fn check(&self, len: usize, tokens: &[u32]) -> Result<()> {
-        if let Some(id) = tokens.iter().find(|&&id| id as usize >= self.spec.vocab_size) {
-            let rows = self.spec.vocab_size;
-            return Err(Error::input(format!(
-                "token id {id} is beyond the embedding's {rows} rows"
-            )));
-        }
-        let (end, context) = (len + tokens.len(), self.spec.context);
-        if end > context {
-            return Err(Error::input(format!("position {end} is beyond the context of {context}")));
-        }
-        Ok(())
     }
 
     /// The residual stream [W, D] after the last layer.
@@ -248,7 +234,7 @@ impl LanguageModel for TensorDecoder {
 
     fn prefill(&self, parent: Option<&Prefix>, ids: &[u32]) -> Result<Prefix> {
         let parent = parent.cloned().unwrap_or(Prefix::NONE);
-        self.check(parent.len(), ids)?;
+        self.info.check(parent.len(), ids)?;
         if ids.is_empty() {
             return Ok(parent);
         }
@@ -271,7 +257,7 @@ impl LanguageModel for TensorDecoder {
 
     fn step(&self, rows: &mut [Row<'_, Sequence>]) -> Result<Logits> {
         for row in rows.iter() {
-            self.check(row.sequence.len(), row.tokens)?;
+            self.info.check(row.sequence.len(), row.tokens)?;
         }
         // Rows of one token, by the slab that their sequences are in; the others go one by one.
         let mut groups: Vec<(Arc<Slab>, Vec<usize>)> = Vec::new();
