@@ -371,6 +371,7 @@ impl Product<'_> {
     ///
     /// # Safety
     /// There is a tile of M rows at row `first`, and `column` + lanes is at most sixteen.
+    #[allow(clippy::needless_range_loop, reason = "i numbers registers, and pointers beside them")]
     #[inline(always)]
     unsafe fn tile<S: Simd, const M: usize, const ZERO_BITS: u32>(
         &self,

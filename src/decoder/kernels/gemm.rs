@@ -173,6 +173,10 @@ impl<B: Element> Product<B> {
     ///
     /// # Safety
     /// There are as many rows and columns.
+    #[allow(
+        clippy::needless_range_loop,
+        reason = "i and v number registers, and pointers beside them"
+    )]
     #[inline(always)]
     unsafe fn tile<S: Simd, const M: usize, const V: usize>(self) -> usize {
         // SAFETY: rows below M and columns below V · lanes are inside the slices.
