@@ -61,13 +61,15 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
-    pub(super) fn open(name: &str, compute: &Compute, talk: &Talk) -> Result<Self> {
-        let model = Model::open(name)?;
-        Self::load(name, model, compute, talk)
-    }
-
-    /// Reads the weights of a model that was looked at already.
-    pub(super) fn load(name: &str, model: Model, compute: &Compute, talk: &Talk) -> Result<Self> {
+    /// Opens a model; `longest` says how many tokens the longest text will have.
+    pub(super) fn open(
+        name: &str,
+        compute: &Compute,
+        longest: impl FnOnce(&Model) -> Result<usize>,
+        talk: &Talk,
+    ) -> Result<Self> {
+        let mut model = Model::open(name)?;
+        model.set_longest_text(longest(&model)?);
         for note in &model.notes {
             talk.say(format!("note: {note}"));
         }

@@ -10,6 +10,7 @@ use super::experiment::{Loaded, read_performance};
 use super::talk::{Talk, print};
 use super::{NOT_COMPARABLE, interrupt, memory, use_threads};
 use crate::error::{Error, Result};
+use crate::model::Model;
 use crate::run::{Digests, Finished, Manifest, ModelRecord, Pace, Plan, check_digests, regenerate};
 use crate::scenario::{RequestSet, Scenario};
 
@@ -72,7 +73,6 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
         })?,
     };
     let compute = Compute::of_numerics(&recorded.numerics, recorded.model.quantize);
-    let loaded = Loaded::open(&name, &compute, talk)?;
     let scenario = Scenario::from_text("the manifest's scenario", &recorded.scenario.text)?;
     let requests = RequestSet::recorded(
         &recorded.requests.name,
@@ -80,6 +80,11 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
         &recorded.requests.items,
     );
     let variant = scenario.variant(&recorded.variant)?;
+    let longest = |model: &Model| {
+        let plan = Plan::new(model, &scenario, variant, &requests, &recorded.settings)?;
+        Ok(plan.longest_text())
+    };
+    let loaded = Loaded::open(&name, &compute, longest, talk)?;
     let plan = Plan::new(&loaded.model, &scenario, variant, &requests, &recorded.settings)?;
 
     // Names, versions and numerics may differ; what the model was given may not.

@@ -81,6 +81,18 @@ impl Model {
         Ok(Self { label, spec, layout, tokenizer, template, stop_ids, notes, files })
     }
 
+    /// Says how many tokens the longest text will have, prompt and reply together. Of models that compute
+    /// otherwise for long texts this chooses, for all texts alike.
+    pub fn set_longest_text(&mut self, tokens: usize) {
+        if let Some(limit) = self.spec.short_context() {
+            let side = if tokens > limit { "more than" } else { "up to" };
+            self.notes.push(format!(
+                "rotary frequencies are those for texts of {side} {limit} tokens: the longest one here may have {tokens}"
+            ));
+        }
+        self.spec = self.spec.for_texts_of(tokens);
+    }
+
     /// Maps the weights and checks every header.
     ///
     /// # Errors

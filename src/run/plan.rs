@@ -147,6 +147,12 @@ impl<'a> Plan<'a> {
         self.prompts.get(request)?.get(tier)
     }
 
+    /// Tokens of the longest text that can come about: a prompt and all of a reply.
+    pub fn longest_text(&self) -> usize {
+        let prompts = self.prompts().map(|prompt| prompt.ids.len());
+        prompts.max().unwrap_or(0) + self.settings.max_tokens
+    }
+
     /// All prompts, sorted by request and tier.
     pub fn prompts(&self) -> impl Iterator<Item = &Prompt> {
         self.prompts.values().flat_map(BTreeMap::values)
