@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::compute::{Compute, Decoder};
 use super::talk::Talk;
 use super::verdicts::settle;
-use super::{interrupt, memory};
+use super::{interrupt, memory, model};
 use crate::engine::MemoryPlan;
 use crate::error::{Error, Kind, Result};
 use crate::model::Model;
@@ -62,7 +62,7 @@ pub(super) struct Loaded {
 
 impl Loaded {
     pub(super) fn open(name: &str, compute: &Compute, talk: &Talk) -> Result<Self> {
-        let model = Model::open(name)?;
+        let model = model::open(name, talk)?;
         Self::load(name, model, compute, talk)
     }
 

@@ -6,10 +6,10 @@ use super::args::RunArgs;
 use super::compute::Compute;
 use super::experiment::{Loaded, experiment};
 use super::talk::{Talk, print};
-use super::{memory, use_threads, verdicts};
+use super::{memory, model, use_threads, verdicts};
 use crate::engine::Sampling;
 use crate::error::{Error, Result};
-use crate::model::{Model, RenderOptions};
+use crate::model::RenderOptions;
 use crate::report;
 use crate::run::{Pace, Plan, Settings};
 use crate::scenario::{RequestSet, Scenario, Variant};
@@ -30,7 +30,7 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         None => requests,
     };
     let settings = settings(args)?;
-    let model = Model::open(&args.model)?;
+    let model = model::open(&args.model, talk)?;
     // Every variant is checked before the first one is run.
     for variant in &variants {
         let plan = Plan::new(&model, &scenario, variant, &requests, &settings)?;

@@ -3,6 +3,7 @@
 
 mod config;
 mod files;
+pub mod hub;
 mod json;
 #[cfg(test)]
 mod mutate;
@@ -30,7 +31,7 @@ pub use weights::Weights;
 /// A model that was looked at and understood, its weights not yet read.
 #[derive(Debug)]
 pub struct Model {
-    /// What to call it: `organism:NAME`, or the folder's own name.
+    /// What to call it: `organism:NAME`, a hub name without its revision, or the folder's own name.
     pub label: String,
     /// Sizes and switches of the decoder.
     pub spec: Spec,
@@ -44,16 +45,42 @@ pub struct Model {
     pub notes: Vec<String>,
     /// The files that all this was read from.
     pub files: ModelFiles,
+    /// Where on the hub they came from, if they did.
+    pub origin: Option<hub::Origin>,
 }
 
 impl Model {
-    /// Resolves `name` and reads everything but the weights.
+    /// Resolves `name` and reads everything but the weights. A hub name is fetched as the environment
+    /// says, in silence.
     ///
     /// # Errors
     /// A name that stands for nothing, a missing or malformed file, a config that asks for something that
-    /// is not implemented, stop ids that the embedding does not have.
+    /// is not implemented, stop ids that the embedding does not have; for a hub name also what
+    /// [`hub::fetch`] says.
     pub fn open(name: &str) -> Result<Self> {
-        let source = Source::parse(name)?;
+        Self::open_with(name, &|| hub::Access::from_environment(false), &mut hub::Silent)
+    }
+
+    /// The same with a say in how a hub name is fetched; `access` is called for no other name.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(
+        name: &str,
+        access: &dyn Fn() -> Result<hub::Access>,
+        progress: &mut dyn hub::Progress,
+    ) -> Result<Self> {
+        let source = match Source::parse(name)? {
+            Source::Hub(hub) => {
+                let fetched = hub::fetch(&hub, &access()?, progress)?;
+                let files = ModelFiles::open(&Source::at(&fetched.path)?)?;
+                let mut model = Self::from_files(hub.label(), files)
+                    .map_err(|error| error.within(format!("model `{name}`")))?;
+                model.notes.extend(fetched.notes);
+                return Ok(Self { origin: Some(fetched.origin), ..model });
+            }
+            source => source,
+        };
         let files = ModelFiles::open(&source)?;
         Self::from_files(source.label(), files)
             .map_err(|error| error.within(format!("model `{name}`")))
@@ -66,7 +93,7 @@ impl Model {
         let template = ChatTemplate::open(&files, tokenizer.special_tokens())?;
         let (stop_ids, mut notes) = stop::read(&files, &tokenizer, spec.vocab_size)?;
         notes.extend(tokenizer.check_vocab(spec.vocab_size));
-        Ok(Self { label, spec, tokenizer, template, stop_ids, notes, files })
+        Ok(Self { label, spec, tokenizer, template, stop_ids, notes, files, origin: None })
     }
 
     /// Maps the weights and checks every header.
