@@ -159,8 +159,7 @@ pub(super) fn is_commit(revision: &str) -> bool {
 
 /// What cannot be written into the cache, and what to do about it.
 pub(super) fn unwritable(path: &Path, error: &io::Error) -> Error {
-    let error_kind = error.kind();
-    let hint = match error_kind {
+    let hint = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             "free some space, or set `HF_HUB_CACHE` to a folder on another disk; running the command again goes on from here"
         }
@@ -212,6 +211,15 @@ mod tests {
     use super::*;
 
     const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    #[test]
+    fn a_full_disk_is_told_from_a_folder_that_cannot_be_written() {
+        let hint = |kind: io::ErrorKind| {
+            unwritable(Path::new("blob"), &kind.into()).hint_text().unwrap_or_default().to_owned()
+        };
+        assert!(hint(io::ErrorKind::StorageFull).contains("goes on from here"));
+        assert!(!hint(io::ErrorKind::PermissionDenied).contains("goes on"));
+    }
 
     #[test]
     fn a_ref_is_a_commit_or_nothing() {
