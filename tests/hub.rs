@@ -76,7 +76,7 @@ fn tiny() -> Hub {
 
 /// Bytes that compress badly and whose place can be told.
 fn bytes(count: usize) -> Vec<u8> {
-    (0..count).map(|i| (i * 2_654_435_761 >> 7) as u8).collect()
+    (0..count).map(|i| ((i * 2_654_435_761) >> 7) as u8).collect()
 }
 
 /// A hub with one GGUF file of a megabyte.

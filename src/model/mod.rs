@@ -17,6 +17,7 @@ mod tokenizer;
 mod weights;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::error::{Error, Result};
 
@@ -70,19 +71,27 @@ impl Model {
         access: &dyn Fn() -> Result<hub::Access>,
         progress: &mut dyn hub::Progress,
     ) -> Result<Self> {
-        let source = match Source::parse(name)? {
-            Source::Hub(hub) => {
-                let fetched = hub::fetch(&hub, &access()?, progress)?;
-                let files = ModelFiles::open(&Source::at(&fetched.path)?)?;
-                let mut model = Self::from_files(hub.label(), files)
-                    .map_err(|error| error.within(format!("model `{name}`")))?;
-                model.notes.extend(fetched.notes);
-                return Ok(Self { origin: Some(fetched.origin), ..model });
-            }
-            source => source,
+        let source = Source::parse(name)?;
+        let Source::Hub(hub) = &source else {
+            return Self::from_source(&source, name, source.label());
         };
-        let files = ModelFiles::open(&source)?;
-        Self::from_files(source.label(), files)
+        let fetched = hub::fetch(hub, &access()?, progress)?;
+        let mut model = Self::from_source(&Source::at(&fetched.path)?, name, hub.label())?;
+        model.notes.extend(fetched.notes);
+        Ok(Self { origin: Some(fetched.origin), ..model })
+    }
+
+    /// The model at a path, whatever else its name could mean.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn at(path: &Path) -> Result<Self> {
+        let source = Source::at(path)?;
+        Self::from_source(&source, &path.display().to_string(), source.label())
+    }
+
+    fn from_source(source: &Source, name: &str, label: String) -> Result<Self> {
+        Self::from_files(label, ModelFiles::open(source)?)
             .map_err(|error| error.within(format!("model `{name}`")))
     }
 

@@ -50,13 +50,16 @@ impl Source {
             .hint(format!("{POSSIBLE}; {}", known_organisms())))
     }
 
-    /// The model at a path that exists.
+    /// The model at a path.
     ///
     /// # Errors
-    /// It is a file of a kind that this version does not support.
+    /// Nothing is there, or a file of a kind that this version does not support.
     pub fn at(path: &Path) -> Result<Self> {
         if path.is_dir() {
             return Ok(Self::Folder(path.to_path_buf()));
+        }
+        if !path.exists() {
+            return Err(Error::input(format!("`{}` does not exist", path.display())).hint(POSSIBLE));
         }
         Err(not_a_folder(&path.display().to_string()))
     }

@@ -17,6 +17,9 @@ use super::Progress;
 use super::name::is_relative;
 use crate::error::{Error, Result};
 
+/// Tells programs that make backups to leave the cache out: <https://bford.info/cachedir/>.
+const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# Models of the Hugging Face hub, which can be fetched again.\n";
+
 /// A repository's folder in the cache.
 #[derive(Debug)]
 pub(super) struct Cache {
@@ -134,6 +137,10 @@ impl Cache {
         let open = || -> io::Result<File> {
             make_parent(&path)?;
             fs::create_dir_all(self.folder.join("blobs"))?;
+            let tag = self.folder.with_file_name("CACHEDIR.TAG");
+            if !tag.exists() {
+                fs::write(tag, CACHE_TAG)?;
+            }
             OpenOptions::new().create(true).truncate(false).write(true).open(&path)
         };
         let lock = open().map_err(|error| unwritable(&path, &error))?;

@@ -114,8 +114,7 @@ pub(super) fn file<'a>(hub: &HubName, names: &'a [String], file: &str) -> Result
     }
     let models = gguf(names);
     let last = |name: &str| name.rsplit('/').next() == Some(file);
-    let mut found: Vec<_> =
-        models.iter().filter(|(_, parts)| parts.iter().any(|part| *part == file)).collect();
+    let mut found: Vec<_> = models.iter().filter(|(_, parts)| parts.contains(&file)).collect();
     if found.is_empty() {
         found = models.iter().filter(|(_, parts)| parts.iter().any(|part| last(part))).collect();
     }

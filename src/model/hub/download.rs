@@ -56,7 +56,8 @@ fn fill(
     bytes: Option<u64>,
     progress: &mut dyn Progress,
 ) -> Result<()> {
-    if bytes.is_some_and(|bytes| partial.bytes() > bytes) {
+    // Of unknown length, it cannot be told whether what is there is the whole already.
+    if bytes.is_none_or(|bytes| partial.bytes() > bytes) {
         partial.restart()?;
     }
     progress.bytes(asked.file.unwrap_or_default(), partial.bytes(), bytes);
