@@ -109,8 +109,7 @@ fn looks_like_path(text: &str) -> bool {
         || text.ends_with(['/', '\\'])
         || text.matches('/').count() > 1
         || text.contains('\\')
-        || !text.contains('/')
-            && ["gguf", "safetensors", "json"].iter().any(|kind| has_extension(text, kind))
+        || ["gguf", "safetensors", "json"].iter().any(|kind| has_extension(text, kind))
 }
 
 fn has_extension(text: &str, extension: &str) -> bool {
