@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::compute::{Compute, Decoder};
 use super::talk::Talk;
 use super::verdicts::settle;
-use super::{interrupt, memory};
+use super::{interrupt, memory, model};
 use crate::engine::MemoryPlan;
 use crate::error::{Error, Kind, Result};
 use crate::model::Model;
@@ -68,7 +68,7 @@ impl Loaded {
         longest: impl FnOnce(&Model) -> Result<usize>,
         talk: &Talk,
     ) -> Result<Self> {
-        let mut model = Model::open(name)?;
+        let mut model = model::open(name, talk)?;
         model.set_longest_text(longest(&model)?);
         for note in &model.notes {
             talk.say(format!("note: {note}"));

@@ -11,6 +11,7 @@ mod experiment;
 mod interrupt;
 mod judge;
 mod memory;
+mod model;
 mod organism;
 mod report;
 mod run;
@@ -44,7 +45,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             };
         }
     };
-    let talk = Talk::new(cli.quiet);
+    let talk = Talk::new(cli.quiet, cli.offline);
     match dispatch(cli, &talk) {
         Ok(code) => code,
         Err(error) => {

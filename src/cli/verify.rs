@@ -65,10 +65,12 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
     }
 
     let recorded = &run.manifest;
-    let name = match &args.model {
-        Some(name) => name.clone(),
-        None if recorded.model.label.starts_with("organism:") => recorded.model.label.clone(),
-        None => read_performance(&args.run).map(|p| p.model).map_err(|_| {
+    let label = &recorded.model.label;
+    let name = match (&args.model, &recorded.model.source) {
+        (Some(name), _) => name.clone(),
+        (None, Some(source)) => format!("{label}@{}", source.commit),
+        (None, None) if label.starts_with("organism:") => label.clone(),
+        (None, None) => read_performance(&args.run).map(|p| p.model).map_err(|_| {
             Error::input("the run does not say where its model lies").hint("name it with `--model`")
         })?,
     };

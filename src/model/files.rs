@@ -23,6 +23,9 @@ pub(super) const CHAT_TEMPLATE: &str = "chat_template.jinja";
 pub(super) const WEIGHTS: &str = "model.safetensors";
 pub(super) const WEIGHTS_INDEX: &str = "model.safetensors.index.json";
 
+/// The files that every model has, weights apart.
+pub(super) const REQUIRED: [&str; 3] = [CONFIG, TOKENIZER, TOKENIZER_CONFIG];
+
 /// Bytes of a file that are hashed before their pages are given back.
 const HASHED_AT_ONCE: usize = 1 << 24;
 
@@ -121,12 +124,14 @@ impl ModelFiles {
             Source::Folder(folder) => {
                 Self::collect(&folder.display().to_string(), |file| read(&folder.join(file)))
             }
+            Source::Hub(name) => Err(Error::input(format!("`{name}` has not been fetched"))
+                .hint("`hub::fetch` gives the folder that its files are in")),
         }
     }
 
     fn collect(place: &str, open: impl Fn(&str) -> Result<Option<Bytes>>) -> Result<Self> {
         let mut files = BTreeMap::new();
-        for name in [CONFIG, TOKENIZER, TOKENIZER_CONFIG] {
+        for name in REQUIRED {
             let bytes = open(name)?.ok_or_else(|| {
                 Error::input(format!("`{place}` has no `{name}`"))
                     .hint("a model folder holds `config.json`, `tokenizer.json`, `tokenizer_config.json` and safetensors")
@@ -189,7 +194,7 @@ impl ModelFiles {
 }
 
 /// The file names that an index of sharded weights uses, sorted.
-fn shards(index: &[u8]) -> Result<Vec<String>> {
+pub(super) fn shards(index: &[u8]) -> Result<Vec<String>> {
     let map = Keys::parse(WEIGHTS_INDEX, index)?
         .object("weight_map")?
         .ok_or_else(|| Error::input(format!("`{WEIGHTS_INDEX}` has no `weight_map`")))?;

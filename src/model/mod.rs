@@ -4,6 +4,7 @@
 mod config;
 mod families;
 mod files;
+pub mod hub;
 mod json;
 mod layout;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod view;
 mod weights;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::error::{Error, Result};
 
@@ -40,7 +42,7 @@ pub use weights::Weights;
 /// A model that was looked at and understood, its weights not yet read.
 #[derive(Debug)]
 pub struct Model {
-    /// What to call it: `organism:NAME`, or the folder's own name.
+    /// What to call it: `organism:NAME`, a hub name without its revision, or the folder's own name.
     pub label: String,
     /// Sizes and switches of the decoder.
     pub spec: Spec,
@@ -56,18 +58,52 @@ pub struct Model {
     pub notes: Vec<String>,
     /// The files that all this was read from.
     pub files: ModelFiles,
+    /// Where on the hub they came from, if they did.
+    pub origin: Option<hub::Origin>,
 }
 
 impl Model {
-    /// Resolves `name` and reads everything but the weights.
+    /// Resolves `name` and reads everything but the weights. A hub name is fetched as the environment
+    /// says, in silence.
     ///
     /// # Errors
     /// A name that stands for nothing, a missing or malformed file, a config that asks for something that
-    /// is not implemented, stop ids that the embedding does not have.
+    /// is not implemented, stop ids that the embedding does not have; for a hub name also what
+    /// [`hub::fetch`] says.
     pub fn open(name: &str) -> Result<Self> {
+        Self::open_with(name, &|| hub::Access::from_environment(false), &mut hub::Silent)
+    }
+
+    /// The same with a say in how a hub name is fetched; `access` is called for no other name.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(
+        name: &str,
+        access: &dyn Fn() -> Result<hub::Access>,
+        progress: &mut dyn hub::Progress,
+    ) -> Result<Self> {
         let source = Source::parse(name)?;
-        let files = ModelFiles::open(&source)?;
-        Self::from_files(source.label(), files)
+        let Source::Hub(hub) = &source else {
+            return Self::from_source(&source, name, source.label());
+        };
+        let fetched = hub::fetch(hub, &access()?, progress)?;
+        let mut model = Self::from_source(&Source::at(&fetched.path)?, name, hub.label())?;
+        model.notes.extend(fetched.notes);
+        Ok(Self { origin: Some(fetched.origin), ..model })
+    }
+
+    /// The model at a path, whatever else its name could mean.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn at(path: &Path) -> Result<Self> {
+        let source = Source::at(path)?;
+        Self::from_source(&source, &path.display().to_string(), source.label())
+    }
+
+    fn from_source(source: &Source, name: &str, label: String) -> Result<Self> {
+        Self::from_files(label, ModelFiles::open(source)?)
             .map_err(|error| error.within(format!("model `{name}`")))
     }
 
@@ -78,7 +114,7 @@ impl Model {
         let template = ChatTemplate::open(&files, tokenizer.special_tokens())?;
         let (stop_ids, mut notes) = stop::read(&files, &tokenizer, spec.vocab_size)?;
         notes.extend(tokenizer.check_vocab(spec.vocab_size));
-        Ok(Self { label, spec, layout, tokenizer, template, stop_ids, notes, files })
+        Ok(Self { label, spec, layout, tokenizer, template, stop_ids, notes, files, origin: None })
     }
 
     /// Says how many tokens the longest text will have, prompt and reply together. Of models that compute

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::files::organisms;
+use super::hub::HubName;
 use crate::error::{Error, Result};
 
 /// Where a model comes from.
@@ -13,6 +14,8 @@ pub enum Source {
     Organism(String),
     /// A folder with `config.json`, safetensors and `tokenizer.json`.
     Folder(PathBuf),
+    /// A model of the Hugging Face hub.
+    Hub(HubName),
 }
 
 impl Source {
@@ -22,11 +25,8 @@ impl Source {
     /// Nothing of that name exists, or it is of a kind that this version does not support.
     pub fn parse(text: &str) -> Result<Self> {
         let path = Path::new(text);
-        if path.is_dir() {
-            return Ok(Self::Folder(path.to_path_buf()));
-        }
         if path.exists() {
-            return Err(not_a_folder(text));
+            return Self::at(path);
         }
         if let Some(name) = text.strip_prefix("organism:") {
             if organisms().iter().any(|known| known == name) {
@@ -36,14 +36,11 @@ impl Source {
                 Error::input(format!("there is no organism `{name}`")).hint(known_organisms())
             );
         }
+        if let Some(name) = HubName::parse(text) {
+            return Ok(Self::Hub(name));
+        }
         if looks_like_path(text) {
             return Err(Error::input(format!("`{text}` does not exist")).hint(POSSIBLE));
-        }
-        if is_hub_name(text) {
-            return Err(Error::input(format!(
-                "`{text}` looks like a hub name, and hub names are not supported in this version"
-            ))
-            .hint("download the model and give its folder"));
         }
         if organisms().iter().any(|known| known == text) {
             return Err(Error::input(format!("there is no model `{text}`"))
@@ -53,11 +50,26 @@ impl Source {
             .hint(format!("{POSSIBLE}; {}", known_organisms())))
     }
 
-    /// The model's display name: `organism:NAME`, or the folder's own name (never its whole path, so that
-    /// two places of one model are called the same).
+    /// The model at a path.
+    ///
+    /// # Errors
+    /// Nothing is there, or a file of a kind that this version does not support.
+    pub fn at(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Ok(Self::Folder(path.to_path_buf()));
+        }
+        if !path.exists() {
+            return Err(Error::input(format!("`{}` does not exist", path.display())).hint(POSSIBLE));
+        }
+        Err(not_a_folder(&path.display().to_string()))
+    }
+
+    /// The model's display name: `organism:NAME`, the hub's name without a revision, or the folder's
+    /// own name (never its whole path, so that two places of one model are called the same).
     pub fn label(&self) -> String {
         match self {
             Self::Organism(name) => format!("organism:{name}"),
+            Self::Hub(name) => name.label(),
             Self::Folder(path) => {
                 // `.` and `..` have no name of their own: ask the disk where they lead.
                 let named =
@@ -70,8 +82,7 @@ impl Source {
     }
 }
 
-const POSSIBLE: &str =
-    "a model is `organism:NAME` or a folder with `config.json`, safetensors and `tokenizer.json`";
+const POSSIBLE: &str = "a model is `organism:NAME`, a folder with `config.json`, safetensors and `tokenizer.json`, or a name of the hub: `org/name[@revision]`, `org/name:QUANT[@revision]` or `org/name:FILE.gguf[@revision]`";
 
 fn known_organisms() -> String {
     let names: Vec<String> = organisms().iter().map(|name| format!("`organism:{name}`")).collect();
@@ -98,24 +109,11 @@ fn looks_like_path(text: &str) -> bool {
         || text.ends_with(['/', '\\'])
         || text.matches('/').count() > 1
         || text.contains('\\')
-        || !text.contains('/')
-            && ["gguf", "safetensors", "json"].iter().any(|kind| has_extension(text, kind))
+        || ["gguf", "safetensors", "json"].iter().any(|kind| has_extension(text, kind))
 }
 
 fn has_extension(text: &str, extension: &str) -> bool {
     Path::new(text).extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
-}
-
-/// `org/name`, `org/name@revision`, `org/name:QUANT` and `org/name:FILE.gguf@revision`.
-fn is_hub_name(text: &str) -> bool {
-    let plain = |part: &str| {
-        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
-    };
-    let without_revision = text.split_once('@').map_or(text, |(name, _)| name);
-    let repository = without_revision.split_once(':').map_or(without_revision, |(name, _)| name);
-    repository
-        .split_once('/')
-        .is_some_and(|(organization, name)| plain(organization) && plain(name))
 }
 
 #[cfg(test)]
@@ -148,11 +146,17 @@ mod tests {
         assert!(
             refusal(gguf.to_str().unwrap()).0.contains("GGUF is not supported in this version")
         );
-        for name in ["org/name", "org/name@main", "org/name:Q4_K_M", "org/name:m.gguf@abc"] {
-            assert!(
-                refusal(name).0.contains("hub names are not supported in this version"),
-                "{name}"
-            );
+    }
+
+    #[test]
+    fn a_path_that_exists_wins_over_the_hub_and_one_that_must_be_a_path_is_no_hub_name() {
+        for name in ["org/name", "org/name@refs/pr/1", "org/name:Q4_K_M", "org/name:m.gguf@abc"] {
+            let Source::Hub(hub) = Source::parse(name).unwrap() else { panic!("{name}") };
+            assert_eq!(hub.to_string(), name);
+        }
+        assert_eq!(Source::parse("src/model").unwrap(), Source::Folder("src/model".into()));
+        for path in ["./org/name", "/org/name", "../org/name", "org/name/", "models/none.gguf"] {
+            assert!(refusal(path).0.ends_with("does not exist"), "{path}");
         }
     }
 
