@@ -3,11 +3,13 @@
 
 mod config;
 mod files;
+mod guard;
 mod json;
 #[cfg(test)]
 mod mutate;
 mod rope;
 mod source;
+mod special;
 mod spec;
 mod stop;
 mod stored;
