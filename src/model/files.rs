@@ -143,7 +143,10 @@ impl ModelFiles {
             Source::Folder(folder) => {
                 let place = folder.display().to_string();
                 let files = Self::collect(&place, |file| read(&folder.join(file)))?;
-                Ok(Self { other_templates: other_templates(&folder.join(TEMPLATE_FOLDER)), ..files })
+                Ok(Self {
+                    other_templates: other_templates(&folder.join(TEMPLATE_FOLDER)),
+                    ..files
+                })
             }
         }
     }
@@ -234,7 +237,9 @@ fn missing(place: &str, name: &str, open: &impl Fn(&str) -> Result<Option<Bytes>
 fn other_templates(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
-        .filter_map(|entry| template_name(&format!("{TEMPLATE_FOLDER}/{}", entry.file_name().to_str()?)))
+        .filter_map(|entry| {
+            template_name(&format!("{TEMPLATE_FOLDER}/{}", entry.file_name().to_str()?))
+        })
         .collect();
     names.sort();
     names

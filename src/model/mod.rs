@@ -25,7 +25,7 @@ pub use files::{ModelFiles, organism_file, organisms};
 pub use source::Source;
 pub use spec::{Rope, RopeScaling, Spec};
 pub use stored::Stored;
-pub use template::{ChatTemplate, Date, Json, Message, RenderOptions};
+pub use template::{ChatTemplate, Date, Json, Message, RenderOptions, SystemPrompt, check_words};
 pub use tokenizer::Tokenizer;
 pub use weights::Weights;
 
@@ -42,6 +42,8 @@ pub struct Model {
     pub template: Option<ChatTemplate>,
     /// Ids that end a reply: sorted, without repeats, never empty.
     pub stop_ids: Vec<u32>,
+    /// Where each of them comes from, in words.
+    pub stop_sources: BTreeMap<u32, Vec<String>>,
     /// What the user should know and what is no error.
     pub notes: Vec<String>,
     /// The files that all this was read from.
@@ -66,9 +68,12 @@ impl Model {
         let spec = config::read(&files)?;
         let tokenizer = Tokenizer::open(&files)?;
         let template = ChatTemplate::open(&files, tokenizer.special_tokens())?;
-        let (stop_ids, mut notes) = stop::read(&files, &tokenizer, spec.vocab_size)?;
+        let stop = stop::read(&files, &tokenizer, template.as_ref(), spec.vocab_size)?;
+        let stop_ids = stop.ids();
+        let mut notes = stop.notes;
         notes.extend(tokenizer.check_vocab(spec.vocab_size));
-        Ok(Self { label, spec, tokenizer, template, stop_ids, notes, files })
+        let stop_sources = stop.sources;
+        Ok(Self { label, spec, tokenizer, template, stop_ids, stop_sources, notes, files })
     }
 
     /// Maps the weights and checks every header.

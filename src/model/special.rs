@@ -31,6 +31,8 @@ pub(super) struct SpecialTokens {
     pub(super) added: Vec<(String, AddedToken)>,
     /// Whether special tokens that are spelled out in a text are split like other words.
     pub(super) split: bool,
+    /// Whether the config asks for the beginning-of-sequence token in front of a text.
+    pub(super) add_bos: bool,
 }
 
 impl SpecialTokens {
@@ -43,9 +45,11 @@ impl SpecialTokens {
         let mut special = Self::default();
         let mut config = Keys::parse(TOKENIZER_CONFIG, config.unwrap_or(b"{}"))?;
         special.split = config.flag("split_special_tokens")?.unwrap_or(false);
+        special.add_bos = config.flag("add_bos_token")?.unwrap_or(false);
         let listed = config.has("added_tokens_decoder");
         if let Some(added) = config.object("added_tokens_decoder")? {
-            special.added = added.entries().map(|(id, token)| (id.to_owned(), added_token(token))).collect();
+            special.added =
+                added.entries().map(|(id, token)| (id.to_owned(), added_token(token))).collect();
         }
         special.gather(&mut config)?;
         if let Some(map) = map.filter(|_| !listed) {
@@ -59,8 +63,9 @@ impl SpecialTokens {
             let named_null = keys.has(name);
             match keys.value(name) {
                 Some(value) => {
-                    let text = token_text(&value)
-                        .ok_or_else(|| keys.wrong(name, "a string or an object with `content`", &value))?;
+                    let text = token_text(&value).ok_or_else(|| {
+                        keys.wrong(name, "a string or an object with `content`", &value)
+                    })?;
                     self.named.insert(name.to_owned(), text.to_owned());
                 }
                 None if named_null => drop(self.named.remove(name)),
@@ -68,7 +73,9 @@ impl SpecialTokens {
             }
         }
         let own = keys.entries().filter(|(key, _)| key.ends_with("_token"));
-        self.named.extend(own.filter_map(|(key, value)| Some((key.to_owned(), own_token(value)?.to_owned()))));
+        self.named.extend(
+            own.filter_map(|(key, value)| Some((key.to_owned(), own_token(value)?.to_owned()))),
+        );
         for key in LISTS {
             if let Some(list) = keys.peek(key).and_then(Value::as_array) {
                 self.unnamed = list.iter().filter_map(token_text).map(str::to_owned).collect();
@@ -77,7 +84,9 @@ impl SpecialTokens {
         }
         for key in BY_NAME {
             if let Some(tokens) = keys.peek(key).and_then(Value::as_object) {
-                let named = tokens.iter().filter_map(|(name, token)| Some((name.clone(), token_text(token)?.to_owned())));
+                let named = tokens.iter().filter_map(|(name, token)| {
+                    Some((name.clone(), token_text(token)?.to_owned()))
+                });
                 self.named.extend(named);
             }
         }
@@ -92,15 +101,16 @@ fn token_text(value: &Value) -> Option<&str> {
 
 /// A token under a name of the model's own, which counts if it is a string or says what it is.
 fn own_token(value: &Value) -> Option<&str> {
-    value.as_str().or_else(|| {
-        (value.get("__type")? == "AddedToken").then(|| token_text(value)).flatten()
-    })
+    value
+        .as_str()
+        .or_else(|| (value.get("__type")? == "AddedToken").then(|| token_text(value)).flatten())
 }
 
 /// A token with its flags; those that are left out are as in Python's `AddedToken`.
 fn added_token(value: &Value) -> AddedToken {
     let flag = |key: &str| value.get(key).and_then(Value::as_bool);
-    let token = AddedToken::from(token_text(value).unwrap_or_default(), flag("special").unwrap_or(false));
+    let token =
+        AddedToken::from(token_text(value).unwrap_or_default(), flag("special").unwrap_or(false));
     AddedToken {
         single_word: flag("single_word").unwrap_or(false),
         lstrip: flag("lstrip").unwrap_or(false),
@@ -135,7 +145,8 @@ mod tests {
 
     #[test]
     fn the_map_wins_unless_the_config_lists_the_added_tokens() {
-        let map = Some(r#"{"bos_token": {"content": "<b>"}, "eos_token": null, "unk_token": "<u>"}"#);
+        let map =
+            Some(r#"{"bos_token": {"content": "<b>"}, "eos_token": null, "unk_token": "<u>"}"#);
         let config = r#"{"bos_token": "<s>", "eos_token": "</s>"}"#;
         assert_eq!(named(config, map), ["bos_token=<b>", "unk_token=<u>"]);
         let listing = r#"{"bos_token": "<s>", "eos_token": "</s>", "added_tokens_decoder": {}}"#;
@@ -148,7 +159,8 @@ mod tests {
     fn flags_that_are_left_out_are_those_of_python() {
         let plain = added_token(&serde_json::json!({"content": "<t>"}));
         assert!(plain.normalized && !plain.special);
-        let special = added_token(&serde_json::json!({"content": "<t>", "special": true, "rstrip": true}));
+        let special =
+            added_token(&serde_json::json!({"content": "<t>", "special": true, "rstrip": true}));
         assert!(!special.normalized && special.special && special.rstrip && !special.lstrip);
     }
 }

@@ -17,6 +17,8 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     /// `bos_token` and so on, to the token's text; those that the files name.
     special: BTreeMap<String, String>,
+    /// Whether the config asks for the beginning-of-sequence token in front of a text.
+    add_bos: bool,
 }
 
 impl Tokenizer {
@@ -25,7 +27,8 @@ impl Tokenizer {
     /// # Errors
     /// A malformed file, a tokenizer that draws random numbers, or files that disagree about a token.
     pub(super) fn open(files: &ModelFiles) -> Result<Self> {
-        let special = SpecialTokens::read(files.get(TOKENIZER_CONFIG), files.get(SPECIAL_TOKENS_MAP))?;
+        let special =
+            SpecialTokens::read(files.get(TOKENIZER_CONFIG), files.get(SPECIAL_TOKENS_MAP))?;
         Self::new(read(files.get(TOKENIZER).unwrap_or_default())?, special)
     }
 
@@ -50,7 +53,7 @@ impl Tokenizer {
         inner.set_encode_special_tokens(special.split);
         check(&inner, &special)?;
         add(&mut inner, &special)?;
-        Ok(Self { inner, special: special.named })
+        Ok(Self { inner, special: special.named, add_bos: special.add_bos })
     }
 
     /// The ids of a text, in which special tokens count where they are spelled out. No token is added.
@@ -111,10 +114,21 @@ impl Tokenizer {
         self.special.get("eos_token").and_then(|token| self.id_of(token))
     }
 
-    /// The token that this tokenizer puts in front of a plain text, which rendered prompts never get.
-    pub(super) fn leading_id(&self) -> Option<u32> {
+    /// Something to say if the tokenizer would begin a plain text with a token that a rendered prompt lacks.
+    /// transformers does not add it either.
+    pub fn missing_beginning(&self, prompt: &[u32]) -> Option<String> {
+        let leading = self.leading_id().filter(|id| prompt.first() != Some(id))?;
+        let token = self.token_of(leading).unwrap_or_default();
+        Some(format!(
+            "the tokenizer begins a plain text with `{token}`, the chat template does not: prompts go without it, as in transformers"
+        ))
+    }
+
+    /// What the tokenizer puts in front of a plain text.
+    fn leading_id(&self) -> Option<u32> {
         let (with, without) = (self.ids("a", true).ok()?, self.ids("a", false).ok()?);
-        with.first().copied().filter(|id| with.len() > without.len() && without.first() != Some(id))
+        let added = with.len() > without.len() && without.first() != with.first();
+        if added { with.first().copied() } else { self.bos_id().filter(|_| self.add_bos) }
     }
 
     /// The first token that was added to the vocabulary and is spelled out in a text; special ones first.
@@ -185,7 +199,8 @@ fn add(inner: &mut tokenizers::Tokenizer, special: &SpecialTokens) -> Result<()>
             tokens.push(AddedToken::from(text.clone(), true));
         }
     }
-    let wrong = |what: String| Error::input(format!("the special tokens of `{TOKENIZER_CONFIG}`: {what}"));
+    let wrong =
+        |what: String| Error::input(format!("the special tokens of `{TOKENIZER_CONFIG}`: {what}"));
     guarded(|| inner.add_tokens(tokens))
         .ok_or_else(|| wrong("they do not fit the tokenizer".to_owned()))?
         .map_err(|error| wrong(error.to_string()))?;
@@ -242,6 +257,27 @@ pub(super) mod tests {
         assert!(
             words(r#"{"bos_token": "<bos>"}"#).unwrap_err().to_string().contains("does not have")
         );
+    }
+
+    #[test]
+    fn a_beginning_that_the_prompt_lacks_is_noted() {
+        let tokenizer = words("{}").unwrap();
+        assert_eq!(tokenizer.missing_beginning(&[3, 0]), None);
+        assert!(
+            tokenizer.missing_beginning(&[0]).unwrap().contains("begins a plain text with `<s>`")
+        );
+        assert_eq!(tokenizer.encode("a").unwrap(), [0]);
+    }
+
+    #[test]
+    fn flags_of_the_config_win_and_named_tokens_become_special() {
+        let decoded = |config: &str| words(config).unwrap().decode(&[0, 1, 4], true).unwrap();
+        assert_eq!(decoded("{}"), "a b");
+        let config = r#"{"added_tokens_decoder": {"4": {"content": "</s>", "normalized": false}}}"#;
+        assert_eq!(words(config).unwrap().inner.get_added_tokens_decoder()[&4].special, false);
+        assert_eq!(decoded(r#"{"image_token": "b"}"#), "a");
+        assert_eq!(decoded(r#"{"extra_special_tokens": ["a", "b"]}"#), "");
+        assert_eq!(decoded(r#"{"pad_token": "<pad>"}"#), "a b");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::{Plan, Settings};
 use crate::decoder::{ModelInfo, Quantize};
 use crate::error::{Error, Result};
+use crate::model::SystemPrompt;
 use crate::scenario::{Request, Tags};
 
 /// The file's content. Two runs with equal manifests have equal transcripts.
@@ -49,6 +50,12 @@ pub struct ModelRecord {
     pub chat_template: String,
     /// Ids that end a reply.
     pub stop_ids: Vec<u32>,
+    /// Where each of them comes from, in words.
+    pub stop_sources: BTreeMap<u32, Vec<String>>,
+    /// How the scenario's system text reached it.
+    pub system_prompt: SystemPrompt,
+    /// What was said about the model and its prompts and is no error.
+    pub notes: Vec<String>,
 }
 
 /// Which scenario.
@@ -132,6 +139,9 @@ impl Manifest {
                     .to_hex()
                     .to_string(),
                 stop_ids: model.stop_ids.clone(),
+                stop_sources: model.stop_sources.clone(),
+                system_prompt: plan.system_prompt,
+                notes: model.notes.iter().chain(&plan.notes).cloned().collect(),
             },
             scenario: ScenarioRecord {
                 name: plan.scenario.name.clone(),

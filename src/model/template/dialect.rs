@@ -5,8 +5,10 @@
 /// The template with `generation` blocks turned into `with` blocks, which have their own scope as well, and
 /// `'...' % x` into `'...'|format(x)`. Whitespace control, comments, raw blocks and strings stay as they are.
 pub(super) fn translate(source: &str) -> String {
+    // Jinja reads every kind of line end as one line feed, in strings as well.
+    let source = source.replace("\r\n", "\n").replace('\r', "\n");
     let mut out = String::with_capacity(source.len());
-    let mut rest = source;
+    let mut rest = source.as_str();
     while let Some(start) = next_code(rest) {
         let (text, code) = rest.split_at(start);
         out.push_str(text);
@@ -15,7 +17,9 @@ pub(super) fn translate(source: &str) -> String {
             "{{" => code_length(code, "}}"),
             _ => code_length(code, "%}"),
         };
-        let (code, after) = code.split_at(length.unwrap_or(code.len()));
+        // What never ends is refused by the engine.
+        let Some(length) = length else { return out + code };
+        let (code, after) = code.split_at(length);
         rest = after;
         match tag_name(code) {
             Some((before, "generation", after)) => out.extend([before, "with", after]),
@@ -27,7 +31,7 @@ pub(super) fn translate(source: &str) -> String {
                 rest = after;
             }
             _ if code.starts_with("{#") => out.push_str(code),
-            _ => percent_to_format(code, &mut out),
+            _ => percent_to_format(code, &mut out, 0),
         }
     }
     out.push_str(rest);
@@ -108,17 +112,22 @@ fn group_length(text: &str) -> Option<usize> {
     None
 }
 
-fn percent_to_format(code: &str, out: &mut String) {
+/// Operators within operands are translated down to this depth; the engine reads no deeper code.
+const DEPTH_MAX: usize = 150;
+
+fn percent_to_format(code: &str, out: &mut String, depth: usize) {
     let mut at = 0;
     while at < code.len() {
         let length = unit_length(&code[at..]);
         out.push_str(&code[at..at + length]);
         let is_string = code[at..].starts_with(['\'', '"']);
         at += length;
-        if let Some((skipped, operand)) = is_string.then(|| percent_operand(&code[at..])).flatten()
-        {
+        if !is_string || depth == DEPTH_MAX {
+            continue;
+        }
+        if let Some((skipped, operand)) = percent_operand(&code[at..]) {
             out.push_str("|format(");
-            percent_to_format(operand, out);
+            percent_to_format(operand, out, depth + 1);
             out.push(')');
             at += skipped;
         }
@@ -204,6 +213,7 @@ mod tests {
             "{%",
             "{",
             "é{{",
+            "{{ '%s' % ('%s' % (x",
         ] {
             assert_eq!(translate(same), same);
         }
