@@ -26,7 +26,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// A malformed file, a tokenizer that draws random numbers, or files that disagree about a token.
-    pub(super) fn open(files: &ModelFiles) -> Result<Self> {
+    pub fn open(files: &ModelFiles) -> Result<Self> {
         let special =
             SpecialTokens::read(files.get(TOKENIZER_CONFIG), files.get(SPECIAL_TOKENS_MAP))?;
         Self::new(read(files.get(TOKENIZER).unwrap_or_default())?, special)

@@ -9,13 +9,14 @@ mod find;
 mod ordered;
 mod python;
 mod room;
+mod strings;
 mod tojson;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, ErrorKind, Value};
+use minijinja::{Environment, ErrorKind, State, Value};
 use serde::{Deserialize, Serialize};
 
 use super::files::ModelFiles;
@@ -173,14 +174,18 @@ impl ChatTemplate {
     /// # Errors
     /// As [`Self::render`].
     pub fn render_json(&self, messages: &[Json], options: &RenderOptions) -> Result<String> {
-        let messages = messages.iter().map(Value::from).collect();
+        let messages = messages.iter().map(|message| Value::from(&completed(message))).collect();
         self.render_value(messages, options).map_err(Error::from)
     }
 
     fn render_value(&self, messages: Value, options: &RenderOptions) -> Result<String, Refusal> {
         let date = options.date;
         let mut environment = self.environment.clone();
-        environment.add_function(STRFTIME, move |format: String| date.strftime(&format));
+        environment.add_function(STRFTIME, move |state: &State, format: String| {
+            // A directive of two characters becomes a word of nine at most.
+            state.consume_fuel(format.len() as u64 / 8)?;
+            date.strftime(&format)
+        });
 
         let mut context: BTreeMap<&str, Value> = BTreeMap::new();
         // transformers always passes these two; templates ask whether they are none, not whether they are there.
@@ -198,6 +203,29 @@ impl ChatTemplate {
         let render = || environment.get_template(NAME)?.render(context);
         with_room(|| render().map_err(|error| Refusal::of(&error))).map_err(Refusal::Failed)?
     }
+}
+
+/// A message as transformers hands it on: without keys that are null, and with its reasoning, under whichever
+/// of these names it came, as `reasoning_content` and as `thinking`.
+fn completed(message: &Json) -> Json {
+    let Json::Map(entries) = message else { return message.clone() };
+    let mut entries: Vec<_> =
+        entries.iter().filter(|(_, value)| *value != Json::Null).cloned().collect();
+    let find = |entries: &[(String, Json)], name: &str| {
+        entries.iter().position(|(known, _)| known == name)
+    };
+    let names = ["reasoning_content", "thinking", "reasoning"];
+    if let Some(at) = names.iter().find_map(|name| find(&entries, name)) {
+        let reasoning = entries[at].1.clone();
+        if find(&entries, "thinking").is_none() {
+            entries.insert(0, ("thinking".to_owned(), reasoning.clone()));
+        }
+        match find(&entries, "reasoning_content") {
+            Some(at) => entries[at].1 = reasoning,
+            None => entries.push(("reasoning_content".to_owned(), reasoning)),
+        }
+    }
+    Json::Map(entries)
 }
 
 const OTHER_TEMPLATE: &str =
