@@ -203,8 +203,7 @@ impl ModelFiles {
         self.files.iter().map(|(name, bytes)| (name.clone(), bytes.digest())).collect()
     }
 
-    /// A model made of literal files, for tests of what reads them.
-    #[cfg(test)]
+    /// A model made of literal files, to test what reads them.
     pub(super) fn literal(files: &[(&str, &[u8])]) -> Self {
         let weights = files.iter().filter(|(name, _)| name.ends_with(".safetensors"));
         Self {

@@ -4,6 +4,8 @@
 mod config;
 mod files;
 mod guard;
+#[doc(hidden)]
+pub mod inputs;
 mod json;
 #[cfg(test)]
 mod mutate;

@@ -4,7 +4,10 @@
 
 /// The template with `generation` blocks turned into `with` blocks, which have their own scope as well, and
 /// `'...' % x` into `'...'|format(x)`. Whitespace control, comments, raw blocks and strings stay as they are.
-pub(super) fn translate(source: &str) -> String {
+///
+/// # Errors
+/// An expression or a tag is longer than [`CODE_BYTES_MAX`]: its length.
+pub(super) fn translate(source: &str) -> Result<String, usize> {
     // Jinja reads every kind of line end as one line feed, in strings as well.
     let source = source.replace("\r\n", "\n").replace('\r', "\n");
     let mut out = String::with_capacity(source.len());
@@ -18,9 +21,15 @@ pub(super) fn translate(source: &str) -> String {
             _ => code_length(code, "%}"),
         };
         // What never ends is refused by the engine.
-        let Some(length) = length else { return out + code };
+        let Some(length) = length else { return Ok(out + code) };
         let (code, after) = code.split_at(length);
         rest = after;
+        if length > CODE_BYTES_MAX && !code.starts_with("{#") {
+            let length = length_without_strings(code);
+            if length > CODE_BYTES_MAX {
+                return Err(length);
+            }
+        }
         match tag_name(code) {
             Some((before, "generation", after)) => out.extend([before, "with", after]),
             Some((before, "endgeneration", after)) => out.extend([before, "endwith", after]),
@@ -35,7 +44,22 @@ pub(super) fn translate(source: &str) -> String {
         }
     }
     out.push_str(rest);
-    out
+    Ok(out)
+}
+
+/// Most bytes of one expression or tag, strings not counted: the engine takes time by the square of it.
+pub(super) const CODE_BYTES_MAX: usize = 4096;
+
+fn length_without_strings(code: &str) -> usize {
+    let (mut at, mut length) = (0, 0);
+    while at < code.len() {
+        let unit = unit_length(&code[at..]);
+        if !code[at..].starts_with(['\'', '"']) {
+            length += unit;
+        }
+        at += unit;
+    }
+    length
 }
 
 fn next_code(text: &str) -> Option<usize> {
@@ -166,7 +190,16 @@ fn percent_operand(text: &str) -> Option<(usize, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::translate;
+    fn translate(source: &str) -> String {
+        super::translate(source).unwrap()
+    }
+
+    #[test]
+    fn code_may_hold_long_strings_and_is_not_long_itself() {
+        let string = format!("{{{{ '{}' }}}}{{# {} #}}", "a".repeat(9999), "1+".repeat(9999));
+        assert_eq!(translate(&string), string);
+        assert_eq!(super::translate(&format!("{{{{{}}}}}", "1+".repeat(2100))), Err(4204));
+    }
 
     #[test]
     fn generation_tags_keep_their_whitespace_control() {

@@ -32,7 +32,7 @@ pub use ordered::Json;
 const FUEL: u64 = 250_000;
 
 /// A longer template is refused; published ones have up to some twenty thousand bytes.
-const SOURCE_BYTES_MAX: usize = 128 << 10;
+const SOURCE_BYTES_MAX: usize = 64 << 10;
 
 const NAME: &str = "chat template";
 const STRFTIME: &str = "strftime_now";
@@ -110,13 +110,16 @@ impl ChatTemplate {
     /// # Errors
     /// The template is malformed, too long, or uses syntax that is not supported.
     pub fn new(source: &str, special: &BTreeMap<String, String>) -> Result<Self> {
+        let too_long = |what: &str, bytes: usize, limit: usize| {
+            Error::input(format!("{what} has {bytes} bytes, more than the {limit} that are read"))
+                .hint(OTHER_TEMPLATE)
+        };
         if source.len() > SOURCE_BYTES_MAX {
-            return Err(Error::input(format!(
-                "the chat template has {} bytes, more than the {SOURCE_BYTES_MAX} that are read",
-                source.len()
-            ))
-            .hint(OTHER_TEMPLATE));
+            return Err(too_long("the chat template", source.len(), SOURCE_BYTES_MAX));
         }
+        let translated = dialect::translate(source).map_err(|bytes| {
+            too_long("an expression of the chat template", bytes, dialect::CODE_BYTES_MAX)
+        })?;
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         let syntax = syntax.map_err(|error| {
             Error::failed(format!("the template syntax cannot be set up: {error}"))
@@ -133,7 +136,7 @@ impl ChatTemplate {
             },
         );
         let variables = with_room(|| {
-            environment.add_template_owned(NAME, dialect::translate(source))?;
+            environment.add_template_owned(NAME, translated)?;
             let template = environment.get_template(NAME)?;
             let globals: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
             let mut names = template.undeclared_variables(false);
