@@ -88,6 +88,9 @@ pub(super) fn experiment(
     pace: Pace,
     talk: &Talk,
 ) -> Result<(PathBuf, RunView)> {
+    for note in &plan.notes {
+        talk.say(format!("note: {note}"));
+    }
     let info = loaded.decoder.info();
     let memory = memory::fit(loaded, plan, pace, talk)?;
     let pace = Pace { batch: memory.batch, ..pace };

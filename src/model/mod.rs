@@ -4,7 +4,10 @@
 mod config;
 mod families;
 mod files;
+mod guard;
 pub mod hub;
+#[doc(hidden)]
+pub mod inputs;
 mod json;
 mod layout;
 #[cfg(test)]
@@ -13,6 +16,7 @@ mod part;
 mod rope;
 mod safetensors;
 mod source;
+mod special;
 mod spec;
 mod stop;
 mod stored;
@@ -35,7 +39,7 @@ pub use spec::{
     Shares, Sizes, Spec,
 };
 pub use stored::Stored;
-pub use template::{ChatTemplate, Date, Json, Message, RenderOptions};
+pub use template::{ChatTemplate, Date, Json, Message, RenderOptions, SystemPrompt, check_words};
 pub use tokenizer::Tokenizer;
 pub use weights::Weights;
 
@@ -54,6 +58,8 @@ pub struct Model {
     pub template: Option<ChatTemplate>,
     /// Ids that end a reply: sorted, without repeats, never empty.
     pub stop_ids: Vec<u32>,
+    /// Where each of them comes from, in words.
+    pub stop_sources: BTreeMap<u32, Vec<String>>,
     /// What the user should know and what is no error.
     pub notes: Vec<String>,
     /// The files that all this was read from.
@@ -112,9 +118,23 @@ impl Model {
         let (spec, layout) = config::read(&files)?;
         let tokenizer = Tokenizer::open(&files)?;
         let template = ChatTemplate::open(&files, tokenizer.special_tokens())?;
-        let (stop_ids, mut notes) = stop::read(&files, &tokenizer, spec.vocab_size)?;
+        let stop = stop::read(&files, &tokenizer, template.as_ref(), spec.vocab_size)?;
+        let stop_ids = stop.ids();
+        let mut notes = stop.notes;
         notes.extend(tokenizer.check_vocab(spec.vocab_size));
-        Ok(Self { label, spec, layout, tokenizer, template, stop_ids, notes, files, origin: None })
+        let stop_sources = stop.sources;
+        Ok(Self {
+            label,
+            spec,
+            layout,
+            tokenizer,
+            template,
+            stop_ids,
+            stop_sources,
+            notes,
+            files,
+            origin: None,
+        })
     }
 
     /// Says how many tokens the longest text will have, prompt and reply together. Of models that compute

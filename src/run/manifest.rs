@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::{Plan, Settings};
 use crate::decoder::{ModelInfo, Quantize};
 use crate::error::{Error, Result};
+use crate::model::SystemPrompt;
 use crate::model::hub::Origin;
 use crate::scenario::{Request, Tags};
 
@@ -53,6 +54,12 @@ pub struct ModelRecord {
     pub chat_template: String,
     /// Ids that end a reply.
     pub stop_ids: Vec<u32>,
+    /// Where each of them comes from, in words.
+    pub stop_sources: BTreeMap<u32, Vec<String>>,
+    /// How the scenario's system text reached it.
+    pub system_prompt: SystemPrompt,
+    /// What was said about the model and its prompts and is no error.
+    pub notes: Vec<String>,
 }
 
 /// Which scenario.
@@ -137,6 +144,9 @@ impl Manifest {
                     .to_hex()
                     .to_string(),
                 stop_ids: model.stop_ids.clone(),
+                stop_sources: model.stop_sources.clone(),
+                system_prompt: plan.system_prompt,
+                notes: model.notes.iter().chain(&plan.notes).cloned().collect(),
             },
             scenario: ScenarioRecord {
                 name: plan.scenario.name.clone(),

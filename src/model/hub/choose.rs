@@ -7,14 +7,7 @@ use regex::Regex;
 
 use super::name::{HubName, has_extension};
 use crate::error::{Error, Result};
-use crate::model::files::{CHAT_TEMPLATE, GENERATION_CONFIG, REQUIRED, WEIGHTS, WEIGHTS_INDEX};
-
-/// Files that change what a model does and that not every model has, weights apart.
-pub(super) const OPTIONAL: [&str; 4] =
-    [GENERATION_CONFIG, "special_tokens_map.json", CHAT_TEMPLATE, "chat_template.json"];
-
-/// The folder of named chat templates.
-pub(super) const TEMPLATES: &str = "additional_chat_templates";
+use crate::model::files::{OPTIONAL, REQUIRED, TEMPLATE_FOLDER, WEIGHTS, WEIGHTS_INDEX};
 
 /// Everything but the weights: what must be there (the first that is not comes back as the error), and what
 /// of the rest is.
@@ -25,12 +18,13 @@ pub(super) fn words(names: &[String]) -> std::result::Result<Vec<&str>, &'static
     }
     let mut words: Vec<&str> = REQUIRED.to_vec();
     words.extend(OPTIONAL.into_iter().filter(|name| has(name)));
-    words.extend(names.iter().map(String::as_str).filter(|name| is_named_template(name)));
+    let named = |name: &&str| is_named_template(name) && !OPTIONAL.contains(name);
+    words.extend(names.iter().map(String::as_str).filter(named));
     Ok(words)
 }
 
 fn is_named_template(name: &str) -> bool {
-    name.strip_prefix(TEMPLATES)
+    name.strip_prefix(TEMPLATE_FOLDER)
         .and_then(|rest| rest.strip_prefix('/'))
         .is_some_and(|file| !file.contains('/') && has_extension(file, "jinja"))
 }

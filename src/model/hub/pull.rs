@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::Progress;
 use super::access::Access;
 use super::cache::{Cache, is_commit};
-use super::choose::{self, OPTIONAL, TEMPLATES};
+use super::choose;
 use super::client::Client;
 use super::download::download;
 use super::name::{Choice, HubName};
 use super::refusal::Asked;
 use crate::error::{Error, Result};
 use crate::model::config;
-use crate::model::files::{ModelFiles, WEIGHTS_INDEX, shards};
+use crate::model::files::{ModelFiles, OPTIONAL, TEMPLATE_FOLDER, WEIGHTS_INDEX, shards};
 use crate::model::source::Source;
 
 /// Where a model of the hub came from, for the record.
@@ -151,7 +151,7 @@ impl<'a> Pull<'a> {
         let settled = |name: &str| {
             self.files.iter().any(|file| file == name) || self.cache.is_absent(&self.commit, name)
         };
-        OPTIONAL.into_iter().chain([TEMPLATES]).filter(|name| !settled(name)).collect()
+        OPTIONAL.into_iter().chain([TEMPLATE_FOLDER]).filter(|name| !settled(name)).collect()
     }
 
     fn folder(&self, progress: &mut dyn Progress) -> Result<(PathBuf, Vec<String>)> {
