@@ -8,14 +8,20 @@ mod bench;
 mod compute;
 mod demo;
 mod experiment;
+mod input;
 mod interrupt;
 mod judge;
+mod logits_file;
 mod memory;
 mod organism;
+mod render;
 mod report;
 mod run;
 mod scenarios;
+mod score;
+mod show;
 mod talk;
+mod tokenize;
 mod verdicts;
 mod verify;
 
@@ -66,6 +72,9 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Command::Report(args) => report::report(&args, talk),
         Command::Verify(args) => return verify::verify(&args, talk),
         Command::Bench(args) => bench::bench(&args, talk),
+        Command::Score(args) => score::score(&args, talk),
+        Command::Tokenize(args) => tokenize::tokenize(&args),
+        Command::Render(args) => render::render(&args, talk),
         Command::Scenarios(args) => scenarios::scenarios(&args),
         Command::Organism(args) => return organism::organism(&args, talk),
     }?;

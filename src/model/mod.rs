@@ -96,6 +96,15 @@ impl Model {
     /// One of these does not hold, or the tokenizer cannot encode the text.
     pub fn prompt_ids(&self, text: &str) -> Result<Vec<u32>> {
         let ids = self.tokenizer.encode(text)?;
+        self.check_ids(&ids)?;
+        Ok(ids)
+    }
+
+    /// Refuses ids without a row in the embedding, and two beginnings of sequence at the start.
+    ///
+    /// # Errors
+    /// There are such.
+    pub fn check_ids(&self, ids: &[u32]) -> Result<()> {
         if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.spec.vocab_size) {
             let token = self.tokenizer.token_of(id).unwrap_or_default();
             return Err(Error::input(format!(
@@ -104,8 +113,7 @@ impl Model {
             ))
             .hint("tokenizer and weights do not belong together, or the prompt uses a token that was never trained"));
         }
-        self.check_bos(&ids)?;
-        Ok(ids)
+        self.check_bos(ids)
     }
 
     /// Refuses a prompt that starts with the beginning-of-sequence token twice.
