@@ -1,4 +1,4 @@
-//! `score`, `tokenize` and `render` through the real binary, against what transformers made of the same
+//! `score`, `tokenize`, `render` and `doctor` through the real binary, against what transformers made of the same
 //! models and texts, and with input that cannot be used.
 
 #![allow(
@@ -276,4 +276,35 @@ fn input_that_cannot_be_used() {
         &["thinking", "name=value"],
     );
     refused(&place, &["render", model, "--messages", "m.json", "--date", "today"], &["today"]);
+}
+
+#[test]
+fn the_doctor_says_what_is_here() {
+    let place = Place::new();
+    let mut command = place.command(&["doctor", "--json"]);
+    command.env("HF_TOKEN", "hf_secret").env("HF_ENDPOINT", "http://me:word@127.0.0.1:9/x");
+    command.env("HF_HUB_CACHE", place.path("cache")).env("CANDOR_SEED", "3");
+    let output = command.output().unwrap();
+    assert!(output.status.success());
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(!stdout.contains("hf_secret") && !stdout.contains("word"), "{stdout}");
+    let found = parsed(&stdout);
+    assert_eq!(found["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(found["environment"]["HF_TOKEN"], "set");
+    assert_eq!(found["environment"]["CANDOR_SEED"], "3");
+    assert_eq!(found["hub_cache"]["folder"], json!(place.path("cache")));
+    assert_eq!(found["hub_cache"]["exists"], false);
+    assert_eq!(found["kernel_sets"].as_array().unwrap().len(), 2);
+    let checked = found["self_check"].as_array().unwrap();
+    assert!(!checked.is_empty() && checked.iter().all(|checked| checked["agrees"] == true));
+    assert_eq!(checked[0]["instruction_set"], found["instruction_set"]);
+    let devices = found["devices"].as_array().unwrap();
+    assert_eq!((&devices[0]["name"], &devices[0]["present"]), (&json!("cpu"), &json!(true)));
+    assert!(devices[0]["promise"].is_string());
+
+    // What a run's manifest records is one of the two.
+    let scored = piped(&place, &["score", "organism:faker", "--ids", "-", "--json"], b"[3]");
+    assert_eq!(parsed(&scored)["numerics"], found["kernel_sets"][0]["numerics"]);
+    let text = place.ok(&["doctor"]);
+    assert!(text.contains("agrees bit by bit") && text.contains("memory available"), "{text}");
 }

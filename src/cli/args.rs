@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use super::bench::Sizes;
 use crate::decoder::Quantize;
 
-pub(super) use looking::{RenderArgs, ScoreArgs, TokenizeArgs};
+pub(super) use looking::{DoctorArgs, RenderArgs, ScoreArgs, TokenizeArgs};
 
 /// Does a language model behave differently when it believes that its answers will be used to retrain it?
 #[derive(Debug, Parser)]
@@ -46,6 +46,8 @@ pub(super) enum Command {
     Tokenize(TokenizeArgs),
     /// Show messages as a model's chat template puts them, and as tokens
     Render(RenderArgs),
+    /// Say what candor finds on this machine, and what it promises there
+    Doctor(DoctorArgs),
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ mod args;
 mod bench;
 mod compute;
 mod demo;
+mod doctor;
 mod experiment;
 mod input;
 mod interrupt;
@@ -75,6 +76,7 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Command::Score(args) => score::score(&args, talk),
         Command::Tokenize(args) => tokenize::tokenize(&args),
         Command::Render(args) => render::render(&args, talk),
+        Command::Doctor(args) => return doctor::doctor(&args),
         Command::Scenarios(args) => scenarios::scenarios(&args),
         Command::Organism(args) => return organism::organism(&args, talk),
     }?;

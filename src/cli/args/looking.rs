@@ -1,4 +1,4 @@
-//! What the user can type to look in: into a model's numbers, its tokens and its prompts.
+//! What the user can type to look in: into a model's numbers, its tokens, its prompts, and this machine.
 
 use std::path::PathBuf;
 
@@ -78,6 +78,13 @@ pub(in crate::cli) struct RenderArgs {
     /// End with the last message, not where the model's reply starts
     #[arg(long, env = "CANDOR_NO_GENERATION_PROMPT")]
     pub(in crate::cli) no_generation_prompt: bool,
+    /// As JSON
+    #[arg(long, env = "CANDOR_JSON")]
+    pub(in crate::cli) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct DoctorArgs {
     /// As JSON
     #[arg(long, env = "CANDOR_JSON")]
     pub(in crate::cli) json: bool,
