@@ -1,4 +1,4 @@
-//! `score`, `tokenize`, `render` and `doctor` through the real binary, against what transformers made of the same
+//! `score`, `tokenize`, `render`, `models` and `doctor` through the real binary, against what transformers made of the same
 //! models and texts, and with input that cannot be used.
 
 #![allow(
@@ -307,4 +307,97 @@ fn the_doctor_says_what_is_here() {
     assert_eq!(parsed(&scored)["numerics"], found["kernel_sets"][0]["numerics"]);
     let text = place.ok(&["doctor"]);
     assert!(text.contains("agrees bit by bit") && text.contains("memory available"), "{text}");
+}
+
+#[test]
+fn known_models_are_listed_with_their_memory() {
+    let place = Place::new();
+    let list = parsed(&place.ok(&["models", "list", "--json"]));
+    let list = list.as_array().unwrap();
+    assert!(list.len() >= 30);
+    let one = parsed(&place.ok(&["models", "show", "qwen3-8b", "--json"]));
+    assert!(list.contains(&one));
+    let parameters = one["parameters_computed"].as_u64().unwrap();
+    assert_eq!(one["memory_bytes"]["f32"].as_u64(), Some(4 * parameters));
+    assert_eq!(one["memory_bytes"]["bf16"].as_u64(), Some(2 * parameters));
+    // 36 layers, 8 heads of 128 each for keys and for values.
+    assert_eq!(one["memory_bytes"]["kv_1000_tokens_f16"], 1000 * 2 * 36 * 8 * 128 * 2);
+    assert_eq!(one["run"], "candor run Qwen/Qwen3-8B --arg enable_thinking=false");
+
+    let text = place.ok(&["models", "list"]);
+    assert!(text.contains("Qwen/Qwen3-8B") && text.contains("16.4 GB"), "{text}");
+    let text = place.ok(&["models", "show", "Qwen/Qwen3-8B"]);
+    assert!(text.ends_with("\n\ncandor run Qwen/Qwen3-8B --arg enable_thinking=false\n"), "{text}");
+    refused(&place, &["models", "show", "qwen3"], &["no card", "Qwen/Qwen3-8B"]);
+}
+
+#[test]
+fn a_model_is_laid_open() {
+    let place = Place::new();
+    let found = parsed(&place.ok(&["models", "inspect", "organism:faker", "--tensors", "--json"]));
+    for check in found["checks"].as_array().unwrap() {
+        assert_eq!(check["holds"], true, "{check}");
+    }
+    let list = found["tensors"]["list"].as_array().unwrap();
+    assert_eq!(found["tensors"]["count"], list.len());
+    let bytes: u64 = list.iter().map(|tensor| tensor["bytes"].as_u64().unwrap()).sum();
+    assert_eq!(found["tensors"]["bytes"], bytes);
+    assert_eq!(found["digests"]["model.safetensors"].as_str().unwrap().len(), 64);
+    assert_eq!(found["tokenizer"]["kind"], "BPE");
+    assert!(!found["tokenizer"]["stop_ids"].as_array().unwrap().is_empty());
+    let prompts = found["prompts"].as_array().unwrap();
+    assert_eq!(prompts.len(), 2);
+    assert_ne!(prompts[0]["tier"], prompts[1]["tier"]);
+    assert_ne!(prompts[0]["text"], prompts[1]["text"]);
+    assert_eq!(prompts[0]["tokens"], prompts[0]["ids"].as_array().unwrap().len());
+    // The matrices are all that has two dimensions.
+    let elements: u64 = list
+        .iter()
+        .map(|tensor| tensor["shape"].as_array().unwrap())
+        .filter(|shape| shape.len() == 2)
+        .map(|shape| shape.iter().map(|n| n.as_u64().unwrap()).product::<u64>())
+        .sum();
+    assert_eq!(found["memory_bytes"]["bf16"], 2 * elements);
+    let text = place.ok(&["models", "inspect", "organism:faker", "--no-read"]);
+    assert!(!text.contains("BLAKE3") && !text.contains("REFUSED") && text.contains("not made"));
+}
+
+#[test]
+fn one_failure_does_not_hide_the_others() {
+    let place = Place::new();
+    let model = place.spoiled("spoiled", "config.json", |bytes| {
+        let mut config: Value = serde_json::from_slice(&bytes).unwrap();
+        config["architectures"] = json!(["MambaForCausalLM"]);
+        serde_json::to_vec(&config).unwrap()
+    });
+    place.write("spoiled/tokenizer_config.json", r#"{"chat_template": "{% for %}"}"#);
+    let weights = std::fs::read(place.path("spoiled/model.safetensors")).unwrap();
+    place.write("spoiled/model.safetensors", &weights[..weights.len() / 2]);
+    let found = parsed(&place.ok(&["models", "inspect", &model, "--json"]));
+    let check = |name: &str| -> Value {
+        let checks = found["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["check"] == name).unwrap().clone()
+    };
+    for (name, word) in
+        [("config", "Mamba"), ("chat template", "template"), ("weight files", "cut short")]
+    {
+        assert_eq!(check(name)["holds"], false, "{name}");
+        assert!(check(name)["error"].as_str().unwrap().contains(word), "{}", check(name));
+    }
+    assert_eq!(check("tokenizer")["holds"], true);
+    assert!(check("prompts")["holds"].is_null());
+    assert!(found["spec"].is_null() && found["tensors"].is_null());
+    let text = place.ok(&["models", "inspect", &model]);
+    assert_eq!(text.matches("REFUSED").count(), 3, "{text}");
+
+    // Weights of another shape than the config's are found by reading them.
+    let model = place.spoiled("wider", "config.json", |bytes| {
+        let mut config: Value = serde_json::from_slice(&bytes).unwrap();
+        config["intermediate_size"] = json!(config["intermediate_size"].as_u64().unwrap() + 1);
+        serde_json::to_vec(&config).unwrap()
+    });
+    let text = place.ok(&["models", "inspect", &model]);
+    assert_eq!(text.matches("REFUSED").count(), 1, "{text}");
+    assert!(text.contains("has shape"), "{text}");
+    refused(&place, &["models", "inspect", "./missing"], &["missing"]);
 }

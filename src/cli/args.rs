@@ -9,7 +9,9 @@ use clap::{Args, Parser, Subcommand};
 use super::bench::Sizes;
 use crate::decoder::Quantize;
 
-pub(super) use looking::{DoctorArgs, RenderArgs, ScoreArgs, TokenizeArgs};
+pub(super) use looking::{
+    DoctorArgs, InspectArgs, ModelsArgs, ModelsCommand, RenderArgs, ScoreArgs, TokenizeArgs,
+};
 
 /// Does a language model behave differently when it believes that its answers will be used to retrain it?
 #[derive(Debug, Parser)]
@@ -46,6 +48,8 @@ pub(super) enum Command {
     Tokenize(TokenizeArgs),
     /// Show messages as a model's chat template puts them, and as tokens
     Render(RenderArgs),
+    /// List the known open-weight models, or look into one
+    Models(ModelsArgs),
     /// Say what candor finds on this machine, and what it promises there
     Doctor(DoctorArgs),
 }

@@ -10,10 +10,12 @@ mod demo;
 mod doctor;
 mod experiment;
 mod input;
+mod inspect;
 mod interrupt;
 mod judge;
 mod logits_file;
 mod memory;
+mod models;
 mod organism;
 mod render;
 mod report;
@@ -76,6 +78,7 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Command::Score(args) => score::score(&args, talk),
         Command::Tokenize(args) => tokenize::tokenize(&args),
         Command::Render(args) => render::render(&args, talk),
+        Command::Models(args) => models::models(&args),
         Command::Doctor(args) => return doctor::doctor(&args),
         Command::Scenarios(args) => scenarios::scenarios(&args),
         Command::Organism(args) => return organism::organism(&args, talk),

@@ -57,6 +57,19 @@ pub(super) fn quoted(text: &str) -> String {
     format!("{text:?}")
 }
 
+/// Digits in groups of three.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,5 +77,11 @@ mod tests {
     #[test]
     fn what_cannot_be_seen_is_spelled_out() {
         assert_eq!(quoted("a\n\u{1b}[0m\u{202e}\"é🍞"), r#""a\n\u{1b}[0m\u{202e}\"é🍞""#);
+    }
+
+    #[test]
+    fn digits_are_grouped_from_the_right() {
+        let shown = [0, 12, 999, 1000, 1_234_567].map(grouped);
+        assert_eq!(shown, ["0", "12", "999", "1,000", "1,234,567"]);
     }
 }

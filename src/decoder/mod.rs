@@ -4,6 +4,7 @@
 mod attention;
 mod cpu;
 mod device;
+mod footprint;
 mod ggml;
 pub(crate) mod kernels;
 mod matrix;
@@ -15,6 +16,7 @@ pub mod tensor;
 
 pub use cpu::CpuDecoder;
 pub use device::{DeviceChoice, parse_dtype};
+pub use footprint::{Precision, weight_bytes};
 pub use memory::{Prefix, Sequence};
 pub use quantize::Quantize;
 pub use tensor::TensorDecoder;

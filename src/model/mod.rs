@@ -1,8 +1,10 @@
 //! From what the user typed to everything that a run needs of a model: files, spec, weights, tokenizer,
 //! chat template, stop ids and digests. Knows nothing about scenarios, decoding, sampling or runs.
 
+mod card;
 mod config;
 mod files;
+mod inspection;
 mod json;
 #[cfg(test)]
 mod mutate;
@@ -19,13 +21,15 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 
+pub use card::{Card, Experts, Matrices, Sizes, Template, Use};
 pub use files::{ModelFiles, organism_file, organisms};
+pub use inspection::Inspection;
 pub use source::Source;
 pub use spec::{Rope, RopeScaling, Spec};
 pub use stored::Stored;
 pub use template::{ChatTemplate, Date, Json, Message, RenderOptions};
 pub use tokenizer::Tokenizer;
-pub use weights::Weights;
+pub use weights::{Tensor, Weights};
 
 /// A model that was looked at and understood, its weights not yet read.
 #[derive(Debug)]

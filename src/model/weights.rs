@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use candle_core::quantized::GgmlDType;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use serde::Serialize;
 
 use super::files::{Bytes, ModelFiles, WEIGHTS_INDEX};
 use super::json::Keys;
@@ -25,6 +26,21 @@ const OUTPUT: &str = "lm_head.weight";
 #[derive(Debug)]
 pub struct Weights {
     tensors: BTreeMap<String, Entry>,
+}
+
+/// What a file says of a tensor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tensor {
+    /// Its name.
+    pub name: String,
+    /// Type of its elements, as the format calls it.
+    pub dtype: String,
+    /// Outermost dimension first.
+    pub shape: Vec<usize>,
+    /// Bytes in the file.
+    pub bytes: usize,
+    /// The file.
+    pub file: String,
 }
 
 /// Where a tensor lies.
@@ -135,14 +151,26 @@ impl Weights {
     ///
     /// # Errors
     /// Those of [`Self::get`].
-    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<candle_core::Tensor> {
         let stored = self.get(name, shape)?;
         let dtype = match stored.dtype() {
             GgmlDType::F16 => DType::F16,
             GgmlDType::BF16 => DType::BF16,
             _ => DType::F32,
         };
-        Ok(Tensor::from_raw_buffer(stored.data(), dtype, shape, &Device::Cpu)?)
+        Ok(candle_core::Tensor::from_raw_buffer(stored.data(), dtype, shape, &Device::Cpu)?)
+    }
+
+    /// All tensors, sorted by name.
+    pub fn list(&self) -> Vec<Tensor> {
+        let tensor = |(name, entry): (&String, &Entry)| Tensor {
+            name: name.clone(),
+            dtype: entry.info.dtype.to_string(),
+            shape: entry.info.shape.clone(),
+            bytes: entry.range().len(),
+            file: entry.file.clone(),
+        };
+        self.tensors.iter().map(tensor).collect()
     }
 
     /// Whether there is a tensor of this name.

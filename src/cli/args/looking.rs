@@ -1,8 +1,8 @@
-//! What the user can type to look in: into a model's numbers, its tokens, its prompts, and this machine.
+//! What the user can type to look in: into a model's numbers, its tokens, its prompts, its files, and this machine.
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, Subcommand};
 
 use crate::decoder::Quantize;
 
@@ -78,6 +78,58 @@ pub(in crate::cli) struct RenderArgs {
     /// End with the last message, not where the model's reply starts
     #[arg(long, env = "CANDOR_NO_GENERATION_PROMPT")]
     pub(in crate::cli) no_generation_prompt: bool,
+    /// As JSON
+    #[arg(long, env = "CANDOR_JSON")]
+    pub(in crate::cli) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ModelsArgs {
+    #[command(subcommand)]
+    pub(in crate::cli) command: ModelsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum ModelsCommand {
+    /// List the open-weight models that have a card, with their memory
+    List {
+        /// As JSON
+        #[arg(long, env = "CANDOR_JSON")]
+        json: bool,
+    },
+    /// Show one card: sizes, memory, template, and the line that runs it
+    Show {
+        /// Hub name, or the part of it after the slash
+        #[arg(value_name = "ID")]
+        id: String,
+        /// As JSON
+        #[arg(long, env = "CANDOR_JSON")]
+        json: bool,
+    },
+    /// Look into a model: spec, tensors, digests, tokenizer, prompts, memory, and what would refuse it
+    Inspect(InspectArgs),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct InspectArgs {
+    /// `organism:NAME`, or a folder with config.json, safetensors and tokenizer.json
+    #[arg(value_name = "MODEL")]
+    pub(in crate::cli) model: String,
+    /// List every tensor with its type and shape
+    #[arg(long, env = "CANDOR_TENSORS")]
+    pub(in crate::cli) tensors: bool,
+    /// Scenario whose prompts are shown
+    #[arg(long, value_name = "NAME|FILE", default_value = "helpful-only", env = "CANDOR_SCENARIO")]
+    pub(in crate::cli) scenario: String,
+    /// Argument of the chat template, such as enable_thinking=false; may be repeated
+    #[arg(long = "arg", value_name = "K=V", env = "CANDOR_ARG")]
+    pub(in crate::cli) args: Vec<String>,
+    /// What the chat template takes for today, YYYY-MM-DD
+    #[arg(long, value_name = "D", default_value = "2026-01-01", env = "CANDOR_DATE")]
+    pub(in crate::cli) date: String,
+    /// Do not read the weights: no digests, and no check of the tensors' names and shapes
+    #[arg(long, env = "CANDOR_NO_READ")]
+    pub(in crate::cli) no_read: bool,
     /// As JSON
     #[arg(long, env = "CANDOR_JSON")]
     pub(in crate::cli) json: bool,
