@@ -14,12 +14,13 @@ use crate::decoder::{CpuDecoder, DeviceChoice, kernels, tensor};
 use crate::error::Result;
 
 /// Variables other than `CANDOR_…` that change where things are found or how they are shown.
-const HEEDED: [&str; 8] = [
+const HEEDED: [&str; 9] = [
     "HF_HOME",
     "HF_HUB_CACHE",
     "HF_ENDPOINT",
     "HF_HUB_OFFLINE",
     "HF_TOKEN",
+    "XDG_CACHE_HOME",
     "NO_COLOR",
     "RAYON_NUM_THREADS",
     "CUDA_VISIBLE_DEVICES",
@@ -41,8 +42,8 @@ struct Findings {
     self_check: Vec<Checked>,
     devices: Vec<Found>,
     hub_cache: Option<HubCache>,
-    /// Variables that are set, with their values; of a token only that it is set.
-    environment: BTreeMap<String, String>,
+    /// Variables that candor heeds, with their values, null where they are not set; of a token only `set`.
+    environment: BTreeMap<String, Option<String>>,
 }
 
 #[derive(Serialize)]
@@ -170,19 +171,17 @@ fn hub_cache() -> Option<HubCache> {
     Some(HubCache { exists: folder.is_dir(), folder })
 }
 
-fn environment() -> BTreeMap<String, String> {
-    let heeded = |name: &str| name.starts_with("CANDOR_") || HEEDED.contains(&name);
-    std::env::vars_os()
-        .map(|(name, value)| {
-            (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
-        })
-        .filter(|(name, _)| heeded(name))
-        .map(|(name, value)| {
-            let secret = name.contains("TOKEN") && name != "CANDOR_MAX_TOKENS";
-            let value = if secret { "set".to_owned() } else { without_credentials(value) };
-            (name, value)
-        })
-        .collect()
+fn environment() -> BTreeMap<String, Option<String>> {
+    let set = std::env::vars_os().map(|(name, value)| {
+        (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
+    });
+    let set = set.filter(|(name, _)| name.starts_with("CANDOR_") || HEEDED.contains(&&**name));
+    let shown = set.map(|(name, value)| {
+        let secret = name == "HF_TOKEN";
+        let value = if secret { "set".to_owned() } else { without_credentials(value) };
+        (name, Some(value))
+    });
+    HEEDED.into_iter().map(|name| (name.to_owned(), None)).chain(shown).collect()
 }
 
 /// An address without the user and password that it may carry.
@@ -238,15 +237,10 @@ fn text(findings: &Findings) -> String {
     });
     text += &show::table(&["device", "promise", "detail"], &[], devices);
     text += "\n";
-    if findings.environment.is_empty() {
-        return text + "environment: nothing set that candor heeds\n";
-    }
-    let environment = findings.environment.iter();
-    text + &show::table(
-        &["environment", "value"],
-        &[],
-        environment.map(|(name, value)| vec![visible(name), visible(value)]),
-    )
+    let environment = findings.environment.iter().map(|(name, value)| {
+        vec![visible(name), value.as_deref().map_or_else(|| "not set".into(), visible)]
+    });
+    text + &show::table(&["environment", "value"], &[], environment)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! about files.
 
 use super::quantize::{Quantize, Role};
-use crate::model::{Matrices, Sizes, Use};
+use crate::model::{Matrices, Purpose, Sizes};
 
 /// How weights are held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,18 +21,18 @@ pub fn weight_bytes(sizes: &Sizes, precision: Precision) -> u64 {
 }
 
 fn bytes(matrices: &Matrices, layers: usize, precision: Precision) -> u64 {
-    let Matrices { use_, outputs, inputs, count } = *matrices;
+    let Matrices { purpose, outputs, inputs, count } = *matrices;
     let numbers = outputs as u64 * inputs as u64 * count as u64;
     let quantize = match precision {
         Precision::F32 => return 4 * numbers,
         Precision::Bf16 => return 2 * numbers,
         Precision::Blocks(quantize) => quantize,
     };
-    let role = match use_ {
-        Use::Output => Role::Output,
-        Use::Value(layer) => Role::Value { layer },
-        Use::Down(layer) => Role::Down { layer },
-        Use::Embedding | Use::Other => Role::Other,
+    let role = match purpose {
+        Purpose::Output => Role::Output,
+        Purpose::Value(layer) => Role::Value { layer },
+        Purpose::Down(layer) => Role::Down { layer },
+        Purpose::Embedding | Purpose::Other => Role::Other,
     };
     match quantize.dtype(role, layers, inputs) {
         Some(dtype) => numbers / dtype.block_size() as u64 * dtype.type_size() as u64,

@@ -108,7 +108,7 @@ fn is_yes(flag: &bool) -> bool {
 
 /// What a matrix is for, as far as its type in a mixture of types depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
+pub enum Purpose {
     /// Token ids to vectors.
     Embedding,
     /// The last vector to logits; the embedding too, where it is both.
@@ -125,7 +125,7 @@ pub enum Use {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Matrices {
     /// What they are for.
-    pub use_: Use,
+    pub purpose: Purpose,
     /// Rows.
     pub outputs: usize,
     /// Columns.
@@ -143,24 +143,24 @@ impl Sizes {
             Some(experts) => (experts.count, experts.count),
             None => (1, 0),
         };
-        let some = |use_, outputs, inputs, count| Matrices { use_, outputs, inputs, count };
+        let some = |purpose, outputs, inputs, count| Matrices { purpose, outputs, inputs, count };
         let mut all = match self.tied {
-            true => vec![some(Use::Output, vocabulary, hidden, 1)],
+            true => vec![some(Purpose::Output, vocabulary, hidden, 1)],
             false => vec![
-                some(Use::Embedding, vocabulary, hidden, 1),
-                some(Use::Output, vocabulary, hidden, 1),
+                some(Purpose::Embedding, vocabulary, hidden, 1),
+                some(Purpose::Output, vocabulary, hidden, 1),
             ],
         };
         for layer in 0..self.layers {
             let gates = if self.gated_mlp { 2 } else { 1 };
             all.extend([
-                some(Use::Other, query, hidden, 1),
-                some(Use::Other, key, hidden, 1),
-                some(Use::Value(layer), key, hidden, 1),
-                some(Use::Other, hidden, query, 1),
-                some(Use::Other, intermediate, hidden, gates * experts),
-                some(Use::Down(layer), hidden, intermediate, experts),
-                some(Use::Other, router, hidden, 1),
+                some(Purpose::Other, query, hidden, 1),
+                some(Purpose::Other, key, hidden, 1),
+                some(Purpose::Value(layer), key, hidden, 1),
+                some(Purpose::Other, hidden, query, 1),
+                some(Purpose::Other, intermediate, hidden, gates * experts),
+                some(Purpose::Down(layer), hidden, intermediate, experts),
+                some(Purpose::Other, router, hidden, 1),
             ]);
         }
         all

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 
-pub use card::{Card, Experts, Matrices, Sizes, Template, Use};
+pub use card::{Card, Experts, Matrices, Purpose, Sizes, Template};
 pub use files::{ModelFiles, organism_file, organisms};
 pub use inspection::Inspection;
 pub use source::Source;
