@@ -392,14 +392,15 @@ fn one_failure_does_not_hide_the_others() {
     let text = place.ok(&["models", "inspect", &model]);
     assert_eq!(text.matches("REFUSED").count(), 3, "{text}");
 
-    // Weights of another shape than the config's are found by reading them.
+    // Weights of another shape than the config's are found by reading them, whatever else is wrong.
     let model = place.spoiled("wider", "config.json", |bytes| {
         let mut config: Value = serde_json::from_slice(&bytes).unwrap();
         config["intermediate_size"] = json!(config["intermediate_size"].as_u64().unwrap() + 1);
         serde_json::to_vec(&config).unwrap()
     });
+    place.write("wider/chat_template.jinja", "{% for %}");
     let text = place.ok(&["models", "inspect", &model]);
-    assert_eq!(text.matches("REFUSED").count(), 1, "{text}");
+    assert_eq!(text.matches("REFUSED").count(), 2, "{text}");
     assert!(text.contains("has shape"), "{text}");
     refused(&place, &["models", "inspect", "./missing"], &["missing"]);
 }

@@ -151,25 +151,19 @@ fn look(
         },
         Check::of("weight files", &inspection.weights),
     ];
+    checks.push(match (&inspection.spec, &inspection.weights) {
+        _ if args.no_read => Check::not_made("weights", "left out by `--no-read`"),
+        (Ok(spec), Ok(weights)) => Check::of("weights", &CpuDecoder::load(spec, weights, None)),
+        _ => Check::not_made("weights", "needs the config and the weight files"),
+    });
     let prompts = prompts(&inspection, options, scenario, requests);
     let label = inspection.label.clone();
-    match inspection.into_model() {
-        Some((model, weights)) => {
-            checks.push(match args.no_read {
-                true => Check::not_made("weights", "left out by `--no-read`"),
-                false => Check::of("weights", &CpuDecoder::load(&model.spec, &weights, None)),
-            });
-            checks.push(match &model.template {
-                Some(_) => Check::of("prompts", &plan(&model, options, scenario, requests)),
-                None => Check::not_made("prompts", "needs a chat template"),
-            });
+    checks.push(match inspection.into_model() {
+        Some(model) if model.template.is_some() => {
+            Check::of("prompts", &plan(&model, options, scenario, requests))
         }
-        None => {
-            for check in ["weights", "prompts"] {
-                checks.push(Check::not_made(check, "needs all of the above"));
-            }
-        }
-    }
+        _ => Check::not_made("prompts", "needs config, tokenizer, chat template and stop ids"),
+    });
     Found {
         model: label,
         spec,

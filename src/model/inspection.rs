@@ -52,13 +52,12 @@ impl Inspection {
         Ok(Self { label: source.label(), files, spec, tokenizer, template, stop, weights })
     }
 
-    /// The model and its weights, if no part is missing; the errors are those that were seen already.
-    pub fn into_model(self) -> Option<(Model, Weights)> {
+    /// The model, if no part but the weights is missing; what is wrong was seen already.
+    pub fn into_model(self) -> Option<Model> {
         let (spec, tokenizer) = (self.spec.ok()?, self.tokenizer.ok()?);
         let (stop_ids, notes) = self.stop?.ok()?;
         let template = self.template.ok()?;
         let Self { label, files, .. } = self;
-        let model = Model { label, spec, tokenizer, template, stop_ids, notes, files };
-        Some((model, self.weights.ok()?))
+        Some(Model { label, spec, tokenizer, template, stop_ids, notes, files })
     }
 }
