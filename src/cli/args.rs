@@ -1,11 +1,17 @@
 //! What the user can type. The texts are the help, word for word.
 
+mod looking;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 use super::bench::Sizes;
 use crate::decoder::Quantize;
+
+pub(super) use looking::{
+    DoctorArgs, InspectArgs, ModelsArgs, ModelsCommand, RenderArgs, ScoreArgs, TokenizeArgs,
+};
 
 /// Does a language model behave differently when it believes that its answers will be used to retrain it?
 #[derive(Debug, Parser)]
@@ -39,6 +45,16 @@ pub(super) enum Command {
     Organism(OrganismArgs),
     /// Measure how fast a model is on this machine
     Bench(BenchArgs),
+    /// Log-probabilities and logits of given tokens, and what greedily follows them
+    Score(ScoreArgs),
+    /// Show a text as a model's tokens
+    Tokenize(TokenizeArgs),
+    /// Show messages as a model's chat template puts them, and as tokens
+    Render(RenderArgs),
+    /// List the known open-weight models, or look into one
+    Models(ModelsArgs),
+    /// Say what candor finds on this machine, and what it promises there
+    Doctor(DoctorArgs),
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 
 mod cpu;
 mod device;
+mod footprint;
 mod ggml;
 pub(crate) mod kernels;
 mod matrix;
@@ -14,6 +15,7 @@ pub mod tensor;
 
 pub use cpu::CpuDecoder;
 pub use device::{DeviceChoice, parse_dtype};
+pub use footprint::{Precision, weight_bytes};
 pub use memory::{Prefix, Sequence};
 pub use quantize::Quantize;
 pub use tensor::TensorDecoder;

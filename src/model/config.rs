@@ -9,7 +9,7 @@ use super::files::{CONFIG, ModelFiles};
 use super::json::Keys;
 use super::layout::Layout;
 use super::rope::{self, Ropes};
-use super::spec::{Activation, Growth, QkNorm, QkSpan, Sizes, Spec};
+use super::spec::{Activation, Dimensions, Growth, QkNorm, QkSpan, Spec};
 use crate::error::{Error, Result};
 
 // Upper limits: above any published model, low enough that no product of them that is computed before the
@@ -159,7 +159,7 @@ impl Draft {
         let ropes = rope::read(&mut keys, defaults.rope, turned, context)?;
         let (eps_key, eps) = defaults.eps;
         let eps = keys.positive(eps_key)?.unwrap_or(eps);
-        let sizes = Sizes {
+        let sizes = Dimensions {
             vocab_size: keys.required_size("vocab_size", VOCABULARY_MAX)?,
             hidden_size,
             intermediate_size: keys.required_size("intermediate_size", WIDTH_MAX)?,
@@ -383,7 +383,7 @@ mod tests {
 
     #[test]
     fn llama_defaults() {
-        let sizes = Sizes {
+        let sizes = Dimensions {
             vocab_size: 100,
             hidden_size: 64,
             intermediate_size: 96,

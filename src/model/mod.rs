@@ -1,6 +1,7 @@
 //! From what the user typed to everything that a run needs of a model: files, spec, weights, tokenizer,
 //! chat template, stop ids and digests. Knows nothing about scenarios, decoding, sampling or runs.
 
+mod card;
 mod config;
 mod families;
 mod files;
@@ -8,6 +9,7 @@ mod guard;
 pub mod hub;
 #[doc(hidden)]
 pub mod inputs;
+mod inspection;
 mod json;
 mod layout;
 #[cfg(test)]
@@ -30,18 +32,21 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
+pub use card::{Card, Experts, Matrices, Purpose, Sizes, Template};
 pub use files::{ModelFiles, organism_file, organisms};
+pub use inspection::Inspection;
 pub use part::{Kind, LayerPart, Part, Projection};
 pub use source::Source;
 pub use spec::{
-    Activation, Attention, Experts as ExpertsSpec, Groups, Growth, Latent, Layer as LayerSpec,
-    Mlp as MlpSpec, Norm as NormSpec, NormKind, Parallel, QkNorm, QkSpan, Rope, RopeScaling,
-    Shares, Sizes, Spec,
+    Activation, Attention, Dimensions, Experts as ExpertsSpec, Groups, Growth, Latent,
+    Layer as LayerSpec, Mlp as MlpSpec, Norm as NormSpec, NormKind, Parallel, QkNorm, QkSpan, Rope,
+    RopeScaling, Shares, Spec,
 };
+pub use stop::StopIds;
 pub use stored::Stored;
 pub use template::{ChatTemplate, Date, Json, Message, RenderOptions, SystemPrompt, check_words};
 pub use tokenizer::Tokenizer;
-pub use weights::Weights;
+pub use weights::{Tensor, Weights};
 
 /// A model that was looked at and understood, its weights not yet read.
 #[derive(Debug)]
@@ -177,6 +182,15 @@ impl Model {
     /// One of these does not hold, or the tokenizer cannot encode the text.
     pub fn prompt_ids(&self, text: &str) -> Result<Vec<u32>> {
         let ids = self.tokenizer.encode(text)?;
+        self.check_ids(&ids)?;
+        Ok(ids)
+    }
+
+    /// Refuses ids without a row in the embedding, and two beginnings of sequence at the start.
+    ///
+    /// # Errors
+    /// There are such.
+    pub fn check_ids(&self, ids: &[u32]) -> Result<()> {
         if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.spec.vocab_size) {
             let token = self.tokenizer.token_of(id).unwrap_or_default();
             return Err(Error::input(format!(
@@ -185,8 +199,7 @@ impl Model {
             ))
             .hint("tokenizer and weights do not belong together, or the prompt uses a token that was never trained"));
         }
-        self.check_bos(&ids)?;
-        Ok(ids)
+        self.check_bos(ids)
     }
 
     /// Refuses a prompt that starts with the beginning-of-sequence token twice.

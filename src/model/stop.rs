@@ -24,11 +24,11 @@ const SAMPLING: [&str; 8] = [
 
 /// The ids that end a reply.
 #[derive(Debug, Default)]
-pub(super) struct StopIds {
+pub struct StopIds {
     /// Where each id comes from, in words.
-    pub(super) sources: BTreeMap<u32, Vec<String>>,
+    pub sources: BTreeMap<u32, Vec<String>>,
     /// What the user should know about them.
-    pub(super) notes: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 /// `eos_token_id` of `generation_config.json` counts, else that of `config.json`; the tokenizer's own end of
@@ -77,7 +77,7 @@ pub(super) fn read(
 
 impl StopIds {
     /// Sorted and without repeats.
-    pub(super) fn ids(&self) -> Vec<u32> {
+    pub fn ids(&self) -> Vec<u32> {
         self.sources.keys().copied().collect()
     }
 

@@ -2,6 +2,7 @@
 //! Knows nothing about messages.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use tokenizers::AddedToken;
 use tokenizers::models::ModelWrapper;
@@ -72,6 +73,19 @@ impl Tokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
+    /// The same ids, each with the bytes of the text that it stands for. Tokens that are part of a character
+    /// stand for all of it.
+    ///
+    /// # Errors
+    /// The tokenizer cannot encode the text.
+    pub fn encode_with_places(&self, text: &str) -> Result<Vec<(u32, Range<usize>)>> {
+        let encoding = self.inner.encode(text, false);
+        let encoding = encoding
+            .map_err(|error| Error::failed(format!("the text cannot be tokenized: {error}")))?;
+        let places = encoding.get_offsets().iter().map(|&(start, end)| start..end);
+        Ok(encoding.get_ids().iter().copied().zip(places).collect())
+    }
+
     /// The text of ids. An id without a token (a padding row of the embedding) has no text.
     ///
     /// # Errors
@@ -82,6 +96,16 @@ impl Tokenizer {
         guarded(|| self.inner.decode(ids, skip_special))
             .ok_or_else(|| failed("the tokenizer is malformed".to_owned()))?
             .map_err(|error| failed(error.to_string()))
+    }
+
+    /// How it cuts words into tokens.
+    pub fn kind(&self) -> &'static str {
+        match self.inner.get_model() {
+            ModelWrapper::BPE(_) => "BPE",
+            ModelWrapper::WordPiece(_) => "WordPiece",
+            ModelWrapper::WordLevel(_) => "WordLevel",
+            ModelWrapper::Unigram(_) => "Unigram",
+        }
     }
 
     /// Number of entries, added tokens included.

@@ -63,6 +63,13 @@ pub struct CpuDecoder {
 }
 
 impl CpuDecoder {
+    /// The two sets of kernels, by what they are for and the `numerics` id of what they compute.
+    pub const KERNEL_SETS: [(&str, &str); 2] =
+        [("dense weights", NUMERICS), ("weights in blocks", NUMERICS_BLOCKS)];
+
+    /// What holds of every token drawn on a CPU.
+    pub const PROMISE: &str = PROMISE;
+
     /// Reads the weights that `spec` describes; `quantize` puts dense matrices into blocks.
     ///
     /// # Errors

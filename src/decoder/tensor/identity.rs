@@ -70,7 +70,7 @@ impl fmt::Display for Identity {
 }
 
 /// The name that the driver gives the device: another model of GPU computes other bits.
-fn name(device: &Device) -> String {
+pub(crate) fn name(device: &Device) -> String {
     match device {
         #[cfg(feature = "cuda")]
         Device::Cuda(cuda) => {

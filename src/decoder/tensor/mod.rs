@@ -27,6 +27,7 @@ use crate::error::Result;
 use crate::model::{Kind, Part, Spec, Weights};
 
 pub use identity::Identity;
+pub(crate) use identity::name as device_name;
 pub use memory::{Prefix, Sequence};
 
 /// The width of a pass is a multiple of this: fewer tokens take a GPU as long, and prefixes go through the
@@ -34,7 +35,7 @@ pub use memory::{Prefix, Sequence};
 const WIDTH_STEP: usize = 64;
 
 /// What the self-test found to hold.
-const PROMISE: &str = "the same bits on this machine with this batch";
+pub(crate) const PROMISE: &str = "the same bits on this machine with this batch";
 
 /// What is left when it does not.
 const NO_PROMISE: &str = "none";
