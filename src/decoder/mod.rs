@@ -10,6 +10,7 @@ mod memory;
 mod parts;
 mod quantize;
 pub(crate) mod rope;
+mod router;
 pub mod tensor;
 
 pub use cpu::CpuDecoder;
