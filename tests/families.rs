@@ -13,7 +13,7 @@ mod families;
 #[path = "common/fixtures.rs"]
 mod fixtures;
 
-use candor::decoder::{CpuDecoder, LanguageModel, Row};
+use candor::decoder::{LanguageModel, Row};
 
 use families::{checkpoints, each, open};
 use fixtures::{Fixture, all_logits, bits, distance, greedy};
@@ -24,20 +24,14 @@ const TOLERANCE: f32 = 1e-4;
 /// Tokens of the text that is looked at on its own.
 const SHORT: usize = 24;
 
-/// The decoder for texts of up to `tokens` tokens.
-fn decoder(fixture: &Fixture, tokens: usize) -> CpuDecoder {
-    let spec = fixture.model.spec.for_texts_of(tokens);
-    CpuDecoder::load(&spec, &fixture.model.weights().unwrap(), None).unwrap()
-}
-
 #[test]
 fn logits_are_those_of_transformers() {
     each(|name| {
         let (_joined, fixture) = open(name, "config.json");
         let ids = fixture.ids("ids");
-        let long = all_logits(&decoder(&fixture, ids.len()), &ids, 0, &[ids.len()]);
+        let long = all_logits(&fixture.cpu_for(ids.len()), &ids, 0, &[ids.len()]);
         let far = distance(&long, &fixture.values("logits"));
-        let short = all_logits(&decoder(&fixture, SHORT), &ids[..SHORT], 0, &[SHORT]);
+        let short = all_logits(&fixture.cpu_for(SHORT), &ids[..SHORT], 0, &[SHORT]);
         let near = distance(&short, &fixture.values("short"));
         println!("{name}: {far:.1e} over {} positions, {near:.1e} over {SHORT}", ids.len());
         assert!(far < TOLERANCE && near < TOLERANCE, "{name}");
@@ -50,7 +44,7 @@ fn greedy_continuations_are_those_of_transformers() {
         let (_joined, fixture) = open(name, "config.json");
         let (ids, theirs) = (fixture.ids("ids"), fixture.ids("greedy"));
         assert_eq!(theirs.len(), 64);
-        let ours = greedy(&decoder(&fixture, 20 + theirs.len()), &ids[..20], theirs.len());
+        let ours = greedy(&fixture.cpu_for(20 + theirs.len()), &ids[..20], theirs.len());
         assert_eq!(ours, theirs, "{name}");
     });
 }
@@ -71,7 +65,7 @@ fn prefixes_pieces_and_neighbors_change_no_bit() {
     each(|name| {
         let (_joined, fixture) = open(name, "config.json");
         let ids = fixture.ids("ids");
-        let decoder = decoder(&fixture, ids.len());
+        let decoder = fixture.cpu_for(ids.len());
         let fresh = all_logits(&decoder, &ids, 0, &[ids.len()]);
         let v = fixture.model.spec.vocab_size;
         for (prefix, pieces) in [(0, &[1, 70][..]), (37, &[5, 1]), (130, &[90])] {

@@ -31,8 +31,14 @@ fn logits_are_those_of_transformers() {
         let decoder = fixture.tensor_for(SHORT, DType::F32);
         let short = all_logits(&decoder, &ids[..SHORT], 0, &[SHORT]);
         let near = distance(&short, &fixture.values("short"));
-        println!("{name}: {far:.1e} over {} positions, {near:.1e} over {SHORT}", ids.len());
-        assert!(far < TOLERANCE && near < TOLERANCE, "{name}");
+        // Where only transformers are far, the spec is to blame.
+        let apart =
+            distance(&short, &all_logits(&fixture.cpu_for(SHORT), &ids[..SHORT], 0, &[SHORT]));
+        println!(
+            "{name}: {far:.1e} over {} positions, {near:.1e} over {SHORT}, {apart:.1e} from the CPU's",
+            ids.len()
+        );
+        assert!(far < TOLERANCE && near < TOLERANCE && apart < TOLERANCE, "{name}");
     });
 }
 

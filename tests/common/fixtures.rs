@@ -38,6 +38,12 @@ impl Fixture {
         CpuDecoder::load(&self.model.spec, &self.model.weights().unwrap(), None).unwrap()
     }
 
+    /// For texts of up to `tokens` tokens.
+    pub(crate) fn cpu_for(&self, tokens: usize) -> CpuDecoder {
+        let spec = self.model.spec.for_texts_of(tokens);
+        CpuDecoder::load(&spec, &self.model.weights().unwrap(), None).unwrap()
+    }
+
     /// On candle's CPU backend, which computes what the GPU backends compute.
     pub(crate) fn tensor(&self, dtype: DType, batch: usize) -> TensorDecoder {
         self.tensor_of(&self.model.spec, dtype, batch)
