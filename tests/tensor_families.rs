@@ -52,16 +52,16 @@ fn greedy_continuations_are_those_of_transformers() {
     });
 }
 
-/// The largest difference over all positions, as a part of the largest logit. A router that is near a tie
-/// chooses another expert for a rounded token, which no tolerance of logits describes: where there are
-/// experts it is the median of the positions that must be near.
+/// The difference at a position, as a part of the largest logit there; the median of the positions is held to
+/// a tolerance. At single ones these checkpoints of random weights are ill-conditioned: attention is near a
+/// tie between two keys, or a router between two experts, and what is rounded falls to the other side.
 #[test]
 fn half_precision_is_near() {
     each(|name| {
         let (_joined, fixture) = open(name, "config.json");
         let (ids, theirs) = (fixture.ids("ids"), fixture.values("logits"));
         let v = fixture.model.spec.vocab_size;
-        for (dtype, near) in [(DType::F16, 0.02), (DType::BF16, 0.15)] {
+        for (dtype, near) in [(DType::F16, 0.01), (DType::BF16, 0.08)] {
             let decoder = fixture.tensor_for(ids.len(), dtype);
             let ours = all_logits(&decoder, &ids, 37, &[64, 1, 200]);
             let pairs = ours.chunks(v).zip(theirs[37 * v..].chunks(v));
@@ -69,8 +69,7 @@ fn half_precision_is_near() {
             far.sort_by(f32::total_cmp);
             let (median, largest) = (far[far.len() / 2], far[far.len() - 1]);
             println!("{name} {dtype:?}: median {median:.1e}, largest {largest:.1e}");
-            let held = if fixture.model.spec.experts.is_some() { median } else { largest };
-            assert!(held < near, "{name} {dtype:?}: {held}");
+            assert!(median < near, "{name} {dtype:?}: {median}");
         }
     });
 }
