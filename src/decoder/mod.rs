@@ -11,6 +11,7 @@ mod memory;
 mod parts;
 mod quantize;
 pub(crate) mod rope;
+mod router;
 pub mod tensor;
 
 pub use cpu::CpuDecoder;
