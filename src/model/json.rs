@@ -27,6 +27,11 @@ impl Keys {
         }
     }
 
+    /// Keys that come from no JSON file. `place` starts every message, up to where the key follows.
+    pub(super) fn new(place: String, map: Map<String, Value>) -> Self {
+        Self { place, map }
+    }
+
     /// Takes a key as it is; `None` if it is missing or null.
     pub(super) fn value(&mut self, key: &str) -> Option<Value> {
         self.map.remove(key).filter(|value| !value.is_null())

@@ -3,6 +3,7 @@
 
 mod config;
 mod files;
+mod gguf;
 mod json;
 #[cfg(test)]
 mod mutate;
