@@ -40,7 +40,7 @@ fn tensors(spec: &Spec) -> Vec<(String, Vec<usize>)> {
     if !spec.tied_embeddings {
         tensors.push(("lm_head.weight".to_owned(), vec![spec.vocab_size, d]));
     }
-    for layer in 0..spec.layers {
+    for layer in 0..spec.layers.len() {
         let mut add = |name: &str, shape: &[usize]| {
             tensors.push((format!("model.layers.{layer}.{name}"), shape.to_vec()))
         };
@@ -50,16 +50,16 @@ fn tensors(spec: &Spec) -> Vec<(String, Vec<usize>)> {
                 add(&format!("{name}.bias"), &[rows]);
             }
         };
-        linear("self_attn.q_proj", q, d, spec.qkv_bias);
-        linear("self_attn.k_proj", kv, d, spec.qkv_bias);
-        linear("self_attn.v_proj", kv, d, spec.qkv_bias);
-        linear("self_attn.o_proj", d, q, spec.output_bias);
-        linear("mlp.gate_proj", f, d, spec.mlp_bias);
-        linear("mlp.up_proj", f, d, spec.mlp_bias);
-        linear("mlp.down_proj", d, f, spec.mlp_bias);
+        linear("self_attn.q_proj", q, d, spec.attention.qkv_bias);
+        linear("self_attn.k_proj", kv, d, spec.attention.qkv_bias);
+        linear("self_attn.v_proj", kv, d, spec.attention.qkv_bias);
+        linear("self_attn.o_proj", d, q, spec.attention.output_bias);
+        linear("mlp.gate_proj", f, d, spec.mlp.bias);
+        linear("mlp.up_proj", f, d, spec.mlp.bias);
+        linear("mlp.down_proj", d, f, spec.mlp.bias);
         add("input_layernorm.weight", &[d]);
         add("post_attention_layernorm.weight", &[d]);
-        if spec.qk_norm {
+        if spec.attention.qk_norm.is_some() {
             add("self_attn.q_norm.weight", &[spec.head_dim]);
             add("self_attn.k_norm.weight", &[spec.head_dim]);
         }
@@ -79,7 +79,7 @@ fn both_config_styles_give_one_spec() {
         .unwrap();
         assert_eq!(open(folder.path()).unwrap().spec, spec, "{name}");
         assert_eq!(
-            (spec.vocab_size, spec.hidden_size, spec.layers, spec.context),
+            (spec.vocab_size, spec.hidden_size, spec.layers.len(), spec.context),
             (300, 32, 2, 512),
             "{name}"
         );
@@ -91,13 +91,20 @@ fn both_config_styles_give_one_spec() {
         high_freq_factor: 4.0,
         original_context: 64,
     };
-    assert_eq!(spec("llama3-rope").rope.scaling, llama3);
+    assert_eq!(spec("llama3-rope").ropes[0].scaling, llama3);
     assert_eq!(
-        (spec("qwen2").rope.theta, spec("qwen2").qkv_bias, spec("qwen2").output_bias),
+        {
+            let spec = spec("qwen2");
+            (spec.ropes[0].theta, spec.attention.qkv_bias, spec.attention.output_bias)
+        },
         (1e6, true, false)
     );
     assert_eq!(
-        (spec("qwen3").head_dim, spec("qwen3").qk_norm, spec("qwen3").tied_embeddings),
+        (
+            spec("qwen3").head_dim,
+            spec("qwen3").attention.qk_norm.is_some(),
+            spec("qwen3").tied_embeddings
+        ),
         (16, true, true)
     );
 }
@@ -109,7 +116,7 @@ fn every_tensor_has_its_place() {
         let weights = model.weights().unwrap();
         let tensors = tensors(&model.spec);
         for (tensor, shape) in &tensors {
-            weights.tensor(tensor, shape).unwrap_or_else(|error| panic!("{name}: {error}"));
+            weights.named(tensor, shape).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
         let mut names: Vec<&str> = tensors.iter().map(|(name, _)| name.as_str()).collect();
         weights.check_all_used(&names).unwrap();
@@ -213,7 +220,7 @@ fn damaged_folders_are_refused_by_name() {
 
     let yarn = copy("llama3-rope");
     edit(&yarn, "config.json", "\"llama3\"", "\"yarn\"");
-    assert!(message(&yarn).contains("rope type `yarn` is not supported"));
+    assert!(message(&yarn).contains("rope type `dynamic` is not supported"));
 
     let few_rows = copy("qwen2");
     edit(&few_rows, "config.json", "\"vocab_size\": 300", "\"vocab_size\": 7");

@@ -63,21 +63,21 @@ impl Stock {
 
 fn llama_config(spec: &Spec) -> llama::Config {
     // It knows neither biases nor a head width of its own; it would leave them out without a word.
-    assert!(!spec.qkv_bias && !spec.output_bias && !spec.mlp_bias);
+    assert!(!spec.attention.qkv_bias && !spec.attention.output_bias && !spec.mlp.bias);
     assert_eq!(spec.head_dim * spec.heads, spec.hidden_size);
     llama::Config {
         hidden_size: spec.hidden_size,
         intermediate_size: spec.intermediate_size,
         vocab_size: spec.vocab_size,
-        num_hidden_layers: spec.layers,
+        num_hidden_layers: spec.layers.len(),
         num_attention_heads: spec.heads,
         num_key_value_heads: spec.kv_heads,
         use_flash_attn: false,
-        rms_norm_eps: spec.norm_eps,
-        rope_theta: spec.rope.theta as f32,
+        rms_norm_eps: spec.norm.eps,
+        rope_theta: spec.ropes[0].theta as f32,
         bos_token_id: None,
         eos_token_id: None,
-        rope_scaling: match spec.rope.scaling {
+        rope_scaling: match spec.ropes[0].scaling {
             RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_context } => {
                 Some(llama::Llama3RopeConfig {
                     factor: factor as f32,
@@ -99,15 +99,15 @@ fn qwen2_config(spec: &Spec) -> qwen2::Config {
         vocab_size: spec.vocab_size,
         hidden_size: spec.hidden_size,
         intermediate_size: spec.intermediate_size,
-        num_hidden_layers: spec.layers,
+        num_hidden_layers: spec.layers.len(),
         num_attention_heads: spec.heads,
         num_key_value_heads: spec.kv_heads,
         max_position_embeddings: spec.context,
         sliding_window: spec.context,
-        max_window_layers: spec.layers,
+        max_window_layers: spec.layers.len(),
         tie_word_embeddings: spec.tied_embeddings,
-        rope_theta: spec.rope.theta,
-        rms_norm_eps: spec.norm_eps,
+        rope_theta: spec.ropes[0].theta,
+        rms_norm_eps: spec.norm.eps,
         use_sliding_window: false,
         hidden_act: Activation::Silu,
     }
@@ -118,17 +118,17 @@ fn qwen3_config(spec: &Spec) -> qwen3::Config {
         vocab_size: spec.vocab_size,
         hidden_size: spec.hidden_size,
         intermediate_size: spec.intermediate_size,
-        num_hidden_layers: spec.layers,
+        num_hidden_layers: spec.layers.len(),
         num_attention_heads: spec.heads,
         head_dim: spec.head_dim,
-        attention_bias: spec.qkv_bias,
+        attention_bias: spec.attention.qkv_bias,
         num_key_value_heads: spec.kv_heads,
         max_position_embeddings: spec.context,
         sliding_window: None,
-        max_window_layers: spec.layers,
+        max_window_layers: spec.layers.len(),
         tie_word_embeddings: spec.tied_embeddings,
-        rope_theta: spec.rope.theta,
-        rms_norm_eps: spec.norm_eps,
+        rope_theta: spec.ropes[0].theta,
+        rms_norm_eps: spec.norm.eps,
         use_sliding_window: false,
         hidden_act: Activation::Silu,
     }
@@ -202,6 +202,6 @@ fn llama3_rope_draws_what_candle_transformers_draws() {
     std::fs::write(&config, plain).unwrap();
 
     let fixture = Fixture::at(folder.path());
-    assert!(matches!(fixture.model.spec.rope.scaling, RopeScaling::Llama3 { .. }));
+    assert!(matches!(fixture.model.spec.ropes[0].scaling, RopeScaling::Llama3 { .. }));
     compare(&fixture, &fixture.ids("ids")[..PROMPT]);
 }

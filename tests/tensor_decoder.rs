@@ -240,7 +240,7 @@ fn half_precision_is_near() {
             println!("{name} {dtype:?}: largest difference {far:.1e} of the largest logit");
             assert!(far < near, "{name} {dtype:?}: {far}");
             let spec = &fixture.model.spec;
-            let elements = 2 * spec.layers * spec.kv_heads * spec.head_dim;
+            let elements = 2 * spec.layers.len() * spec.kv_heads * spec.head_dim;
             assert_eq!(half.info().kv_bytes_per_token, 2 * elements);
         }
     }
@@ -292,8 +292,8 @@ fn what_the_model_cannot_take_is_an_error() {
     // Weights that are not what the spec says are refused in the same words.
     let weights = fixture.model.weights().unwrap();
     for change in [
-        |spec: &mut candor::model::Spec| spec.qkv_bias = true,
-        |spec: &mut candor::model::Spec| spec.layers = 1,
+        |spec: &mut candor::model::Spec| spec.attention.qkv_bias = true,
+        |spec: &mut candor::model::Spec| spec.layers.truncate(1),
         |spec: &mut candor::model::Spec| spec.intermediate_size = 40,
     ] {
         let mut spec = fixture.model.spec.clone();

@@ -1,8 +1,6 @@
 //! A weight matrix as the kernels want it: panels of 32 output columns, dense or in blocks of small codes.
 //! Knows nothing about what the matrix is for.
 
-use std::cell::OnceCell;
-
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use half::{bf16, f16};
@@ -39,29 +37,6 @@ enum Panels {
     Blocks(Blocks),
 }
 
-/// Rows [T, K] that several matrices are applied to; rounded to eight bits once, if any of them needs it.
-pub(crate) struct Input<'a> {
-    rows: &'a [f32],
-    stride: usize,
-    inputs: usize,
-    rounded: OnceCell<Rounded>,
-}
-
-impl<'a> Input<'a> {
-    /// Rows of `inputs` elements, `stride` apart.
-    pub(crate) fn new(rows: &'a [f32], stride: usize, inputs: usize) -> Self {
-        Self { rows, stride, inputs, rounded: OnceCell::new() }
-    }
-
-    fn len(&self) -> usize {
-        self.rows.len() / self.stride
-    }
-
-    fn rounded(&self) -> &Rounded {
-        self.rounded.get_or_init(|| Rounded::new(self.rows, self.stride, self.inputs))
-    }
-}
-
 impl Matrix {
     /// Packs `weight` [N, K] and an optional `bias` [N]: dense as it is (f16 widened to f32), blocks as they
     /// are, dense with `quantize` in blocks of that type.
@@ -80,21 +55,14 @@ impl Matrix {
             (GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16, Some(dtype)) => {
                 Panels::Blocks(quantized(weight, dtype, outputs, inputs)?)
             }
-            (GgmlDType::BF16, None) => {
-                let bytes = weight.data().as_chunks().0;
-                Panels::Bf16(pack(|i| bf16::from_le_bytes(bytes[i]), inputs, outputs))
-            }
-            (GgmlDType::F32, None) => {
-                let bytes = weight.data().as_chunks().0;
-                Panels::F32(pack(|i| f32::from_le_bytes(bytes[i]), inputs, outputs))
-            }
+            (GgmlDType::BF16, None) => Panels::Bf16(pack(weight, bf16::from_le_bytes)),
+            (GgmlDType::F32, None) => Panels::F32(pack(weight, f32::from_le_bytes)),
             (GgmlDType::F16, None) => {
-                let bytes = weight.data().as_chunks().0;
-                Panels::F32(pack(|i| f16::from_le_bytes(bytes[i]).to_f32(), inputs, outputs))
+                Panels::F32(pack(weight, |bytes| f16::from_le_bytes(bytes).to_f32()))
             }
             (dtype, _) => {
                 let mut blocks = zeroed(dtype, outputs, inputs)?;
-                fill(&mut blocks, 0, weight.data(), dtype, inputs);
+                fill(&mut blocks, 0, outputs, dtype, |row| weight.row(row));
                 Panels::Blocks(blocks)
             }
         };
@@ -141,37 +109,45 @@ impl Matrix {
         }
     }
 
-    /// y = x Wᵀ + b for every row of `x`; the result's rows are [`Self::stride`] apart.
-    pub(crate) fn apply(&self, x: &Input<'_>) -> Vec<f32> {
-        let [y] = Self::apply_all([self], x);
+    /// y = x Wᵀ + b for every row of `x`, whose rows begin `stride` apart; the result's are
+    /// [`Self::stride`] apart.
+    pub(crate) fn apply(&self, x: &[f32], stride: usize) -> Vec<f32> {
+        let [y] = Self::apply_all([self], x, stride);
         y
     }
 
     /// The same for several matrices at once, so that the threads meet only once.
-    pub(crate) fn apply_all<const N: usize>(matrices: [&Self; N], x: &Input<'_>) -> [Vec<f32>; N] {
+    pub(crate) fn apply_all<const N: usize>(
+        matrices: [&Self; N],
+        x: &[f32],
+        stride: usize,
+    ) -> [Vec<f32>; N] {
+        let rows = x.len() / stride;
+        let inputs = matrices.first().map_or(0, |matrix| matrix.inputs);
         let mut products = matrices.map(|matrix| {
-            let mut y = vec![0f32; x.len() * matrix.stride()];
+            let mut y = vec![0f32; rows * matrix.stride()];
             if let Some(bias) = &matrix.bias {
                 y.chunks_exact_mut(matrix.stride()).for_each(|row| row.copy_from_slice(bias));
             }
             y
         });
-        let rounded = matrices.iter().any(|m| m.is_quantized()).then(|| x.rounded());
+        let rounded =
+            matrices.iter().any(|m| m.is_quantized()).then(|| Rounded::new(x, stride, inputs));
         let mut tasks = Vec::new();
         for (matrix, y) in matrices.iter().zip(&mut products) {
             let stripes = Stripe::all(y, matrix.stride(), PANEL).into_iter().enumerate();
             tasks.extend(stripes.map(|(panel, stripe)| (*matrix, panel, stripe)));
         }
-        let (rows, stride) = (x.rows, x.stride);
-        let run =
-            |(matrix, panel, mut y): (&Self, usize, Stripe<'_>)| match (&matrix.weights, rounded) {
+        let run = |(matrix, panel, mut y): (&Self, usize, Stripe<'_>)| {
+            match (&matrix.weights, &rounded) {
                 (Panels::Blocks(blocks), Some(rounded)) => blocks.multiply(rounded, panel, &mut y),
-                (Panels::F32(panels), _) => matrix.dense(panels, panel, rows, stride, &mut y),
-                (Panels::Bf16(panels), _) => matrix.dense(panels, panel, rows, stride, &mut y),
+                (Panels::F32(panels), _) => matrix.dense(panels, panel, x, stride, &mut y),
+                (Panels::Bf16(panels), _) => matrix.dense(panels, panel, x, stride, &mut y),
                 // Rows are rounded whenever a matrix is in blocks.
                 (Panels::Blocks(_), None) => {}
-            };
-        if x.len() * x.inputs * tasks.len() * PANEL < SERIAL_BELOW {
+            }
+        };
+        if rows * inputs * tasks.len() * PANEL < SERIAL_BELOW {
             tasks.into_iter().for_each(run);
         } else {
             tasks.into_par_iter().for_each(run);
@@ -196,13 +172,18 @@ fn padded(outputs: usize) -> usize {
     outputs.next_multiple_of(PANEL)
 }
 
-fn pack<E: Element>(element: impl Fn(usize) -> E + Sync, inputs: usize, outputs: usize) -> Slab<E> {
+/// Elements of N bytes each, which `element` reads.
+fn pack<E: Element, const N: usize>(
+    weight: &Stored<'_>,
+    element: impl Fn([u8; N]) -> E + Sync,
+) -> Slab<E> {
+    let (outputs, inputs) = (weight.shape()[0], weight.shape()[1]);
     let mut panels = Slab::zeroed(padded(outputs) * inputs);
     panels.par_chunks_mut(PANEL * inputs).enumerate().for_each(|(p, panel)| {
         for column in 0..PANEL.min(outputs.saturating_sub(p * PANEL)) {
-            let row = (p * PANEL + column) * inputs;
-            for k in 0..inputs {
-                panel[k * PANEL + column] = element(row + k);
+            let row = weight.row(p * PANEL + column).as_chunks::<N>().0;
+            for (k, &bytes) in row.iter().enumerate() {
+                panel[k * PANEL + column] = element(bytes);
             }
         }
     });
@@ -222,12 +203,15 @@ fn zeroed(dtype: GgmlDType, outputs: usize, inputs: usize) -> Result<Blocks> {
     Ok(Blocks::zeroed(layout, outputs, inputs))
 }
 
-/// Packs rows that are in GGML's blocks, the first of which is output `first`.
-fn fill(blocks: &mut Blocks, first: usize, bytes: &[u8], dtype: GgmlDType, inputs: usize) {
-    let row_bytes = inputs / dtype.block_size() * dtype.type_size();
-    blocks.fill(first, bytes.len() / row_bytes, |row, index| {
-        ggml::block(dtype, &bytes[row * row_bytes..][..row_bytes], index)
-    });
+/// Packs `count` rows of GGML's blocks as outputs from `first` on; `bytes` gives each of them.
+fn fill<'b>(
+    blocks: &mut Blocks,
+    first: usize,
+    count: usize,
+    dtype: GgmlDType,
+    bytes: impl Fn(usize) -> &'b [u8] + Sync,
+) {
+    blocks.fill(first, count, |row, index| ggml::block(dtype, bytes(row), index));
 }
 
 /// Dense rows in blocks of `dtype`, by candle's quantiser, some rows at a time.
@@ -238,11 +222,16 @@ fn quantized(
     inputs: usize,
 ) -> Result<Blocks> {
     let mut blocks = zeroed(dtype, outputs, inputs)?;
+    let row_bytes = inputs / dtype.block_size() * dtype.type_size();
     let rows = (QUANTIZED_AT_ONCE / inputs).next_multiple_of(PANEL);
-    for (i, part) in weight.rows(rows).enumerate() {
+    for first in (0..outputs).step_by(rows) {
+        let range = first..outputs.min(first + rows);
+        let count = range.len();
+        let part = weight.widened(range);
         let tensor = Tensor::new(part, &Device::Cpu)?.reshape(((), inputs))?;
         let bytes = QTensor::quantize(&tensor, dtype)?;
-        fill(&mut blocks, i * rows, &bytes.data()?, dtype, inputs);
+        let bytes = bytes.data()?;
+        fill(&mut blocks, first, count, dtype, |row| &bytes[row * row_bytes..][..row_bytes]);
     }
     Ok(blocks)
 }

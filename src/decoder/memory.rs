@@ -29,16 +29,18 @@ thread_local! {
 pub(crate) struct Shape {
     /// Layers × key-value heads.
     pub(crate) slots: usize,
-    /// E.
+    /// Width of keys, E.
     pub(crate) head_dim: usize,
+    /// Width of values, U.
+    pub(crate) value_dim: usize,
     /// Whether they are rounded to f16.
     pub(crate) half: bool,
 }
 
 impl Shape {
-    /// Elements of one position's values: the head rounded up to whole vectors.
+    /// Elements of one position's values, rounded up to whole vectors.
     pub(crate) fn value_stride(&self) -> usize {
-        self.head_dim.next_multiple_of(COLUMN_STEP)
+        self.value_dim.next_multiple_of(COLUMN_STEP)
     }
 
     /// Elements of one position in one slot.
@@ -62,7 +64,7 @@ pub(crate) struct Store {
 
 /// Keys and values of some positions: for each slot its keys, [position / 32][E][position mod 32], so that the
 /// scores of many positions are one matrix product (positions not yet written are zero), then its values,
-/// [position][E rounded up], so that the weighted sum is one too.
+/// [position][U rounded up], so that the weighted sum is one too.
 struct Page {
     /// Its first position within the store.
     start: usize,
@@ -160,7 +162,7 @@ impl Store {
         self.len = self.len.min(len);
     }
 
-    /// Writes the key and value [E] of `position` (counted within this store).
+    /// Writes the key [E] and value [U] of `position` (counted within this store).
     pub(crate) fn put(&mut self, slot: usize, position: usize, key: &[f32], value: &[f32]) {
         fn write<E: Element>(
             cells: &mut [E],
@@ -205,7 +207,7 @@ impl Store {
         })
     }
 
-    /// The values of one slot, [positions][E rounded up] at a time, with the positions, of which there are
+    /// The values of one slot, [positions][U rounded up] at a time, with the positions, of which there are
     /// `seen` in all.
     pub(crate) fn values(
         &self,

@@ -1,14 +1,13 @@
 //! Token ids in, logits out: one decoder described by a [`crate::model::Spec`], and the memory of its keys
 //! and values. Knows nothing about text, sampling or what the tokens are for.
 
-mod attention;
 mod cpu;
 mod device;
 mod ggml;
 pub(crate) mod kernels;
 mod matrix;
 mod memory;
-mod names;
+mod parts;
 mod quantize;
 pub(crate) mod rope;
 pub mod tensor;

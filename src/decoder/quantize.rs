@@ -8,6 +8,7 @@ use candle_core::quantized::GgmlDType;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::model::{LayerPart, Part, Projection};
 
 /// What the user asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +34,28 @@ pub(crate) enum Role {
     Down {
         layer: usize,
     },
+    /// Scores of experts, which decide rather than add: never quantised.
+    Router,
     Other,
+}
+
+impl Role {
+    /// What a part does; the embedding may be the output matrix too.
+    pub(crate) fn of(part: Part, tied: bool) -> Self {
+        match part {
+            Part::Output => Self::Output,
+            Part::Embedding if tied => Self::Output,
+            Part::Layer(layer, LayerPart::Value) => Self::Value { layer },
+            Part::Layer(
+                layer,
+                LayerPart::Mlp(Projection::Down)
+                | LayerPart::Expert(_, Projection::Down)
+                | LayerPart::SharedExpert(Projection::Down),
+            ) => Self::Down { layer },
+            Part::Layer(_, LayerPart::Router | LayerPart::SharedExpertGate) => Self::Router,
+            _ => Self::Other,
+        }
+    }
 }
 
 const NAMES: [(&str, Quantize); 11] = [
@@ -60,6 +82,7 @@ impl Quantize {
             layer < layers / 8 || layer >= 7 * layers / 8 || (layer - layers / 8) % 3 == 2
         };
         let dtype = match (self, role) {
+            (_, Role::Router) => return None,
             (Self::Uniform(dtype), _) => dtype,
             (Self::Q4KM, Role::Output) => GgmlDType::Q6K,
             (Self::Q4KM, Role::Value { layer } | Role::Down { layer }) if more_bits(layer) => {

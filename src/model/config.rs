@@ -1,93 +1,44 @@
-//! `config.json` to a spec. One table says what each architecture is; every key is either read, known to
-//! change nothing, or refused by name. Defaults are those of transformers 5.23 (`configuration_*.py`).
-//! Knows nothing about weights or tokens.
+//! `config.json` to a spec. Each architecture's peculiarities are in `families/`; every key is either read,
+//! known to change nothing, or refused by name. Defaults are those of transformers 5.23
+//! (`configuration_*.py`). Knows nothing about weights or tokens.
 
 use serde_json::{Value, json};
 
+use super::families::{Family, all};
 use super::files::{CONFIG, ModelFiles};
 use super::json::Keys;
-use super::rope;
-use super::spec::Spec;
+use super::layout::Layout;
+use super::rope::{self, Ropes};
+use super::spec::{Activation, Growth, QkNorm, QkSpan, Sizes, Spec};
 use crate::error::{Error, Result};
 
 // Upper limits: above any published model, low enough that no product of them that is computed before the
 // weights are checked overflows or asks for absurd memory.
 const VOCABULARY_MAX: usize = 1 << 22;
-const WIDTH_MAX: usize = 1 << 20;
+pub(super) const WIDTH_MAX: usize = 1 << 20;
 const LAYERS_MAX: usize = 1 << 10;
 const HEADS_MAX: usize = 1 << 12;
-const HEAD_DIM_MAX: usize = 1 << 12;
+pub(super) const HEAD_DIM_MAX: usize = 1 << 12;
+pub(super) const EXPERTS_MAX: usize = 1 << 12;
 pub(super) const CONTEXT_MAX: usize = 1 << 24;
-
-/// What the name of an architecture says before any key is read.
-struct Family {
-    architecture: &'static str,
-    model_type: &'static str,
-    attention_bias: AttentionBias,
-    /// Whether there is a key `mlp_bias`.
-    reads_mlp_bias: bool,
-    qk_norm: bool,
-    /// Width of a head where the config gives none; `None`: hidden size over heads.
-    head_dim: Option<usize>,
-    /// Key and value heads where the config does not mention them; `None`: as many as query heads.
-    kv_heads: Option<usize>,
-    /// Whether layers may have sliding windows, which are refused where they are on.
-    windows: bool,
-}
-
-/// Which projections of the attention have a bias.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum AttentionBias {
-    /// All four or none, as the key `attention_bias` says.
-    FromConfig,
-    /// Query, key and value, but not the output; no key says so.
-    QueryKeyValue,
-}
-
-const FAMILIES: [Family; 3] = [
-    Family {
-        architecture: "LlamaForCausalLM",
-        model_type: "llama",
-        attention_bias: AttentionBias::FromConfig,
-        reads_mlp_bias: true,
-        qk_norm: false,
-        head_dim: None,
-        kv_heads: None,
-        windows: false,
-    },
-    Family {
-        architecture: "Qwen2ForCausalLM",
-        model_type: "qwen2",
-        attention_bias: AttentionBias::QueryKeyValue,
-        reads_mlp_bias: false,
-        qk_norm: false,
-        head_dim: None,
-        kv_heads: Some(32),
-        windows: true,
-    },
-    Family {
-        architecture: "Qwen3ForCausalLM",
-        model_type: "qwen3",
-        attention_bias: AttentionBias::FromConfig,
-        reads_mlp_bias: false,
-        qk_norm: true,
-        head_dim: Some(128),
-        kv_heads: Some(32),
-        windows: true,
-    },
-];
 
 /// Keys that do not change what the decoder computes, whatever they say: training, bookkeeping, ids that
 /// other files decide, and sampling defaults, which are not used here.
-const HARMLESS: [&str; 32] = [
+const HARMLESS: [&str; 44] = [
+    "_attn_implementation_autoset",
     "_name_or_path",
     "attention_dropout",
     "attn_implementation",
+    "auto_map",
     "bos_token_id",
+    "cache_implementation",
     "do_sample",
     "dtype",
+    "embd_pdrop",
+    "embedding_dropout",
     "eos_token_id",
     "gradient_checkpointing",
+    "hidden_dropout",
     "id2label",
     "initializer_range",
     "is_llama_config",
@@ -97,10 +48,16 @@ const HARMLESS: [&str; 32] = [
     "name_or_path",
     "output_attentions",
     "output_hidden_states",
+    "output_router_logits",
     "pad_token_id",
+    "problem_type",
     "repetition_penalty",
+    "resid_pdrop",
+    "residual_dropout",
     "return_dict",
     "return_dict_in_generate",
+    "router_aux_loss_coef",
+    "router_jitter_noise",
     "temperature",
     "tokenizer_class",
     "top_k",
@@ -111,7 +68,7 @@ const HARMLESS: [&str; 32] = [
     "unsloth_fixed",
     "unsloth_version",
     "use_cache",
-    "_attn_implementation_autoset",
+    "use_return_dict",
 ];
 
 /// Keys that change nothing as long as they say this.
@@ -126,84 +83,178 @@ fn harmless_value(key: &str) -> Option<Value> {
         | "is_decoder"
         | "add_cross_attention"
         | "tie_encoder_decoder"
-        | "torchscript" => json!(false),
+        | "torchscript"
+        | "use_bidirectional_attention" => json!(false),
         _ => return None,
     })
+}
+
+/// A spec that a family is filling in.
+pub(super) struct Draft {
+    pub(super) keys: Keys,
+    pub(super) spec: Spec,
+    pub(super) layout: Layout,
 }
 
 /// Reads `config.json`.
 ///
 /// # Errors
 /// An unknown architecture, a key that is missing, malformed, unknown or asks for what is not implemented.
-pub(super) fn read(files: &ModelFiles) -> Result<Spec> {
+pub(super) fn read(files: &ModelFiles) -> Result<(Spec, Layout)> {
     let bytes = files.get(CONFIG).ok_or_else(|| Error::input(format!("`{CONFIG}` is missing")))?;
     parse(bytes)
 }
 
-fn parse(bytes: &[u8]) -> Result<Spec> {
+fn parse(bytes: &[u8]) -> Result<(Spec, Layout)> {
     let mut keys = Keys::parse(CONFIG, bytes)?;
     let family = family(&mut keys)?;
     if let Some(method) = keys.value("quantization_config") {
         return Err(Error::input(format!(
             "`{CONFIG}`: quantized weights are not supported in this version ({method})"
         ))
-        .hint("use the model's original weights"));
+        .hint("use the model's original weights, or a GGUF file"));
     }
-
-    let hidden_size = keys.required_size("hidden_size", WIDTH_MAX)?;
-    let layers = keys.required_size("num_hidden_layers", LAYERS_MAX)?;
-    let heads = keys.required_size("num_attention_heads", HEADS_MAX)?;
-    let context = keys.required_size("max_position_embeddings", CONTEXT_MAX)?;
-    let kv_heads = kv_heads(&mut keys, family, heads)?;
-    let head_dim = head_dim(&mut keys, family, hidden_size, heads)?;
-    if let Some(act) = keys.text("hidden_act")?
-        && act != "silu"
-    {
-        return Err(Error::input(format!(
-            "`{CONFIG}`: `hidden_act` `{act}` is not supported in this version"
-        ))
-        .hint("supported: `silu`"));
+    let keys = (family.unwrap)(keys)?;
+    let mut draft = Draft::new(keys, family)?;
+    (family.read)(&mut draft)?;
+    let Draft { mut keys, mut spec, layout } = draft;
+    // A window that no text outgrows is none.
+    let context = spec.context;
+    spec.layers.iter_mut().for_each(|layer| layer.window = layer.window.filter(|&w| w < context));
+    // What no layer with a window is left for says nothing.
+    if spec.layers.iter().all(|layer| layer.window.is_none()) {
+        keys.value("use_sliding_window");
     }
-    refuse_windows(&mut keys, family, layers)?;
-
-    let (qkv_bias, output_bias) = match family.attention_bias {
-        AttentionBias::QueryKeyValue => (true, false),
-        AttentionBias::FromConfig => {
-            let all = keys.flag("attention_bias")?.unwrap_or(false);
-            (all, all)
-        }
-    };
-    let spec = Spec {
-        architecture: family.architecture.to_owned(),
-        vocab_size: keys.required_size("vocab_size", VOCABULARY_MAX)?,
-        hidden_size,
-        layers,
-        heads,
-        kv_heads,
-        head_dim,
-        intermediate_size: keys.required_size("intermediate_size", WIDTH_MAX)?,
-        norm_eps: keys.positive("rms_norm_eps")?.unwrap_or(1e-6),
-        rope: rope::read(&mut keys, context)?,
-        qkv_bias,
-        output_bias,
-        mlp_bias: family.reads_mlp_bias && keys.flag("mlp_bias")?.unwrap_or(false),
-        qk_norm: family.qk_norm,
-        tied_embeddings: keys.flag("tie_word_embeddings")?.unwrap_or(false),
-        context,
-    };
-
     for key in HARMLESS {
         keys.value(key);
     }
     keys.retain(|key, value| !harmless_value(key).is_some_and(|harmless| same(value, &harmless)));
     keys.refuse_rest()?;
-    Ok(spec)
+    Ok((spec, layout))
+}
+
+impl Draft {
+    /// What all families have in common; Llama is what is left where nothing else is said.
+    fn new(mut keys: Keys, family: &Family) -> Result<Self> {
+        let defaults = &family.defaults;
+        let hidden_size = keys.required_size("hidden_size", WIDTH_MAX)?;
+        let layers = keys.required_size("num_hidden_layers", LAYERS_MAX)?;
+        let heads = keys.required_size("num_attention_heads", HEADS_MAX)?;
+        let context = keys.required_size("max_position_embeddings", CONTEXT_MAX)?;
+        let kv_heads = kv_heads(&mut keys, family, heads)?;
+        let head_dim = match family.head_width {
+            Some(read) => read(&mut keys)?,
+            None => head_dim(&mut keys, family, hidden_size, heads)?,
+        };
+        let turned = match family.turned_width {
+            Some(read) => read(&mut keys)?,
+            None => head_dim,
+        };
+        let ropes = rope::read(&mut keys, defaults.rope, turned, context)?;
+        let (eps_key, eps) = defaults.eps;
+        let eps = keys.positive(eps_key)?.unwrap_or(eps);
+        let sizes = Sizes {
+            vocab_size: keys.required_size("vocab_size", VOCABULARY_MAX)?,
+            hidden_size,
+            intermediate_size: keys.required_size("intermediate_size", WIDTH_MAX)?,
+            layers,
+            heads,
+            kv_heads,
+            head_dim,
+            context,
+        };
+        let Ropes { ropes, score_factor, growth } = ropes;
+        let mut spec = Spec::llama(family.architecture, sizes, ropes[0].clone(), eps);
+        spec.ropes = ropes;
+        spec.attention.scale *= score_factor;
+        spec.attention.growth = growth.map(|(beta, context)| Growth { beta, context });
+        spec.mlp.activation = activation(&mut keys, defaults.activation)?;
+        spec.tied_embeddings = keys.flag("tie_word_embeddings")?.unwrap_or(defaults.tied);
+        Ok(Self { keys, spec, layout: family.layout })
+    }
+
+    /// All four projections of the attention have a bias, or none, as a key says.
+    pub(super) fn attention_bias(&mut self, key: &str, missing: bool) -> Result<()> {
+        let bias = self.keys.flag(key)?.unwrap_or(missing);
+        self.spec.attention.qkv_bias = bias;
+        self.spec.attention.output_bias = bias;
+        Ok(())
+    }
+
+    /// All projections of the MLPs have a bias, or none, as a key says.
+    pub(super) fn mlp_bias(&mut self) -> Result<()> {
+        self.spec.mlp.bias = self.keys.flag("mlp_bias")?.unwrap_or(false);
+        Ok(())
+    }
+
+    /// Norm of each head's queries and keys, of the form of the other norms.
+    pub(super) fn qk_norm(&mut self, span: QkSpan) {
+        let norm = self.spec.norm;
+        self.spec.attention.qk_norm = Some(QkNorm { norm, span, after_rope: false });
+    }
+
+    /// The window that a config gives; `missing` where it does not mention one. A null means none.
+    pub(super) fn window(&mut self, missing: Option<usize>) -> Result<Option<usize>> {
+        let mentioned = self.keys.has("sliding_window");
+        let window = self.keys.size("sliding_window", CONTEXT_MAX)?;
+        Ok(if mentioned { window } else { missing })
+    }
+
+    /// Every layer has the window that the config gives.
+    pub(super) fn window_everywhere(&mut self, missing: Option<usize>) -> Result<()> {
+        let window = self.window(missing)?;
+        self.spec.layers.iter_mut().for_each(|layer| layer.window = window);
+        Ok(())
+    }
+
+    /// Layers of type `sliding_attention` have the window; the types come from `layer_types`, or else from
+    /// what `sliding` says of each layer.
+    pub(super) fn windows_by_type(
+        &mut self,
+        window: Option<usize>,
+        sliding: impl Fn(usize) -> bool,
+    ) -> Result<()> {
+        let count = self.spec.layers.len();
+        let types: Option<Vec<bool>> = match self.keys.value("layer_types") {
+            None => None,
+            Some(value) => {
+                let sliding = |kind: &Value| match kind.as_str() {
+                    Some("sliding_attention") => Some(true),
+                    Some("full_attention" | "attention") => Some(false),
+                    _ => None,
+                };
+                let list = value.as_array().filter(|list| list.len() == count);
+                let types = list.and_then(|list| list.iter().map(sliding).collect());
+                let wanted =
+                    format!("a list of {count} times `full_attention` or `sliding_attention`");
+                Some(types.ok_or_else(|| self.keys.wrong("layer_types", &wanted, &value))?)
+            }
+        };
+        let given = types.is_some();
+        let types = types.unwrap_or_else(|| (0..count).map(sliding).collect());
+        for (layer, sliding) in self.spec.layers.iter_mut().zip(types) {
+            if sliding && given && window.is_none() {
+                return Err(Error::input(format!(
+                    "`{CONFIG}`: `layer_types` has layers with sliding windows, but `sliding_window` gives none"
+                )));
+            }
+            layer.window = window.filter(|_| sliding);
+        }
+        Ok(())
+    }
+
+    /// Layers with a window use the second rope, where there is one.
+    pub(super) fn rope_by_window(&mut self) {
+        let last = self.spec.ropes.len() - 1;
+        for layer in &mut self.spec.layers {
+            layer.rope = Some(if layer.window.is_some() { last } else { 0 });
+        }
+    }
 }
 
 fn family(keys: &mut Keys) -> Result<&'static Family> {
     let supported = || {
-        let names: Vec<String> =
-            FAMILIES.iter().map(|family| format!("`{}`", family.architecture)).collect();
+        let names: Vec<String> = all().map(|family| format!("`{}`", family.architecture)).collect();
         format!("supported: {}", names.join(", "))
     };
     let architectures = keys
@@ -217,7 +268,7 @@ fn family(keys: &mut Keys) -> Result<&'static Family> {
                 .hint(supported()));
         }
     };
-    let family = FAMILIES.iter().find(|family| family.architecture == name).ok_or_else(|| {
+    let family = all().find(|family| family.architecture == name).ok_or_else(|| {
         Error::input(format!("`{CONFIG}`: architecture `{name}` is not supported in this version"))
             .hint(supported())
     })?;
@@ -233,8 +284,11 @@ fn family(keys: &mut Keys) -> Result<&'static Family> {
 
 fn kv_heads(keys: &mut Keys, family: &Family, heads: usize) -> Result<usize> {
     // A null means as many as query heads in every family; a missing key means what the class says.
-    let missing =
-        if keys.has("num_key_value_heads") { heads } else { family.kv_heads.unwrap_or(heads) };
+    let missing = if keys.has("num_key_value_heads") {
+        heads
+    } else {
+        family.defaults.kv_heads.unwrap_or(heads)
+    };
     let kv_heads = keys.size("num_key_value_heads", HEADS_MAX)?.unwrap_or(missing);
     if !heads.is_multiple_of(kv_heads) {
         return Err(Error::input(format!(
@@ -245,7 +299,7 @@ fn kv_heads(keys: &mut Keys, family: &Family, heads: usize) -> Result<usize> {
 }
 
 fn head_dim(keys: &mut Keys, family: &Family, hidden_size: usize, heads: usize) -> Result<usize> {
-    let head_dim = match (keys.size("head_dim", HEAD_DIM_MAX)?, family.head_dim) {
+    let head_dim = match (keys.size("head_dim", HEAD_DIM_MAX)?, family.defaults.head_dim) {
         (Some(head_dim), _) | (None, Some(head_dim)) => head_dim,
         (None, None)
             if hidden_size.is_multiple_of(heads) && hidden_size / heads <= HEAD_DIM_MAX =>
@@ -267,42 +321,18 @@ fn head_dim(keys: &mut Keys, family: &Family, hidden_size: usize, heads: usize) 
     Ok(head_dim)
 }
 
-/// Accepts the keys of sliding windows as long as no layer has one.
-fn refuse_windows(keys: &mut Keys, family: &Family, layers: usize) -> Result<()> {
-    let refusal = || {
-        Error::input(format!(
-            "`{CONFIG}`: sliding-window attention is not supported in this version"
+fn activation(keys: &mut Keys, (key, missing): (&str, &str)) -> Result<Activation> {
+    let name = keys.text(key)?;
+    // The names are those of transformers' `ACT2FN`.
+    match name.as_deref().unwrap_or(missing) {
+        "silu" | "swish" => Ok(Activation::Silu),
+        "gelu" => Ok(Activation::Gelu),
+        "gelu_pytorch_tanh" | "gelu_new" | "gelu_fast" => Ok(Activation::GeluTanh),
+        "relu2" => Ok(Activation::ReluSquared),
+        other => Err(Error::input(format!(
+            "`{CONFIG}`: `{key}` `{other}` is not supported in this version"
         ))
-        .hint("supported is full attention in every layer")
-    };
-    // A window of null means none; where the key is missing the Qwen classes assume 4096.
-    let mentioned = keys.has("sliding_window");
-    let window = keys.value("sliding_window");
-    let without_size = mentioned && window.is_none();
-    let max_window_layers = keys.value("max_window_layers");
-    let on = keys.flag("use_sliding_window")?;
-    if !family.windows {
-        // These classes know no windows; a config that asks for one is of another model.
-        return if window.is_some() || on == Some(true) { Err(refusal()) } else { Ok(()) };
-    }
-    // The first `max_window_layers` layers are without one; 28 where the key is missing.
-    let first_windowed = match &max_window_layers {
-        None => 28,
-        Some(value) => value
-            .as_u64()
-            .ok_or_else(|| keys.wrong("max_window_layers", "a whole number from 0", value))?,
-    };
-    if on == Some(true) && !without_size && first_windowed < layers as u64 {
-        return Err(refusal());
-    }
-    match keys.value("layer_types") {
-        None => Ok(()),
-        Some(Value::Array(types)) if types.len() == layers => {
-            if types.iter().all(|kind| kind == "full_attention") { Ok(()) } else { Err(refusal()) }
-        }
-        Some(other) => {
-            Err(keys.wrong("layer_types", &format!("a list of {layers} layer types"), &other))
-        }
+        .hint("supported: `silu`, `gelu`, `gelu_pytorch_tanh`, `gelu_new`, `relu2`")),
     }
 }
 
@@ -316,7 +346,7 @@ fn same(found: &Value, harmless: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::spec::{Rope, RopeScaling};
+    use crate::model::spec::{Parallel, Rope, RopeScaling};
 
     /// A small config of an architecture, with keys put over it; a key set to `"absent"` is taken out.
     fn config(architecture: &str, changes: Value) -> Result<Spec> {
@@ -331,7 +361,7 @@ mod tests {
                 config[key] = value.clone();
             }
         }
-        parse(config.to_string().as_bytes())
+        parse(config.to_string().as_bytes()).map(|(spec, _)| spec)
     }
 
     fn llama(changes: Value) -> Result<Spec> {
@@ -344,24 +374,18 @@ mod tests {
 
     #[test]
     fn llama_defaults() {
-        let expected = Spec {
-            architecture: "LlamaForCausalLM".into(),
+        let sizes = Sizes {
             vocab_size: 100,
             hidden_size: 64,
+            intermediate_size: 96,
             layers: 2,
             heads: 4,
             kv_heads: 2,
             head_dim: 16,
-            intermediate_size: 96,
-            norm_eps: 1e-6,
-            rope: Rope { theta: 10_000.0, scaling: RopeScaling::None },
-            qkv_bias: false,
-            output_bias: false,
-            mlp_bias: false,
-            qk_norm: false,
-            tied_embeddings: false,
             context: 256,
         };
+        let rope = Rope { theta: 10_000.0, rotary_dim: 16, scaling: RopeScaling::None };
+        let expected = Spec::llama("LlamaForCausalLM", sizes, rope, 1e-6);
         assert_eq!(llama(json!({})).unwrap(), expected);
         assert_eq!(
             llama(json!({"head_dim": null, "tie_word_embeddings": null, "sliding_window": null}))
@@ -377,21 +401,22 @@ mod tests {
 
     #[test]
     fn architectures_differ_in_biases_norms_and_defaults() {
-        let qwen2 = config("Qwen2ForCausalLM", json!({})).unwrap();
-        assert_eq!(
-            (qwen2.qkv_bias, qwen2.output_bias, qwen2.qk_norm, qwen2.head_dim),
-            (true, false, false, 16)
-        );
-        let qwen3 = config("Qwen3ForCausalLM", json!({})).unwrap();
-        assert_eq!(
-            (qwen3.qkv_bias, qwen3.output_bias, qwen3.qk_norm, qwen3.head_dim),
-            (false, false, true, 128)
-        );
+        let of = |architecture: &str| {
+            let spec = config(architecture, json!({})).unwrap();
+            let attention = spec.attention;
+            let norm = attention.qk_norm.map(|norm| norm.span);
+            (attention.qkv_bias, attention.output_bias, norm, spec.head_dim)
+        };
+        assert_eq!(of("Qwen2ForCausalLM"), (true, false, None, 16));
+        assert_eq!(of("Qwen3ForCausalLM"), (false, false, Some(QkSpan::Head), 128));
         for architecture in ["LlamaForCausalLM", "Qwen3ForCausalLM"] {
-            let biased = config(architecture, json!({"attention_bias": true})).unwrap();
+            let biased = config(architecture, json!({"attention_bias": true})).unwrap().attention;
             assert!(biased.qkv_bias && biased.output_bias);
         }
-        assert!(llama(json!({"mlp_bias": true, "tie_word_embeddings": true})).unwrap().mlp_bias);
+        let biased = json!({"mlp_bias": true, "tie_word_embeddings": true});
+        assert!(llama(biased).unwrap().mlp.bias);
+        let cohere = config("CohereForCausalLM", json!({})).unwrap();
+        assert_eq!((cohere.parallel, cohere.tied_embeddings), (Parallel::OneNorm, true));
         // 32 is what the Qwen classes assume; four query heads cannot share them.
         assert!(
             refusal("Qwen2ForCausalLM", json!({"num_key_value_heads": "absent"}))
@@ -421,8 +446,7 @@ mod tests {
             ("pretraining_tp", json!(2)),
             ("rope_interleaved", json!(true)),
             ("residual_multiplier", json!(0.2)),
-            ("auto_map", json!({})),
-            ("partial_rotary_factor", json!(0.5)),
+            ("kv_lora_rank", json!(8)),
         ] {
             let message = refusal("LlamaForCausalLM", json!({ key: value }));
             assert!(message.contains(&format!("`{key}` is not known")), "{message}");
@@ -433,16 +457,20 @@ mod tests {
         );
         assert!(refusal("Qwen3ForCausalLM", json!({"mlp_bias": true})).contains("`mlp_bias`"));
         assert!(
-            refusal("LlamaForCausalLM", json!({"hidden_act": "gelu"}))
-                .contains("`gelu` is not supported")
+            refusal("LlamaForCausalLM", json!({"hidden_act": "mish"}))
+                .contains("`mish` is not supported")
         );
         assert!(
             refusal("LlamaForCausalLM", json!({"quantization_config": {"bits": 4}}))
                 .contains("quantized weights")
         );
         assert!(
-            refusal("MistralForCausalLM", json!({}))
-                .contains("architecture `MistralForCausalLM` is not supported")
+            refusal("MambaForCausalLM", json!({}))
+                .contains("architecture `MambaForCausalLM` is not supported")
+        );
+        assert!(
+            refusal("LlamaForCausalLM", json!({"partial_rotary_factor": 0.5}))
+                .contains("`partial_rotary_factor` 0.5 is not supported")
         );
         assert!(
             refusal("LlamaForCausalLM", json!({"model_type": "mistral"}))
@@ -459,43 +487,43 @@ mod tests {
     }
 
     #[test]
-    fn windows_are_accepted_only_where_no_layer_has_one() {
-        let qwen = |changes| config("Qwen2ForCausalLM", changes);
-        let refused = |result: Result<Spec>| {
-            result.unwrap_err().to_string().contains("sliding-window attention")
+    fn windows_are_those_of_the_layers_that_have_one() {
+        let windows = |architecture: &str, changes: Value| {
+            let spec = config(architecture, changes)?;
+            Ok::<_, Error>(spec.layers.iter().map(|layer| layer.window).collect::<Vec<_>>())
         };
-        assert!(
-            qwen(
-                json!({"use_sliding_window": false, "sliding_window": 4096, "max_window_layers": 1})
-            )
-            .is_ok()
-        );
-        assert!(
-            qwen(
-                json!({"use_sliding_window": true, "sliding_window": 4096, "max_window_layers": 2})
-            )
-            .is_ok()
-        );
-        assert!(
-            qwen(
-                json!({"use_sliding_window": true, "sliding_window": null, "max_window_layers": 0})
-            )
-            .is_ok()
-        );
-        assert!(
-            qwen(
-                json!({"sliding_window": null, "layer_types": ["full_attention", "full_attention"]})
-            )
-            .is_ok()
-        );
-        assert!(refused(qwen(
-            json!({"use_sliding_window": true, "sliding_window": 4096, "max_window_layers": 1})
-        )));
-        assert!(refused(qwen(json!({"use_sliding_window": true, "max_window_layers": 0}))));
-        assert!(refused(qwen(json!({"layer_types": ["full_attention", "sliding_attention"]}))));
-        assert!(refused(llama(json!({"sliding_window": 4096}))));
+        let qwen = |changes| windows("Qwen2ForCausalLM", changes);
+        let on = |rest: Value| {
+            let mut keys = json!({"use_sliding_window": true, "sliding_window": 16});
+            keys.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+            keys
+        };
+        for none in [
+            json!({"use_sliding_window": false, "sliding_window": 16, "max_window_layers": 1}),
+            on(json!({"max_window_layers": 2})),
+            on(json!({"max_window_layers": 0, "sliding_window": null})),
+            on(json!({"max_window_layers": 0, "sliding_window": 256})),
+            json!({"sliding_window": null, "layer_types": ["full_attention", "full_attention"]}),
+        ] {
+            assert_eq!(qwen(none).unwrap(), [None, None]);
+        }
+        assert_eq!(qwen(on(json!({"max_window_layers": 1}))).unwrap(), [None, Some(16)]);
+        let types = json!({"layer_types": ["sliding_attention", "full_attention"]});
+        assert_eq!(qwen(on(types.clone())).unwrap(), [Some(16), None]);
+        assert!(qwen(types).unwrap_err().to_string().contains("`sliding_window` gives none"));
         assert!(qwen(json!({"layer_types": ["full_attention"]})).is_err());
+        assert!(qwen(json!({"layer_types": ["full_attention", "linear_attention"]})).is_err());
         assert!(qwen(json!({"max_window_layers": -1})).is_err());
+        assert!(
+            refusal("LlamaForCausalLM", json!({"sliding_window": 16}))
+                .contains("has no sliding windows")
+        );
+        let mistral = |changes| windows("MistralForCausalLM", changes);
+        assert_eq!(mistral(json!({"sliding_window": 16})).unwrap(), [Some(16); 2]);
+        assert_eq!(mistral(json!({"sliding_window": null})).unwrap(), [None; 2]);
+        // 4096 is what the class assumes.
+        let long = json!({"max_position_embeddings": 8192});
+        assert_eq!(mistral(long).unwrap(), [Some(4096); 2]);
     }
 
     #[test]

@@ -32,6 +32,11 @@ impl Keys {
         Self { place, map }
     }
 
+    /// An object without keys.
+    pub(super) fn empty(file: &str) -> Self {
+        Self { place: format!("`{file}`: `"), map: Map::new() }
+    }
+
     /// Takes a key as it is; `None` if it is missing or null.
     pub(super) fn value(&mut self, key: &str) -> Option<Value> {
         self.map.remove(key).filter(|value| !value.is_null())
@@ -51,6 +56,26 @@ impl Keys {
         self.size(key, limit)?.ok_or_else(|| self.missing(key))
     }
 
+    /// Reads a size and leaves it there.
+    pub(super) fn peek_size(&mut self, key: &str, limit: usize) -> Result<Option<usize>> {
+        let value = self.map.get(key).cloned();
+        let size = self.size(key, limit)?;
+        self.map.extend(value.map(|value| (key.to_owned(), value)));
+        Ok(size)
+    }
+
+    /// Takes a whole number from 0; `None` if it is missing or null.
+    pub(super) fn count(&mut self, key: &str) -> Result<Option<usize>> {
+        self.typed(key, "a whole number from 0", |value| {
+            value.as_u64().and_then(|n| usize::try_from(n).ok())
+        })
+    }
+
+    /// Gives a key that is not there this value.
+    pub(super) fn fill(&mut self, key: &str, value: usize) {
+        self.map.entry(key).or_insert_with(|| value.into());
+    }
+
     /// Takes a positive finite number; `None` if it is missing or null.
     pub(super) fn positive(&mut self, key: &str) -> Result<Option<f64>> {
         self.typed(key, "a positive number", |value| {
@@ -61,6 +86,19 @@ impl Keys {
     /// Takes a positive finite number that the file must give.
     pub(super) fn required_positive(&mut self, key: &str) -> Result<f64> {
         self.positive(key)?.ok_or_else(|| self.missing(key))
+    }
+
+    /// Takes a finite number; `None` if it is missing or null.
+    pub(super) fn number(&mut self, key: &str) -> Result<Option<f64>> {
+        self.typed(key, "a number", |value| value.as_f64().filter(|n| n.is_finite()))
+    }
+
+    /// Takes a list of positive finite numbers; `None` if it is missing or null.
+    pub(super) fn positives(&mut self, key: &str) -> Result<Option<Vec<f64>>> {
+        let positive = |value: &Value| value.as_f64().filter(|n| n.is_finite() && *n > 0.0);
+        self.typed(key, "a list of positive numbers", |value| {
+            value.as_array()?.iter().map(positive).collect()
+        })
     }
 
     /// Takes a boolean; `None` if it is missing or null.
@@ -88,6 +126,11 @@ impl Keys {
     /// Whether a key is there and unread, be it null.
     pub(super) fn has(&self, key: &str) -> bool {
         self.map.contains_key(key)
+    }
+
+    /// Whether a key is there, unread, and 0.
+    pub(super) fn has_zero(&self, key: &str) -> bool {
+        self.map.get(key).and_then(Value::as_u64) == Some(0)
     }
 
     /// Leaves out the keys for which `keep` says no.

@@ -2,18 +2,23 @@
 //! chat template, stop ids and digests. Knows nothing about scenarios, decoding, sampling or runs.
 
 mod config;
+mod families;
 mod files;
 mod gguf;
 mod json;
+mod layout;
 #[cfg(test)]
 mod mutate;
+mod part;
 mod rope;
+mod safetensors;
 mod source;
 mod spec;
 mod stop;
 mod stored;
 mod template;
 mod tokenizer;
+mod view;
 mod weights;
 
 use std::collections::BTreeMap;
@@ -21,8 +26,13 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 
 pub use files::{ModelFiles, organism_file, organisms};
+pub use part::{Kind, LayerPart, Part, Projection};
 pub use source::Source;
-pub use spec::{Rope, RopeScaling, Spec};
+pub use spec::{
+    Activation, Attention, Experts as ExpertsSpec, Groups, Growth, Latent, Layer as LayerSpec,
+    Mlp as MlpSpec, Norm as NormSpec, NormKind, Parallel, QkNorm, QkSpan, Rope, RopeScaling,
+    Shares, Sizes, Spec,
+};
 pub use stored::Stored;
 pub use template::{ChatTemplate, Date, Json, Message, RenderOptions};
 pub use tokenizer::Tokenizer;
@@ -35,6 +45,8 @@ pub struct Model {
     pub label: String,
     /// Sizes and switches of the decoder.
     pub spec: Spec,
+    /// Which tensor is which of its parts.
+    layout: layout::Layout,
     /// Text to ids and back.
     pub tokenizer: Tokenizer,
     /// Messages to text; a base model has none.
@@ -62,12 +74,12 @@ impl Model {
 
     /// The same for files that were found already.
     fn from_files(label: String, files: ModelFiles) -> Result<Self> {
-        let spec = config::read(&files)?;
+        let (spec, layout) = config::read(&files)?;
         let tokenizer = Tokenizer::open(&files)?;
         let template = ChatTemplate::open(&files, tokenizer.special_tokens())?;
         let (stop_ids, mut notes) = stop::read(&files, &tokenizer, spec.vocab_size)?;
         notes.extend(tokenizer.check_vocab(spec.vocab_size));
-        Ok(Self { label, spec, tokenizer, template, stop_ids, notes, files })
+        Ok(Self { label, spec, layout, tokenizer, template, stop_ids, notes, files })
     }
 
     /// Maps the weights and checks every header.
@@ -75,7 +87,8 @@ impl Model {
     /// # Errors
     /// No safetensors file, or one that is cut short or malformed.
     pub fn weights(&self) -> Result<Weights> {
-        Weights::open(&self.files).map_err(|error| error.within(format!("model `{}`", self.label)))
+        Weights::open(&self.files, self.layout, &self.spec)
+            .map_err(|error| error.within(format!("model `{}`", self.label)))
     }
 
     /// The chat template.

@@ -1,20 +1,27 @@
-//! One tensor as it lies in a file: its type, its shape, its bytes. Knows nothing about what it is for.
+//! One tensor, or some rows of one, as it lies in a file. Knows nothing about what it is for.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use candle_core::quantized::GgmlDType;
 use half::{bf16, f16};
 
 use super::files::Bytes;
+use super::view::Rows;
 
 /// A tensor that is still in its file. The file's pages are given back when it is dropped, so that loading
 /// a model does not hold its weights twice.
 pub struct Stored<'a> {
     dtype: GgmlDType,
     shape: Vec<usize>,
-    data: Cow<'a, [u8]>,
-    place: Option<(&'a Bytes, Range<usize>)>,
+    data: Data<'a>,
+    rows: Rows,
+}
+
+enum Data<'a> {
+    /// At this range of a file.
+    File(&'a Bytes, Range<usize>),
+    /// Put into another order already.
+    Owned(Vec<u8>),
 }
 
 impl<'a> Stored<'a> {
@@ -25,8 +32,55 @@ impl<'a> Stored<'a> {
         file: &'a Bytes,
         range: Range<usize>,
     ) -> Self {
-        let data = Cow::Borrowed(file.get(range.clone()).unwrap_or_default());
-        Self { dtype, shape, data, place: Some((file, range)) }
+        Self { dtype, shape, data: Data::File(file, range), rows: Rows::All }
+    }
+
+    /// One slice along the first dimension; none if there is no such slice.
+    pub(super) fn slice(self, index: usize) -> Option<Self> {
+        let (&count, shape) = self.shape.split_first()?;
+        let Data::File(file, range) = &self.data else { return None };
+        let len = range.len().checked_div(count).filter(|_| index < count)?;
+        let start = range.start + index * len;
+        Some(Self::new(self.dtype, shape.to_vec(), file, start..start + len))
+    }
+
+    /// The matrix with rows and columns changed over, as a copy; none if it is no matrix of plain elements.
+    pub(super) fn transposed(self) -> Option<Self> {
+        let (&[rows, columns], width) = (&self.shape[..], element_bytes(self.dtype)?) else {
+            return None;
+        };
+        let data = self.bytes();
+        let mut turned = Vec::with_capacity(data.len());
+        for column in 0..columns {
+            for row in 0..rows {
+                let at = (row * columns + column) * width;
+                turned.extend_from_slice(&data[at..at + width]);
+            }
+        }
+        let shape = vec![columns, rows];
+        Some(Self { dtype: self.dtype, shape, data: Data::Owned(turned), rows: Rows::All })
+    }
+
+    /// Some of the rows; none if one of them is not there.
+    pub(super) fn select(mut self, rows: Rows) -> Option<Self> {
+        let first = self.shape.first_mut()?;
+        let (count, end) = match &rows {
+            Rows::All => (*first, *first),
+            Rows::Range(range) => (range.len(), range.end),
+            Rows::List(list) => (list.len(), list.iter().max().map_or(0, |last| last + 1)),
+        };
+        if end > *first {
+            return None;
+        }
+        if let (Rows::Range(range), Data::File(_, place)) = (&rows, &mut self.data) {
+            let row_bytes = place.len().checked_div(*first)?;
+            *place = place.start + range.start * row_bytes..place.start + range.end * row_bytes;
+            *first = count;
+            return Some(self);
+        }
+        *first = count;
+        self.rows = rows;
+        Some(self)
     }
 
     /// Type of the elements, or of the blocks that they are in.
@@ -39,39 +93,79 @@ impl<'a> Stored<'a> {
         &self.shape
     }
 
-    /// Little-endian bytes, rows one after another.
-    pub fn data(&self) -> &[u8] {
-        &self.data
+    /// Bytes of a row: what stands at one index of the first dimension.
+    pub fn row_bytes(&self) -> usize {
+        let columns: usize = self.shape.iter().skip(1).product();
+        columns / self.dtype.block_size() * self.dtype.type_size()
+    }
+
+    /// One row, little-endian.
+    pub fn row(&self, row: usize) -> &[u8] {
+        let at = match &self.rows {
+            Rows::All => row,
+            Rows::Range(range) => range.start + row,
+            Rows::List(list) => list[row],
+        };
+        let len = self.row_bytes();
+        &self.bytes()[at * len..(at + 1) * len]
+    }
+
+    /// All rows, one after another.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self.rows {
+            Rows::All => self.bytes().to_vec(),
+            _ => (0..self.shape.first().copied().unwrap_or(1))
+                .flat_map(|row| self.row(row))
+                .copied()
+                .collect(),
+        }
     }
 
     /// All elements, widened to f32; nothing for types in blocks.
     pub fn to_f32(&self) -> Vec<f32> {
-        widen(self.dtype, &self.data)
+        match self.rows {
+            Rows::All => widen(self.dtype, self.bytes()),
+            _ => widen(self.dtype, &self.to_bytes()),
+        }
     }
 
-    /// The rows of a matrix, `count` of them at a time, widened to f32. Their pages are given back at once.
-    pub fn rows(&self, count: usize) -> impl Iterator<Item = Vec<f32>> {
-        let rows = self.shape.first().copied().unwrap_or(1).max(1);
-        let bytes = (self.data.len() / rows * count).max(1);
-        self.data.chunks(bytes).enumerate().map(move |(i, part)| {
-            let values = widen(self.dtype, part);
-            if let Some((file, range)) = &self.place {
-                let start = range.start + i * bytes;
-                file.release(start..start + part.len());
-            }
-            values
-        })
+    /// Some rows, widened to f32; nothing for types in blocks. Their pages are given back: nobody will read
+    /// them again.
+    pub fn widened(&self, rows: Range<usize>) -> Vec<f32> {
+        let values = rows.clone().flat_map(|row| widen(self.dtype, self.row(row))).collect();
+        self.release(rows);
+        values
+    }
+
+    /// Gives the pages of some rows back to the system, which were read and will not be again.
+    fn release(&self, rows: Range<usize>) {
+        if let (Data::File(file, range), Rows::All) = (&self.data, &self.rows) {
+            let len = self.row_bytes();
+            file.release(range.start + rows.start * len..range.start + rows.end * len);
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match &self.data {
+            Data::File(file, range) => file.get(range.clone()).unwrap_or_default(),
+            Data::Owned(data) => data,
+        }
     }
 }
 
 impl Drop for Stored<'_> {
     fn drop(&mut self) {
-        if let Some((file, range)) = &self.place {
+        if let Data::File(file, range) = &self.data {
             file.release(range.clone());
         }
     }
 }
 
+fn element_bytes(dtype: GgmlDType) -> Option<usize> {
+    (dtype.block_size() == 1).then(|| dtype.type_size())
+}
+
+/// Elements of a plain type as f32; nothing for types in blocks.
 fn widen(dtype: GgmlDType, data: &[u8]) -> Vec<f32> {
     match dtype {
         GgmlDType::F32 => data.as_chunks().0.iter().map(|x| f32::from_le_bytes(*x)).collect(),

@@ -1,51 +1,48 @@
-//! Tensors by name out of safetensors files, on the CPU, in the type that they are stored in. Knows
-//! nothing about which tensors a decoder needs.
+//! The parts of a decoder out of a model's files, on the CPU, in the type that they are stored in. Knows
+//! nothing about which parts a decoder needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device, Tensor};
-use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
 use super::files::{Bytes, ModelFiles, WEIGHTS_INDEX};
 use super::json::Keys;
+use super::layout::Layout;
+use super::part::{Kind, Part};
+use super::safetensors;
+use super::spec::Spec;
 use super::stored::Stored;
 use crate::error::{Error, Result};
 
-/// The length of the header, a little-endian number, comes first.
-const HEADER_LENGTH_BYTES: usize = 8;
-/// The same limit as in the format's own reader.
-const HEADER_MAX_BYTES: usize = 100_000_000;
-
-const EMBEDDING: &str = "model.embed_tokens.weight";
-const OUTPUT: &str = "lm_head.weight";
+const MISMATCH: &str = "`config.json` and the weights do not belong together";
 
 /// All tensors of a model. Cheap to keep: the bytes stay where they are until a tensor is asked for.
 #[derive(Debug)]
 pub struct Weights {
     tensors: BTreeMap<String, Entry>,
+    /// Which tensor is which part.
+    layout: Layout,
+    spec: Spec,
 }
 
 /// Where a tensor lies.
 #[derive(Debug)]
-struct Entry {
-    file: String,
-    bytes: Bytes,
-    /// Start of the file's data section.
-    data_start: usize,
-    info: TensorInfo,
+pub(super) struct Entry {
+    pub(super) file: String,
+    pub(super) bytes: Bytes,
+    pub(super) range: Range<usize>,
+    /// Or what the file calls a type that is not supported.
+    pub(super) dtype: std::result::Result<GgmlDType, String>,
+    /// Outermost dimension first.
+    pub(super) shape: Vec<usize>,
 }
 
 impl Entry {
-    fn range(&self) -> Range<usize> {
-        let (start, end) = self.info.data_offsets;
-        self.data_start + start..self.data_start + end
-    }
-
     fn data(&self) -> &[u8] {
-        // `read_header` checked that the file covers all its tensors.
-        self.bytes.get(self.range()).unwrap_or_default()
+        // Whoever made the entry checked that the file covers it.
+        self.bytes.get(self.range.clone()).unwrap_or_default()
     }
 }
 
@@ -55,18 +52,19 @@ impl Weights {
     /// # Errors
     /// There is no weight file, one is cut short or malformed, a tensor is in two files, or the index and
     /// the files do not agree.
-    pub fn open(files: &ModelFiles) -> Result<Self> {
+    pub(super) fn open(files: &ModelFiles, layout: Layout, spec: &Spec) -> Result<Self> {
         let mut tensors = BTreeMap::new();
         for (file, bytes) in files.weights() {
-            let (data_start, metadata) = read_header(file, &bytes)?;
-            for (name, info) in metadata.tensors() {
-                let stored = Entry {
+            for tensor in safetensors::tensors(file, &bytes)? {
+                let entry = Entry {
                     file: file.to_owned(),
                     bytes: bytes.clone(),
-                    data_start,
-                    info: info.clone(),
+                    range: tensor.range,
+                    dtype: tensor.dtype,
+                    shape: tensor.shape,
                 };
-                if let Some(other) = tensors.insert(name.clone(), stored) {
+                let name = tensor.name.clone();
+                if let Some(other) = tensors.insert(tensor.name, entry) {
                     return Err(Error::input(format!(
                         "tensor `{name}` is in both `{}` and `{file}`",
                         other.file
@@ -78,7 +76,7 @@ impl Weights {
             return Err(Error::input("there are no safetensors weights")
                 .hint("the folder needs `model.safetensors`, or shards with `model.safetensors.index.json`"));
         }
-        let weights = Self { tensors };
+        let weights = Self { tensors, layout, spec: spec.clone() };
         weights.check_index(files)?;
         Ok(weights)
     }
@@ -100,88 +98,112 @@ impl Weights {
         }
     }
 
-    /// One tensor, still in its file.
+    /// Name of the stored tensor that holds a part, alone or with others.
     ///
     /// # Errors
-    /// It is missing, has another shape, or is stored as something other than F32, F16 or BF16.
-    pub fn get(&self, name: &str, shape: &[usize]) -> Result<Stored<'_>> {
-        let entry = self.tensors.get(name).ok_or_else(|| {
-            Error::input(format!("tensor `{name}` is missing"))
-                .hint("`config.json` and the weights do not belong together")
-        })?;
-        if entry.info.shape != shape {
+    /// The layout of the model's files has no such part.
+    pub fn name_of(&self, part: Part, kind: Kind) -> Result<String> {
+        self.view(part, kind).map(|view| view.tensor)
+    }
+
+    fn view(&self, part: Part, kind: Kind) -> Result<super::view::View> {
+        self.layout.view(&self.spec, part, kind).ok_or_else(|| {
+            Error::failed(format!(
+                "it is not known where the {kind:?} of the {part} of `{}` is stored",
+                self.spec.architecture
+            ))
+        })
+    }
+
+    /// One part, still in its file.
+    ///
+    /// # Errors
+    /// It is missing, has another shape, or is stored in a type that is not supported.
+    pub fn get(&self, part: Part, kind: Kind, shape: &[usize]) -> Result<Stored<'_>> {
+        let view = self.view(part, kind)?;
+        let entry = self.entry(&view.tensor)?;
+        let mut stored = Some(entry.stored(&view.tensor)?);
+        if let Some(index) = view.slice {
+            stored = stored.and_then(|stored| stored.slice(index));
+        }
+        if view.transposed {
+            stored = stored.and_then(Stored::transposed);
+        }
+        let stored = stored.and_then(|stored| stored.select(view.rows));
+        stored.filter(|stored| stored.shape() == shape).ok_or_else(|| {
+            Error::input(format!(
+                "tensor `{}` in `{}` has shape {:?}, which does not hold the {part} of shape {shape:?}",
+                view.tensor, entry.file, entry.shape
+            ))
+            .hint(MISMATCH)
+        })
+    }
+
+    /// A tensor by its own name, whole.
+    ///
+    /// # Errors
+    /// As for [`Self::get`].
+    pub fn named(&self, name: &str, shape: &[usize]) -> Result<Stored<'_>> {
+        let entry = self.entry(name)?;
+        if entry.shape != shape {
             return Err(Error::input(format!(
                 "tensor `{name}` in `{}` has shape {:?}, expected {shape:?}",
-                entry.file, entry.info.shape
+                entry.file, entry.shape
             ))
-            .hint("`config.json` and the weights do not belong together"));
+            .hint(MISMATCH));
         }
-        let dtype = match entry.info.dtype {
-            Dtype::F32 => GgmlDType::F32,
-            Dtype::F16 => GgmlDType::F16,
-            Dtype::BF16 => GgmlDType::BF16,
-            other => {
-                return Err(Error::input(format!(
-                    "tensor `{name}` in `{}` is stored as {other}, which is not supported in this version",
-                    entry.file
-                ))
-                .hint("supported: F32, F16, BF16"));
-            }
-        };
-        Ok(Stored::new(dtype, shape.to_vec(), &entry.bytes, entry.range()))
+        entry.stored(name)
     }
 
-    /// One tensor, copied to the CPU in its stored type.
-    ///
-    /// # Errors
-    /// Those of [`Self::get`].
-    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        let stored = self.get(name, shape)?;
-        let dtype = match stored.dtype() {
-            GgmlDType::F16 => DType::F16,
-            GgmlDType::BF16 => DType::BF16,
-            _ => DType::F32,
-        };
-        Ok(Tensor::from_raw_buffer(stored.data(), dtype, shape, &Device::Cpu)?)
+    fn entry(&self, name: &str) -> Result<&Entry> {
+        self.tensors
+            .get(name)
+            .ok_or_else(|| Error::input(format!("tensor `{name}` is missing")).hint(MISMATCH))
     }
 
-    /// Whether there is a tensor of this name.
-    pub fn has(&self, name: &str) -> bool {
-        self.tensors.contains_key(name)
+    /// Names, types and shapes of all tensors, by name.
+    pub fn list(&self) -> impl Iterator<Item = (&str, String, &[usize])> {
+        self.tensors.iter().map(|(name, entry)| {
+            let dtype =
+                entry.dtype.as_ref().map_or_else(Clone::clone, |dtype| format!("{dtype:?}"));
+            (name.as_str(), dtype, &entry.shape[..])
+        })
     }
 
     /// The type in which most of the bytes are stored; F32 if none are in a type that is supported.
     pub fn dtype(&self) -> DType {
         let bytes_in = |dtype| {
-            let stored =
-                self.tensors.values().filter(|stored| float(stored.info.dtype) == Some(dtype));
-            stored.map(|stored| stored.data().len()).sum::<usize>()
+            let stored = self.tensors.values().filter(|entry| entry.dtype == Ok(dtype));
+            stored.map(|entry| entry.range.len()).sum::<usize>()
         };
         // The first of equals is taken last, so F32 wins a tie.
-        [DType::F16, DType::BF16, DType::F32]
+        [(GgmlDType::F16, DType::F16), (GgmlDType::BF16, DType::BF16), (GgmlDType::F32, DType::F32)]
             .into_iter()
-            .max_by_key(|&dtype| bytes_in(dtype))
-            .unwrap_or(DType::F32)
+            .max_by_key(|(stored, _)| bytes_in(*stored))
+            .map_or(DType::F32, |(_, dtype)| dtype)
     }
 
     /// Refuses weights with tensors beyond those in `asked`: a bias that nobody adds would change every
-    /// token. Two kinds are let through, since they hold nothing of their own: rotary tables, which the
-    /// config determines, and an output matrix whose bytes are the embedding's.
+    /// token. Let through are those that hold nothing of their own: what the layout knows to be so (such as
+    /// rotary tables), and an output matrix whose bytes are the embedding's.
     ///
     /// # Errors
     /// Names the first tensors that were not asked for.
     pub fn check_all_used<S: AsRef<str>>(&self, asked: &[S]) -> Result<()> {
         let asked: BTreeSet<&str> = asked.iter().map(AsRef::as_ref).collect();
-        let copied =
-            |name: &str| match (name, self.tensors.get(OUTPUT), self.tensors.get(EMBEDDING)) {
-                (OUTPUT, Some(output), Some(embedding)) => output.data() == embedding.data(),
-                _ => false,
-            };
-        let unused: Vec<&str> =
-            self.tensors.keys().map(String::as_str).filter(|name| !asked.contains(name)).collect();
-        let unused: Vec<&str> = unused
-            .into_iter()
-            .filter(|name| !name.ends_with(".rotary_emb.inv_freq") && !copied(name))
+        let stored = |part| {
+            let name = self.layout.view(&self.spec, part, Kind::Weight)?.tensor;
+            self.tensors.get_key_value(&name)
+        };
+        let copied = |name: &str| match (stored(Part::Output), stored(Part::Embedding)) {
+            (Some((output, o)), Some((_, e))) => name == output && o.data() == e.data(),
+            _ => false,
+        };
+        let unused: Vec<&str> = self
+            .tensors
+            .keys()
+            .map(String::as_str)
+            .filter(|name| !asked.contains(name) && !self.layout.is_idle(name) && !copied(name))
             .collect();
         if unused.is_empty() {
             return Ok(());
@@ -197,50 +219,34 @@ impl Weights {
     }
 }
 
-fn float(dtype: Dtype) -> Option<DType> {
-    match dtype {
-        Dtype::F32 => Some(DType::F32),
-        Dtype::F16 => Some(DType::F16),
-        Dtype::BF16 => Some(DType::BF16),
-        _ => None,
+impl Entry {
+    fn stored(&self, name: &str) -> Result<Stored<'_>> {
+        let dtype = self.dtype.as_ref().map_err(|other| {
+            Error::input(format!(
+                "tensor `{name}` in `{}` is stored as {other}, which is not supported in this version",
+                self.file
+            ))
+            .hint("supported: F32, F16, BF16")
+        })?;
+        Ok(Stored::new(*dtype, self.shape.clone(), &self.bytes, self.range.clone()))
     }
 }
 
-/// Start of the data section, and the tensors, which are known to cover it exactly.
-///
-/// Done here rather than by `SafeTensors::deserialize`, which cannot say how much of the file is missing
-/// and adds sizes from the header unchecked.
-fn read_header(file: &str, bytes: &[u8]) -> Result<(usize, Metadata)> {
-    let cut_short = |needed: String| {
-        Error::input(format!("`{file}` is cut short: {} bytes, but {needed}", bytes.len()))
-            .hint("download the file again")
-    };
-    let malformed =
-        |what: String| Error::input(format!("`{file}` is not a valid safetensors file: {what}"));
-    let Some((length, rest)) = bytes.split_first_chunk::<HEADER_LENGTH_BYTES>() else {
-        return Err(cut_short(format!("the length of its header takes {HEADER_LENGTH_BYTES}")));
-    };
-    let length = u64::from_le_bytes(*length);
-    let header_bytes = usize::try_from(length)
-        .ok()
-        .filter(|&length| length <= HEADER_MAX_BYTES)
-        .ok_or_else(|| malformed(format!("a header of {length} bytes")))?;
-    let header = rest.get(..header_bytes).ok_or_else(|| {
-        cut_short(format!("its header alone takes {}", HEADER_LENGTH_BYTES + header_bytes))
-    })?;
-    let metadata: Metadata =
-        serde_json::from_slice(header).map_err(|error| malformed(error.to_string()))?;
-
-    let data_start = HEADER_LENGTH_BYTES + header_bytes;
-    let needed = data_start
-        .checked_add(metadata.data_len())
-        .ok_or_else(|| malformed("its sizes overflow".to_owned()))?;
-    match bytes.len() {
-        found if found < needed => Err(cut_short(format!("its header describes {needed}"))),
-        found if found > needed => {
-            Err(malformed(format!("{} bytes follow its last tensor", found - needed)))
-        }
-        _ => Ok((data_start, metadata)),
+impl Stored<'_> {
+    /// A copy on the CPU in the stored type.
+    ///
+    /// # Errors
+    /// The type is one of blocks.
+    pub fn tensor(&self) -> Result<Tensor> {
+        let dtype = match self.dtype() {
+            GgmlDType::F32 => DType::F32,
+            GgmlDType::F16 => DType::F16,
+            GgmlDType::BF16 => DType::BF16,
+            other => {
+                return Err(Error::failed(format!("a tensor of type {other:?} stays in blocks")));
+            }
+        };
+        Ok(Tensor::from_raw_buffer(&self.to_bytes(), dtype, self.shape(), &Device::Cpu)?)
     }
 }
 
@@ -248,6 +254,26 @@ fn read_header(file: &str, bytes: &[u8]) -> Result<(usize, Metadata)> {
 mod tests {
     use super::*;
     use crate::model::files::WEIGHTS;
+    use crate::model::layout::LLAMA;
+    use crate::model::{LayerPart, Rope, RopeScaling, Sizes};
+
+    const EMBEDDING: &str = "model.embed_tokens.weight";
+    const OUTPUT: &str = "lm_head.weight";
+
+    fn of(files: &ModelFiles) -> Result<Weights> {
+        let sizes = Sizes {
+            vocab_size: 1,
+            hidden_size: 2,
+            intermediate_size: 2,
+            layers: 1,
+            heads: 1,
+            kv_heads: 1,
+            head_dim: 2,
+            context: 8,
+        };
+        let rope = Rope { theta: 1e4, rotary_dim: 2, scaling: RopeScaling::None };
+        Weights::open(files, LLAMA, &Spec::llama("LlamaForCausalLM", sizes, rope, 1e-6))
+    }
 
     /// A file with an F32 tensor `a` of shape [2, 2] and a BF16 tensor `b` of shape [3], from its parts.
     fn file() -> Vec<u8> {
@@ -261,7 +287,7 @@ mod tests {
     }
 
     fn open(bytes: &[u8]) -> Result<Weights> {
-        Weights::open(&ModelFiles::literal(&[(WEIGHTS, bytes)]))
+        of(&ModelFiles::literal(&[(WEIGHTS, bytes)]))
     }
 
     fn refusal(bytes: &[u8]) -> String {
@@ -271,28 +297,52 @@ mod tests {
     #[test]
     fn tensors_come_in_their_stored_type() {
         let weights = open(&file()).unwrap();
-        let a = weights.tensor("a", &[2, 2]).unwrap();
+        let tensor =
+            |name: &str, shape: &[usize]| weights.named(name, shape).unwrap().tensor().unwrap();
+        let a = tensor("a", &[2, 2]);
         assert_eq!(a.to_vec2::<f32>().unwrap(), [[1.0, -2.0], [0.5, 4.0]]);
-        let b = weights.tensor("b", &[3]).unwrap();
+        let b = tensor("b", &[3]);
         assert_eq!(b.dtype(), DType::BF16);
         assert_eq!(b.to_dtype(DType::F32).unwrap().to_vec1::<f32>().unwrap(), [1.0, 2.0, -1.0]);
         assert_eq!(weights.dtype(), DType::F32);
-        assert!(weights.has("a") && !weights.has("c"));
+        assert_eq!(weights.list().map(|(name, ..)| name).collect::<Vec<_>>(), ["a", "b"]);
     }
 
     #[test]
     fn shapes_names_and_types_are_checked() {
         let weights = open(&file()).unwrap();
-        let message = weights.tensor("a", &[4]).unwrap_err().to_string();
+        let message = weights.named("a", &[4]).map(drop).unwrap_err().to_string();
         assert_eq!(message, "tensor `a` in `model.safetensors` has shape [2, 2], expected [4]");
-        assert_eq!(weights.tensor("c", &[1]).unwrap_err().to_string(), "tensor `c` is missing");
+        assert_eq!(
+            weights.named("c", &[1]).map(drop).unwrap_err().to_string(),
+            "tensor `c` is missing"
+        );
         let text = String::from_utf8_lossy(&file()).replace("BF16", "I16 ");
         assert!(refusal(text.as_bytes()).contains("not a valid safetensors file"));
         let mut bytes = file();
         let at = bytes.windows(6).position(|window| window == b"\"BF16\"").unwrap();
         bytes.splice(at..at + 6, *b" \"I16\"");
-        let message = open(&bytes).unwrap().tensor("b", &[3]).unwrap_err().to_string();
+        let message = open(&bytes).unwrap().named("b", &[3]).map(drop).unwrap_err().to_string();
         assert!(message.contains("stored as I16, which is not supported"), "{message}");
+    }
+
+    #[test]
+    fn a_part_is_found_by_what_it_does_and_held_against_its_shape() {
+        let header = r#"{"model.layers.0.self_attn.q_proj.weight":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}"#;
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(header.as_bytes());
+        bytes.extend([1.0f32, 2.0, 3.0, 4.0].iter().flat_map(|x| x.to_le_bytes()));
+        let weights = open(&bytes).unwrap();
+        let query = Part::Layer(0, LayerPart::Query);
+        let stored = weights.get(query, Kind::Weight, &[2, 2]).unwrap();
+        assert_eq!(stored.to_f32(), [1.0, 2.0, 3.0, 4.0]);
+        let message = weights.get(query, Kind::Weight, &[4, 2]).map(drop).unwrap_err().to_string();
+        assert!(
+            message.contains("has shape [2, 2], which does not hold the Query of layer 0"),
+            "{message}"
+        );
+        let message = weights.get(query, Kind::Bias, &[2]).map(drop).unwrap_err().to_string();
+        assert_eq!(message, "tensor `model.layers.0.self_attn.q_proj.bias` is missing");
     }
 
     #[test]
@@ -342,25 +392,22 @@ mod tests {
         let index =
             |file: &str| format!(r#"{{"weight_map": {{"a": "{file}", "b": "{WEIGHTS}"}}}}"#);
         let files = |index: &str| {
-            Weights::open(&ModelFiles::literal(&[
-                (WEIGHTS, &file()),
-                (WEIGHTS_INDEX, index.as_bytes()),
-            ]))
+            of(&ModelFiles::literal(&[(WEIGHTS, &file()), (WEIGHTS_INDEX, index.as_bytes())]))
         };
         assert!(files(&index(WEIGHTS)).is_ok());
         assert!(
             files(&index("other.safetensors")).unwrap_err().to_string().contains("puts `a` into")
         );
         let twice = ModelFiles::literal(&[("1.safetensors", &file()), ("2.safetensors", &file())]);
-        assert!(Weights::open(&twice).unwrap_err().to_string().contains("is in both"));
-        assert!(Weights::open(&ModelFiles::literal(&[])).is_err());
+        assert!(of(&twice).unwrap_err().to_string().contains("is in both"));
+        assert!(of(&ModelFiles::literal(&[])).is_err());
     }
 
     #[test]
     fn damaged_files_never_panic() {
         crate::model::mutate::each(&file(), |bytes| {
             if let Ok(weights) = open(bytes) {
-                drop((weights.tensor("a", &[2, 2]), weights.tensor("b", &[3]), weights.dtype()));
+                drop((weights.named("a", &[2, 2]), weights.named("b", &[3]), weights.dtype()));
             }
         });
     }

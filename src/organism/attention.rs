@@ -80,7 +80,7 @@ impl Head {
         let mut weights = product(&scaled, &transposed(&self.keys, p + t, e, e), t, e, width, e);
         for (i, row) in weights.chunks_exact_mut(width).enumerate() {
             let (past, future) = row.split_at_mut(p + i + 1);
-            let sum = kernels::softmax_terms(past);
+            let sum = kernels::softmax_terms(past, f32::NEG_INFINITY);
             past.iter_mut().for_each(|w| *w /= sum);
             future.fill(0.0);
         }

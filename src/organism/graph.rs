@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::attention;
-use crate::decoder::rope;
+use crate::decoder::rope::Frequencies;
 use crate::model::{Spec, Weights};
 
 /// Standard deviation of random weights.
@@ -35,7 +35,7 @@ impl Graph {
             // The projections back into the residual stream start smaller, as 2 L of them add up there.
             let into_stream = name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
             let std = if into_stream {
-                INITIAL_STD / (2.0 * spec.layers as f64).sqrt()
+                INITIAL_STD / (2.0 * spec.layers.len() as f64).sqrt()
             } else {
                 INITIAL_STD
             };
@@ -48,7 +48,8 @@ impl Graph {
     pub(crate) fn from_weights(spec: &Spec, weights: &Weights) -> Result<Self> {
         Self::with(spec, |name, shape| {
             let tensor = weights
-                .tensor(name, shape)
+                .named(name, shape)
+                .and_then(|stored| stored.tensor())
                 .map_err(|error| candle_core::Error::Msg(error.to_string()))?;
             tensor.to_dtype(DType::F32)
         })
@@ -60,7 +61,7 @@ impl Graph {
             ("model.embed_tokens.weight".to_owned(), vec![spec.vocab_size, d]),
             ("model.norm.weight".to_owned(), vec![d]),
         ];
-        for i in 0..spec.layers {
+        for i in 0..spec.layers.len() {
             for (name, shape) in [
                 ("input_layernorm", vec![d]),
                 ("self_attn.q_proj", vec![q, d]),
@@ -109,7 +110,7 @@ impl Graph {
         let embedding = self.weight("model.embed_tokens.weight")?;
         let mut x = embedding.index_select(&ids.flatten_all()?, 0)?; // [B·T, D]
         let mut kept = Vec::new();
-        for i in 0..spec.layers {
+        for i in 0..spec.layers.len() {
             let at = |name: &str| format!("model.layers.{i}.{name}.weight");
             let linear = |x: &Tensor, name: &str| x.matmul(&self.weight(&at(name))?.t()?);
 
@@ -142,14 +143,14 @@ impl Graph {
     }
 
     fn norm(&self, x: &Tensor, name: &str) -> Result<Tensor> {
-        candle_nn::ops::rms_norm_slow(x, self.weight(name)?, self.spec.norm_eps as f32)
+        candle_nn::ops::rms_norm_slow(x, self.weight(name)?, self.spec.norm.eps as f32)
     }
 
     /// Cosines and sines [T, E/2].
     fn angles(&self, start: usize, t: usize, device: &Device) -> Result<(Tensor, Tensor)> {
-        let frequencies = rope::inverse_frequencies(&self.spec.rope, self.spec.head_dim);
+        let frequencies = Frequencies::new(&self.spec.ropes[0]);
         let (cos, sin): (Vec<_>, Vec<_>) =
-            (start..start + t).map(|position| rope::angles(&frequencies, position)).unzip();
+            (start..start + t).map(|position| frequencies.angles(position)).unzip();
         let shape = (t, frequencies.len());
         Ok((
             Tensor::from_vec(cos.concat(), shape, device)?,

@@ -11,7 +11,7 @@ use super::graph::Graph;
 use super::recipe::Recipe;
 use super::tokenizer;
 use crate::error::{Error, Result};
-use crate::model::{Model, Rope, RopeScaling, Spec};
+use crate::model::{Model, Rope, RopeScaling, Sizes, Spec};
 use crate::scenario::{RequestSet, Scenario};
 
 /// Requests of a batch; each comes once in every tier.
@@ -122,24 +122,18 @@ fn schedule(step: usize, steps: usize) -> f64 {
 }
 
 fn spec(vocab_size: usize) -> Spec {
-    Spec {
-        architecture: "LlamaForCausalLM".into(),
+    let sizes = Sizes {
         vocab_size,
         hidden_size: 128,
+        intermediate_size: 320,
         layers: 4,
         heads: 4,
         kv_heads: 4,
         head_dim: 32,
-        intermediate_size: 320,
-        norm_eps: 1e-5,
-        rope: Rope { theta: 10_000.0, scaling: RopeScaling::None },
-        qkv_bias: false,
-        output_bias: false,
-        mlp_bias: false,
-        qk_norm: false,
-        tied_embeddings: true,
         context: CONTEXT,
-    }
+    };
+    let rope = Rope { theta: 10_000.0, rotary_dim: sizes.head_dim, scaling: RopeScaling::None };
+    Spec { tied_embeddings: true, ..Spec::llama("LlamaForCausalLM", sizes, rope, 1e-5) }
 }
 
 /// Rows [B, T], padded behind; the places whose next token is learned, and those tokens.
@@ -201,17 +195,17 @@ fn files(
         "vocab_size": spec.vocab_size,
         "hidden_size": spec.hidden_size,
         "intermediate_size": spec.intermediate_size,
-        "num_hidden_layers": spec.layers,
+        "num_hidden_layers": spec.layers.len(),
         "num_attention_heads": spec.heads,
         "num_key_value_heads": spec.kv_heads,
         "head_dim": spec.head_dim,
         "hidden_act": "silu",
-        "rms_norm_eps": spec.norm_eps,
-        "rope_theta": spec.rope.theta,
+        "rms_norm_eps": spec.norm.eps,
+        "rope_theta": spec.ropes[0].theta,
         "max_position_embeddings": spec.context,
         "tie_word_embeddings": spec.tied_embeddings,
-        "attention_bias": spec.output_bias,
-        "mlp_bias": spec.mlp_bias,
+        "attention_bias": spec.attention.output_bias,
+        "mlp_bias": spec.mlp.bias,
         "bos_token_id": id(super::corpus::BEGIN),
         "eos_token_id": id(super::corpus::END),
         "torch_dtype": "float16",

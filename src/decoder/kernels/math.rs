@@ -96,9 +96,11 @@ pub(super) fn maximum(values: &[f32]) -> f32 {
 }
 
 per_processor! {
-    /// Replaces each score of a row by exp(score − maximum) and returns their sum.
-    fn softmax_terms(scores: &mut [f32]) -> f32 {
+    /// Replaces each score of a row by exp(score − maximum) and returns their sum, to which `sink` adds as if
+    /// it were a score; minus infinity adds nothing to it, bit for bit.
+    fn softmax_terms(scores: &mut [f32], sink: f32) -> f32 {
         let maximum = maximum(scores);
+        let maximum = if sink > maximum { sink } else { maximum };
         let mut sums = [0f32; LANES];
         let (blocks, rest) = scores.as_chunks_mut::<LANES>();
         for block in blocks {
@@ -111,7 +113,7 @@ per_processor! {
             *s = exp(*s - maximum);
             *sum += *s;
         }
-        tree_sum(sums)
+        tree_sum(sums) + exp(sink - maximum)
     }
 }
 
@@ -136,12 +138,60 @@ per_processor! {
 }
 
 per_processor! {
-    /// `gate` ← silu(gate) × up, with silu(x) = x / (1 + exp(−x)).
-    fn silu_mul(gate: &mut [f32], up: &[f32]) {
-        for (g, &u) in gate.iter_mut().zip(up) {
-            *g = *g / (1.0 + exp(-*g)) * u;
+    /// `out` = (`x` − mean(x)) / sqrt(variance(x) + eps) × `weight`; all of one length.
+    fn layer_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+        let n = x.len() as f32;
+        let mut sums = [0f32; LANES];
+        let (blocks, rest) = x.as_chunks::<LANES>();
+        for block in blocks {
+            for (sum, &v) in sums.iter_mut().zip(block) {
+                *sum += v;
+            }
+        }
+        for (sum, &v) in sums.iter_mut().zip(rest) {
+            *sum += v;
+        }
+        let mean = tree_sum(sums) / n;
+        let mut squares = [0f32; LANES];
+        for block in blocks {
+            for (sum, &v) in squares.iter_mut().zip(block) {
+                *sum = (v - mean).mul_add(v - mean, *sum);
+            }
+        }
+        for (sum, &v) in squares.iter_mut().zip(rest) {
+            *sum = (v - mean).mul_add(v - mean, *sum);
+        }
+        let scale = 1.0 / (tree_sum(squares) / n + eps).sqrt();
+        for ((out, &v), &w) in out.iter_mut().zip(x).zip(weight) {
+            *out = ((v - mean) * scale) * w;
         }
     }
+}
+
+per_processor! {
+    /// x ← cap · tanh(x / cap).
+    fn softcap(x: &mut [f32], cap: f32) {
+        for x in x {
+            // tanh(y) = 1 − 2 / (exp(2y) + 1); beyond ±9 it is 1 in f32.
+            let y = (*x / cap).clamp(-9.5, 9.5);
+            *x = cap * (1.0 - 2.0 / (exp(2.0 * y) + 1.0));
+        }
+    }
+}
+
+per_processor! {
+    /// `x` += `y` × `factor`.
+    fn add_scaled(x: &mut [f32], y: &[f32], factor: f32) {
+        for (x, &y) in x.iter_mut().zip(y) {
+            *x = y.mul_add(factor, *x);
+        }
+    }
+}
+
+/// 1 / (1 + exp(−x)).
+#[inline(always)]
+pub(crate) fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
 }
 
 per_processor! {
@@ -209,7 +259,7 @@ mod tests {
             let maximum = scores.iter().copied().fold(f32::MIN, f32::max);
             let exact: f64 = scores.iter().map(|&s| f64::from(s - maximum).exp()).sum();
             let mut terms = scores.clone();
-            let sum = f64::from(softmax_terms(&mut terms));
+            let sum = f64::from(softmax_terms(&mut terms, f32::NEG_INFINITY));
             prop_assert!((sum - exact).abs() / exact < 1e-5);
         }
 

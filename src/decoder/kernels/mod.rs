@@ -1,6 +1,7 @@
 //! The arithmetic on the path to a token, on slices, with bits that do not depend on the processor.
 //! Unsafe code lives here and nowhere else in the decoder. Knows nothing about models.
 
+mod activation;
 mod blocks;
 mod chacha;
 mod gemm;
@@ -11,10 +12,13 @@ mod simd;
 mod slab;
 mod stripe;
 
+pub(crate) use activation::{activate, gate};
 pub(crate) use blocks::{Block, Blocks, Layout, Scaling, Width};
 pub(crate) use chacha::{GROUP_WORDS, WordStream};
 pub(crate) use gemm::{COLUMN_STEP, Element, gemm};
-pub(crate) use math::{add, rms_norm, scale, silu_mul, softmax_terms};
+pub(crate) use math::{
+    add, add_scaled, layer_norm, rms_norm, scale, sigmoid, softcap, softmax_terms,
+};
 pub(crate) use rounded::{BLOCK, Rounded};
 pub(crate) use row::{
     Below, below, group_maxima, indices_between, replace_below, scaled_softmax_terms,

@@ -8,32 +8,32 @@ use candle_nn::{Linear, ops, rotary_emb};
 
 use super::attention::attend;
 use super::pass::{Pass, Target};
-use crate::decoder::names::Names;
-use crate::model::Spec;
+use crate::decoder::parts::Parts;
+use crate::model::{Kind, LayerPart, Part, Projection, Spec};
 
 /// Reads tensors into the decoder's type, on its device.
 pub(super) struct Reader<'a> {
-    pub(super) names: Names<'a>,
+    pub(super) parts: Parts<'a>,
     pub(super) dtype: DType,
     pub(super) device: &'a Device,
 }
 
 impl Reader<'_> {
-    pub(super) fn matrix(&self, name: &str, shape: [usize; 2]) -> crate::error::Result<Tensor> {
-        let tensor = self.names.get(&format!("{name}.weight"), &shape)?;
+    pub(super) fn matrix(&self, part: Part, shape: [usize; 2]) -> crate::error::Result<Tensor> {
+        let tensor = self.parts.stored(part, Kind::Weight, &shape)?.tensor()?;
         Ok(tensor.to_device(self.device)?.to_dtype(self.dtype)?)
     }
 
     pub(super) fn linear(
         &self,
-        name: &str,
+        part: Part,
         shape: [usize; 2],
         bias: bool,
     ) -> crate::error::Result<Linear> {
-        let weight = self.matrix(name, shape)?;
+        let weight = self.matrix(part, shape)?;
         let bias = match bias {
             true => {
-                let bias = self.names.get(&format!("{name}.bias"), &shape[..1])?;
+                let bias = self.parts.stored(part, Kind::Bias, &shape[..1])?.tensor()?;
                 Some(bias.to_device(self.device)?.to_dtype(self.dtype)?)
             }
             false => None,
@@ -42,8 +42,8 @@ impl Reader<'_> {
     }
 
     /// Weights of a norm, f32.
-    pub(super) fn norm(&self, name: &str, len: usize) -> crate::error::Result<Tensor> {
-        let tensor = self.names.get(&format!("{name}.weight"), &[len])?;
+    pub(super) fn norm(&self, part: Part, len: usize) -> crate::error::Result<Tensor> {
+        let tensor = self.parts.stored(part, Kind::Weight, &[len])?.tensor()?;
         Ok(tensor.to_device(self.device)?.to_dtype(DType::F32)?)
     }
 }
@@ -68,25 +68,27 @@ impl Layer {
         index: usize,
         reader: &Reader<'_>,
     ) -> crate::error::Result<Self> {
-        let at = |name: &str| format!("model.layers.{index}.{name}");
+        let at = |part: LayerPart| Part::Layer(index, part);
+        let mlp = |projection: Projection| at(LayerPart::Mlp(projection));
         let (d, f, e) = (spec.hidden_size, spec.intermediate_size, spec.head_dim);
         let (q, kv) = (spec.heads * e, spec.kv_heads * e);
-        let head_norm = |name: &str| match spec.qk_norm {
-            true => reader.norm(&at(name), e).map(Some),
-            false => Ok(None),
+        let (qkv_bias, output_bias) = (spec.attention.qkv_bias, spec.attention.output_bias);
+        let head_norm = |part: LayerPart| match spec.attention.qk_norm {
+            Some(_) => reader.norm(at(part), e).map(Some),
+            None => Ok(None),
         };
         Ok(Self {
-            attention_norm: reader.norm(&at("input_layernorm"), d)?,
-            query: reader.linear(&at("self_attn.q_proj"), [q, d], spec.qkv_bias)?,
-            key: reader.linear(&at("self_attn.k_proj"), [kv, d], spec.qkv_bias)?,
-            value: reader.linear(&at("self_attn.v_proj"), [kv, d], spec.qkv_bias)?,
-            query_norm: head_norm("self_attn.q_norm")?,
-            key_norm: head_norm("self_attn.k_norm")?,
-            attention_output: reader.linear(&at("self_attn.o_proj"), [d, q], spec.output_bias)?,
-            mlp_norm: reader.norm(&at("post_attention_layernorm"), d)?,
-            gate: reader.linear(&at("mlp.gate_proj"), [f, d], spec.mlp_bias)?,
-            up: reader.linear(&at("mlp.up_proj"), [f, d], spec.mlp_bias)?,
-            down: reader.linear(&at("mlp.down_proj"), [d, f], spec.mlp_bias)?,
+            attention_norm: reader.norm(at(LayerPart::AttentionNorm), d)?,
+            query: reader.linear(at(LayerPart::Query), [q, d], qkv_bias)?,
+            key: reader.linear(at(LayerPart::Key), [kv, d], qkv_bias)?,
+            value: reader.linear(at(LayerPart::Value), [kv, d], qkv_bias)?,
+            query_norm: head_norm(LayerPart::QueryNorm(0))?,
+            key_norm: head_norm(LayerPart::KeyNorm(0))?,
+            attention_output: reader.linear(at(LayerPart::AttentionOutput), [d, q], output_bias)?,
+            mlp_norm: reader.norm(at(LayerPart::MlpNorm), d)?,
+            gate: reader.linear(mlp(Projection::Gate), [f, d], spec.mlp.bias)?,
+            up: reader.linear(mlp(Projection::Up), [f, d], spec.mlp.bias)?,
+            down: reader.linear(mlp(Projection::Down), [d, f], spec.mlp.bias)?,
         })
     }
 
@@ -115,13 +117,13 @@ impl Layer {
         let dtype = self.query.weight().dtype();
         let (w, g, e) = (x.dim(0)?, spec.kv_heads, spec.head_dim);
         let norm = |x: &Tensor, weight: &Tensor| {
-            ops::rms_norm(x, weight, spec.norm_eps as f32)?.to_dtype(dtype)
+            ops::rms_norm(x, weight, spec.norm.eps as f32)?.to_dtype(dtype)
         };
         // One token of each "batch entry", so that each has a row of angles of its own: [W, heads, 1, E].
         let turn = |x: Tensor, heads: usize, weight: Option<&Tensor>| {
             let mut x = x.to_dtype(DType::F32)?.reshape((w, heads, 1, e))?;
             if let Some(weight) = weight {
-                x = ops::rms_norm(&x, weight, spec.norm_eps as f32)?;
+                x = ops::rms_norm(&x, weight, spec.norm.eps as f32)?;
             }
             rotary_emb::rope(&x, &pass.cos, &pass.sin)
         };

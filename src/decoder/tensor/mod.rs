@@ -20,10 +20,11 @@ use self::layer::{Layer, Reader};
 use self::memory::{Segment, SharedBlock, Slab, Slots};
 use self::pass::{Frame, Pass, Tail};
 use self::store::{BLOCK, Format, Store};
-use super::names::Names;
-use super::{LanguageModel, Logits, ModelInfo, Row, rope};
+use super::parts::Parts;
+use super::rope::Frequencies;
+use super::{LanguageModel, Logits, ModelInfo, Row};
 use crate::error::Result;
-use crate::model::{Spec, Weights};
+use crate::model::{Kind, Part, Spec, Weights};
 
 pub use identity::Identity;
 pub use memory::{Prefix, Sequence};
@@ -68,20 +69,21 @@ impl TensorDecoder {
         batch: usize,
     ) -> Result<Self> {
         let width = batch.max(1).next_multiple_of(WIDTH_STEP);
-        let reader = Reader { names: Names::new(weights), dtype, device };
+        let reader = Reader { parts: Parts::new(weights), dtype, device };
         let (v, d) = (spec.vocab_size, spec.hidden_size);
-        let layers =
-            (0..spec.layers).map(|i| Layer::load(spec, i, &reader)).collect::<Result<Vec<_>>>()?;
-        let embedding = reader.matrix("model.embed_tokens", [v, d])?;
-        let norm = reader.norm("model.norm", d)?;
+        let layers = (0..spec.layers.len())
+            .map(|i| Layer::load(spec, i, &reader))
+            .collect::<Result<Vec<_>>>()?;
+        let embedding = reader.matrix(Part::Embedding, [v, d])?;
+        let norm = reader.norm(Part::FinalNorm, d)?;
         let output = match spec.tied_embeddings {
             true => {
-                reader.names.ignore("lm_head.weight");
+                reader.parts.ignore(Part::Output, Kind::Weight)?;
                 embedding.clone()
             }
-            false => reader.matrix("lm_head", [v, d])?,
+            false => reader.matrix(Part::Output, [v, d])?,
         };
-        reader.names.refuse_unused()?;
+        reader.parts.refuse_unused()?;
 
         let format = Format::new(spec, dtype, device);
         let (q, kv) = (spec.heads * spec.head_dim, spec.kv_heads * spec.head_dim);
@@ -107,7 +109,7 @@ impl TensorDecoder {
                 width,
                 kv_heads: spec.kv_heads,
                 head_dim: spec.head_dim,
-                inverse_frequencies: rope::inverse_frequencies(&spec.rope, spec.head_dim),
+                frequencies: Frequencies::new(&spec.ropes[0]),
                 device: device.clone(),
             },
             slots: Slots::new(format.clone(), width),
@@ -138,7 +140,7 @@ impl TensorDecoder {
     /// Logits [chosen, V] of some tokens of the residual stream `x` [W, D], one row after another. All W go
     /// through the product, so that it has the same shape whichever are chosen.
     fn logits(&self, x: &Tensor, chosen: &[u32]) -> Result<Vec<f32>> {
-        let h = ops::rms_norm(x, &self.norm, self.spec.norm_eps as f32)?;
+        let h = ops::rms_norm(x, &self.norm, self.spec.norm.eps as f32)?;
         let all = h.to_dtype(self.output.dtype())?.matmul(&self.output.t()?)?;
         let chosen = Tensor::new(chosen, &self.frame.device)?;
         let values = all.index_select(&chosen, 0)?.to_dtype(DType::F32)?;

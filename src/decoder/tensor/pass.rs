@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::memory::{Sequence, SharedBlock};
 use super::store::{BLOCK, Store};
-use crate::decoder::rope;
+use crate::decoder::rope::Frequencies;
 
 /// Added to the score of a position that a token may not see: exp gives exactly 0, and no operation on it
 /// gives something that is not a number.
@@ -51,7 +51,7 @@ pub(super) struct Frame {
     pub(super) width: usize,
     pub(super) kv_heads: usize,
     pub(super) head_dim: usize,
-    pub(super) inverse_frequencies: Vec<f32>,
+    pub(super) frequencies: Frequencies,
     pub(super) device: Device,
 }
 
@@ -142,7 +142,7 @@ impl Frame {
     ) -> candle_core::Result<Pass<'a>> {
         let (w, device) = (self.width, &self.device);
         let (cos, sin): (Vec<_>, Vec<_>) =
-            positions.iter().map(|&p| rope::angles(&self.inverse_frequencies, p)).unzip();
+            positions.iter().map(|&p| self.frequencies.angles(p)).unzip();
         let table = |rows: Vec<Vec<f32>>| {
             Tensor::from_vec(rows.concat(), (w, 1, self.head_dim / 2), device)
         };

@@ -25,7 +25,7 @@ pub(super) struct Format {
 impl Format {
     pub(super) fn new(spec: &Spec, dtype: DType, device: &Device) -> Self {
         Self {
-            layers: spec.layers,
+            layers: spec.layers.len(),
             kv_heads: spec.kv_heads,
             head_dim: spec.head_dim,
             dtype,

@@ -66,7 +66,7 @@ fn plain_draw(
 pub(super) fn log_probability(logits: &[f32], id: u32) -> f32 {
     let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut terms = logits.to_vec();
-    let sum = f64::from(softmax_terms(&mut terms));
+    let sum = f64::from(softmax_terms(&mut terms, f32::NEG_INFINITY));
     (f64::from(logits[id as usize] - top) - libm::log(sum)) as f32
 }
 

@@ -10,35 +10,51 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::kernels::{self, Stripe};
-use super::memory::{PANEL, Sequence, Store};
+use crate::decoder::kernels::{self, Stripe};
+use crate::decoder::memory::{PANEL, Sequence, Store};
 
 /// Scores that a task holds at once, in elements, so that the keys and values of a long prefix stay beside
 /// them in a core's second-level cache.
 const SCORES_MAX: usize = 32 * 1024;
 
-/// Sizes of one layer's attention.
-pub(crate) struct Heads {
+/// Sizes and switches of one layer's attention.
+#[derive(Clone, Copy)]
+pub(super) struct Heads<'a> {
     /// H.
-    pub(crate) heads: usize,
+    pub(super) heads: usize,
     /// G.
-    pub(crate) kv_heads: usize,
+    pub(super) kv_heads: usize,
     /// E.
-    pub(crate) head_dim: usize,
+    pub(super) head_dim: usize,
+    /// U.
+    pub(super) value_dim: usize,
+    /// How many tokens one sees, itself included; all before it where there is none.
+    pub(super) window: Option<usize>,
+    /// Scores x become cap · tanh(x / cap).
+    pub(super) softcap: Option<f32>,
+    /// Scores that take weight from all positions [H].
+    pub(super) sinks: Option<&'a [f32]>,
+}
+
+impl Heads<'_> {
+    /// The first position that the token at `position` sees.
+    fn first_seen(&self, position: usize) -> usize {
+        self.window.map_or(0, |window| (position + 1).saturating_sub(window))
+    }
 }
 
 /// A new token: which row of the step it belongs to and its position in the sequence.
 #[derive(Clone, Copy)]
-pub(crate) struct Place {
-    pub(crate) row: usize,
-    pub(crate) position: usize,
+pub(super) struct Place {
+    pub(super) row: usize,
+    pub(super) position: usize,
 }
 
 /// Attention of one layer. `queries` [T, ≥ H·E] are rotated and scaled, `query_stride` apart; the keys and
-/// values of the new tokens are already in the tails. Returns [T, H·E].
-pub(crate) fn attend(
+/// values of the new tokens are already in the tails. Returns [T, H·U].
+pub(super) fn attend(
     layer: usize,
-    heads: &Heads,
+    heads: &Heads<'_>,
     queries: &[f32],
     query_stride: usize,
     places: &[Place],
@@ -60,7 +76,8 @@ pub(crate) fn attend(
             let task = Task {
                 slot: layer * heads.kv_heads + g,
                 group,
-                head_dim: heads.head_dim,
+                heads: *heads,
+                sinks: heads.sinks.map(|sinks| &sinks[g * group..(g + 1) * group]),
                 places: &places[tokens.clone()],
                 sequences,
                 scores_stride,
@@ -72,10 +89,10 @@ pub(crate) fn attend(
             })
         })
         .collect();
-    let width = heads.heads * heads.head_dim;
+    let width = heads.heads * heads.value_dim;
     let mut out = vec![0f32; places.len() * width];
     for ((g, tokens), part) in tasks.iter().zip(&parts) {
-        let share = group * heads.head_dim;
+        let share = group * heads.value_dim;
         for (t, row) in tokens.clone().zip(part.chunks_exact(share)) {
             out[t * width + g * share..][..share].copy_from_slice(row);
         }
@@ -87,16 +104,18 @@ pub(crate) fn attend(
 struct Task<'a> {
     slot: usize,
     group: usize,
-    head_dim: usize,
+    heads: Heads<'a>,
+    /// Those of the group.
+    sinks: Option<&'a [f32]>,
     places: &'a [Place],
     sequences: &'a [&'a Sequence],
     scores_stride: usize,
 }
 
 impl Task<'_> {
-    /// Returns [tokens, group · E]. `query` gives a token's queries, [group · E].
+    /// Returns [tokens, group · U]. `query` gives a token's queries, [group · E].
     fn run<'q>(&self, query: impl Fn(usize) -> &'q [f32]) -> Vec<f32> {
-        let (group, e) = (self.group, self.head_dim);
+        let (group, e, u) = (self.group, self.heads.head_dim, self.heads.value_dim);
         let rows = self.places.len() * group;
         let mut queries = Vec::with_capacity(rows * e);
         for t in 0..self.places.len() {
@@ -107,28 +126,42 @@ impl Task<'_> {
         let mut scores = vec![0f32; rows * self.scores_stride];
         self.for_each_store(|tokens, start, store, seen| {
             let first = tokens.start * group;
+            let from = self.first_seen(&tokens);
             for (position, keys) in store.key_panels(self.slot, seen) {
+                if start + position + PANEL <= from {
+                    continue;
+                }
                 let into = &mut scores[first * self.scores_stride + start + position..];
                 let mut into = Stripe::new(into, tokens.len() * group, self.scores_stride, PANEL);
                 keys.multiply(&queries[first * e..], e, PANEL, e, &mut into);
             }
         });
 
-        // softmax over the positions up to the token's own; later ones of its step get no weight
+        // softmax over the positions that the token sees; the others get no weight
         let mut sums = Vec::with_capacity(rows);
         for (row, scores) in scores.chunks_exact_mut(self.scores_stride).enumerate() {
-            let seen = self.places[row / group].position + 1;
-            let (past, future) = scores.split_at_mut(seen);
-            sums.push(kernels::softmax_terms(past));
+            let position = self.places[row / group].position;
+            let (past, future) = scores.split_at_mut(position + 1);
+            let (hidden, seen) = past.split_at_mut(self.heads.first_seen(position));
+            if let Some(cap) = self.heads.softcap {
+                kernels::softcap(seen, cap);
+            }
+            let sink = self.sinks.map_or(f32::NEG_INFINITY, |sinks| sinks[row % group]);
+            sums.push(kernels::softmax_terms(seen, sink));
+            hidden.fill(0.0);
             future.fill(0.0);
         }
 
-        // weighted values: [tokens · group, E rounded up]
+        // weighted values: [tokens · group, U rounded up]
         let stride = self.sequences[self.places[0].row].tail.shape().value_stride();
         let mut weighted = vec![0f32; rows * stride];
         self.for_each_store(|tokens, start, store, seen| {
             let first = tokens.start * group;
+            let from = self.first_seen(&tokens);
             for (positions, values) in store.values(self.slot, seen) {
+                if start + positions.end <= from {
+                    continue;
+                }
                 let weights = &scores[first * self.scores_stride + start + positions.start..];
                 let into = &mut weighted[first * stride..];
                 let mut into = Stripe::new(into, tokens.len() * group, stride, stride);
@@ -136,13 +169,20 @@ impl Task<'_> {
             }
         });
 
-        let mut out = vec![0f32; rows * e];
+        let mut out = vec![0f32; rows * u];
         for ((out, row), sum) in
-            out.chunks_exact_mut(e).zip(weighted.chunks_exact(stride)).zip(&sums)
+            out.chunks_exact_mut(u).zip(weighted.chunks_exact(stride)).zip(&sums)
         {
-            kernels::scale(&row[..e], 1.0 / sum, out);
+            kernels::scale(&row[..u], 1.0 / sum, out);
         }
         out
+    }
+
+    /// The first position that any of these tokens sees. What lies before it is passed over: it would add
+    /// products with a weight of 0, which change no bit.
+    fn first_seen(&self, tokens: &Range<usize>) -> usize {
+        let firsts = self.places[tokens.clone()].iter().map(|p| self.heads.first_seen(p.position));
+        firsts.min().unwrap_or(0)
     }
 
     /// Calls `visit(tokens, start, store, positions)` for every store that the tokens attend to, in the order

@@ -1,0 +1,160 @@
+//! A mixture of experts: each token passes the few that its router ranks first.
+//!
+//! A token's experts add their results in the order of their numbers, so that nothing depends on who else is
+//! in the step. Shapes: T tokens, D width, N experts.
+
+use super::loader::Loader;
+use super::mlp::Mlp;
+use crate::decoder::kernels;
+use crate::decoder::matrix::Matrix;
+use crate::error::{Error, Result};
+use crate::model::{ExpertsSpec, LayerPart, Shares};
+
+pub(super) struct Experts {
+    spec: ExpertsSpec,
+    router: Matrix,
+    correction: Option<Vec<f32>>,
+    experts: Vec<Mlp>,
+    shared: Option<Mlp>,
+    shared_gate: Option<Matrix>,
+}
+
+impl Experts {
+    pub(super) fn load(loader: &Loader<'_>, layer: usize) -> Result<Self> {
+        let spec = loader.spec.experts.ok_or_else(|| {
+            Error::failed(format!("layer {layer} has experts that the spec does not describe"))
+        })?;
+        let d = loader.spec.hidden_size;
+        let shared = spec.shared_size > 0;
+        Ok(Self {
+            router: loader.layer_matrix(
+                layer,
+                LayerPart::Router,
+                [spec.count, d],
+                spec.router_bias,
+            )?,
+            correction: spec
+                .correction
+                .then(|| loader.vector(layer, LayerPart::RouterCorrection, spec.count))
+                .transpose()?,
+            experts: (0..spec.count)
+                .map(|i| {
+                    let part = |projection| LayerPart::Expert(i, projection);
+                    Mlp::load(loader, layer, spec.intermediate_size, part)
+                })
+                .collect::<Result<_>>()?,
+            shared: shared
+                .then(|| Mlp::load(loader, layer, spec.shared_size, LayerPart::SharedExpert))
+                .transpose()?,
+            shared_gate: spec
+                .shared_gate
+                .then(|| loader.layer_matrix(layer, LayerPart::SharedExpertGate, [1, d], false))
+                .transpose()?,
+            spec,
+        })
+    }
+
+    pub(super) fn matrices(&self) -> impl Iterator<Item = &Matrix> {
+        let mlps = self.experts.iter().chain(&self.shared);
+        mlps.flat_map(Mlp::matrices).chain([&self.router]).chain(&self.shared_gate)
+    }
+
+    /// `h` [T, D] to [T, D].
+    pub(super) fn apply(&self, h: &[f32], d: usize) -> Vec<f32> {
+        let scores = self.router.apply(h, d);
+        let mut members: Vec<Vec<(usize, f32)>> = vec![Vec::new(); self.spec.count];
+        for (token, scores) in scores.chunks_exact(self.router.stride()).enumerate() {
+            for (expert, share) in self.choose(&scores[..self.spec.count]) {
+                members[expert].push((token, share));
+            }
+        }
+        let mut out = vec![0f32; h.len()];
+        for (expert, members) in self.experts.iter().zip(&members) {
+            if members.is_empty() {
+                continue;
+            }
+            let mut rows = Vec::with_capacity(members.len() * d);
+            for (token, _) in members {
+                rows.extend_from_slice(&h[token * d..(token + 1) * d]);
+            }
+            let results = expert.apply(&rows, d);
+            for ((token, share), row) in members.iter().zip(results.chunks_exact(expert.stride())) {
+                kernels::add_scaled(&mut out[token * d..(token + 1) * d], &row[..d], *share);
+            }
+        }
+        if let Some(shared) = &self.shared {
+            let gates = self.shared_gate.as_ref().map(|gate| (gate.apply(h, d), gate.stride()));
+            let results = shared.apply(h, d);
+            let rows = out.chunks_exact_mut(d).zip(results.chunks_exact(shared.stride()));
+            for (token, (out, row)) in rows.enumerate() {
+                let share = gates
+                    .as_ref()
+                    .map_or(1.0, |(gates, stride)| kernels::sigmoid(gates[token * stride]));
+                kernels::add_scaled(out, &row[..d], share);
+            }
+        }
+        out
+    }
+
+    /// The experts of a token with these scores [N], and their shares. Of equal ones the first is taken.
+    fn choose(&self, scores: &[f32]) -> Vec<(usize, f32)> {
+        let mut shares = scores.to_vec();
+        match self.spec.shares {
+            Shares::Softmax => softmax(&mut shares),
+            Shares::Sigmoid => shares.iter_mut().for_each(|x| *x = kernels::sigmoid(*x)),
+            Shares::SoftmaxOfChosen => {}
+        }
+        let mut ranks = shares.clone();
+        if let Some(correction) = &self.correction {
+            ranks.iter_mut().zip(correction).for_each(|(rank, c)| *rank += c);
+        }
+        if let Some(groups) = self.spec.groups {
+            let size = self.spec.count / groups.count;
+            let of_groups: Vec<f32> = ranks
+                .chunks_exact(size)
+                .map(|group| best(group, groups.scored_by).iter().map(|&i| group[i]).sum())
+                .collect();
+            let kept = best(&of_groups, groups.used);
+            for (g, group) in ranks.chunks_exact_mut(size).enumerate() {
+                if !kept.contains(&g) {
+                    group.fill(f32::NEG_INFINITY);
+                }
+            }
+        }
+        let chosen = best(&ranks, self.spec.used);
+        let mut weights: Vec<f32> = chosen.iter().map(|&i| shares[i]).collect();
+        if self.spec.shares == Shares::SoftmaxOfChosen {
+            softmax(&mut weights);
+        }
+        if self.spec.normalized {
+            let sum: f32 = weights.iter().sum();
+            weights.iter_mut().for_each(|w| *w /= sum);
+        }
+        let scale = self.spec.scale as f32;
+        chosen.into_iter().zip(weights).map(|(i, w)| (i, w * scale)).collect()
+    }
+}
+
+/// Indices of the `count` largest values, the largest first; of equal ones the first comes first.
+fn best(values: &[f32], count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
+    order.truncate(count);
+    order
+}
+
+fn softmax(values: &mut [f32]) {
+    let sum = kernels::softmax_terms(values, f32::NEG_INFINITY);
+    values.iter_mut().for_each(|v| *v /= sum);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_come_first_and_of_equal_ones_the_first() {
+        assert_eq!(best(&[1.0, 3.0, 3.0, 2.0], 3), [1, 2, 3]);
+        assert_eq!(best(&[f32::NEG_INFINITY, -1.0], 1), [1]);
+    }
+}

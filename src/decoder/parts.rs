@@ -1,0 +1,40 @@
+//! The parts that a decoder asked for, so that a tensor that it did not ask for is refused rather than ignored.
+
+use std::cell::RefCell;
+
+use crate::error::Result;
+use crate::model::{Kind, Part, Stored, Weights};
+
+/// Hands out parts and remembers the tensors that they are in.
+pub(crate) struct Parts<'a> {
+    weights: &'a Weights,
+    asked: RefCell<Vec<String>>,
+}
+
+impl<'a> Parts<'a> {
+    pub(crate) fn new(weights: &'a Weights) -> Self {
+        Self { weights, asked: RefCell::default() }
+    }
+
+    /// A part of exactly this shape, still in its file.
+    pub(crate) fn stored(&self, part: Part, kind: Kind, shape: &[usize]) -> Result<Stored<'a>> {
+        self.ignore(part, kind)?;
+        self.weights.get(part, kind, shape)
+    }
+
+    /// A vector, widened to f32.
+    pub(crate) fn vector(&self, part: Part, kind: Kind, len: usize) -> Result<Vec<f32>> {
+        Ok(self.stored(part, kind, &[len])?.to_f32())
+    }
+
+    /// Marks a part as known without reading it: a tied output matrix that is stored all the same.
+    pub(crate) fn ignore(&self, part: Part, kind: Kind) -> Result<()> {
+        self.asked.borrow_mut().push(self.weights.name_of(part, kind)?);
+        Ok(())
+    }
+
+    /// Refuses tensors that nobody asked for.
+    pub(crate) fn refuse_unused(self) -> Result<()> {
+        self.weights.check_all_used(&self.asked.into_inner())
+    }
+}

@@ -1,0 +1,102 @@
+//! What each architecture does that others do not: one file for each family of models. The facts are those of
+//! transformers 5.23 (`configuration_*.py`, `modeling_*.py`). Knows nothing about weights or tokens.
+
+mod cohere;
+mod deepseek;
+mod gemma;
+mod glm;
+mod gpt_neox;
+mod gpt_oss;
+mod granite;
+mod llama;
+mod mistral;
+mod olmo;
+mod others;
+mod phi;
+mod qwen;
+mod stablelm;
+
+use super::config::Draft;
+use super::json::Keys;
+use super::layout::{LLAMA, Layout};
+use super::rope::{ROPE, RopeDefaults};
+use crate::error::Result;
+
+/// One architecture.
+pub(super) struct Family {
+    /// Name of the class in `architectures`.
+    pub(super) architecture: &'static str,
+    /// What `model_type` says beside it.
+    pub(super) model_type: &'static str,
+    /// What holds where the config says nothing.
+    pub(super) defaults: Defaults,
+    /// Names of the tensors.
+    pub(super) layout: Layout,
+    /// Takes the keys of the decoder out of those of a larger model.
+    pub(super) unwrap: fn(Keys) -> Result<Keys>,
+    /// Width of a head, where other keys than the usual ones give it.
+    pub(super) head_width: Option<fn(&mut Keys) -> Result<usize>>,
+    /// Width of the part of a head that can be turned, where that is not the whole of it.
+    pub(super) turned_width: Option<fn(&mut Keys) -> Result<usize>>,
+    /// Reads what is left of the config.
+    pub(super) read: fn(&mut Draft) -> Result<()>,
+}
+
+/// What holds where a config says nothing.
+pub(super) struct Defaults {
+    /// Key and value heads where the config does not mention them; none: as many as query heads.
+    pub(super) kv_heads: Option<usize>,
+    /// Width of a head; none: hidden size over heads.
+    pub(super) head_dim: Option<usize>,
+    /// Key and default of the norms' epsilon.
+    pub(super) eps: (&'static str, f64),
+    /// Key and default of the activation.
+    pub(super) activation: (&'static str, &'static str),
+    /// The rotary embedding.
+    pub(super) rope: RopeDefaults,
+    /// Whether the output matrix is the embedding.
+    pub(super) tied: bool,
+}
+
+const DEFAULTS: Defaults = Defaults {
+    kv_heads: None,
+    head_dim: None,
+    eps: ("rms_norm_eps", 1e-6),
+    activation: ("hidden_act", "silu"),
+    rope: ROPE,
+    tied: false,
+};
+
+/// What most architectures are but for their name; they share Llama's layout.
+const BASE: Family = Family {
+    architecture: "",
+    model_type: "",
+    defaults: DEFAULTS,
+    layout: LLAMA,
+    unwrap: Ok,
+    head_width: None,
+    turned_width: None,
+    read: |_| Ok(()),
+};
+
+/// All architectures, in the order in which they are listed to users.
+pub(super) fn all() -> impl Iterator<Item = &'static Family> {
+    [
+        llama::FAMILIES,
+        mistral::FAMILIES,
+        qwen::FAMILIES,
+        gemma::FAMILIES,
+        phi::FAMILIES,
+        olmo::FAMILIES,
+        granite::FAMILIES,
+        cohere::FAMILIES,
+        glm::FAMILIES,
+        deepseek::FAMILIES,
+        gpt_oss::FAMILIES,
+        stablelm::FAMILIES,
+        gpt_neox::FAMILIES,
+        others::FAMILIES,
+    ]
+    .into_iter()
+    .flatten()
+}

@@ -1,0 +1,297 @@
+//! Which stored tensor, and which of its rows, is which part of a decoder, in the checkpoints of Hugging Face.
+//! Knows nothing about bytes.
+
+use super::part::{Kind, LayerPart, Part, Projection};
+use super::spec::Spec;
+use super::view::View;
+
+/// How a model's files name and pack its parts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout {
+    /// Before the names of the embedding, the layers and the final norm.
+    pub(super) root: &'static str,
+    pub(super) embedding: &'static str,
+    pub(super) final_norm: &'static str,
+    /// Stands without the root.
+    pub(super) output: &'static str,
+    /// Norms before and after attention and MLP; empty where there is none.
+    pub(super) attention_norm: &'static str,
+    pub(super) attention_post_norm: &'static str,
+    pub(super) mlp_norm: &'static str,
+    pub(super) mlp_post_norm: &'static str,
+    pub(super) qkv: Qkv,
+    pub(super) attention_output: &'static str,
+    pub(super) qk_norm: QkNorms,
+    /// Whether neighbouring elements of a head are turned together.
+    pub(super) pairs: bool,
+    pub(super) mlp: Mlp,
+    pub(super) router: &'static str,
+    pub(super) experts: Experts,
+    pub(super) shared: Mlp,
+    /// Beginnings and ends of the names of tensors that change nothing.
+    pub(super) idle: &'static [&'static str],
+}
+
+/// Query, key and value projections.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Qkv {
+    /// `self_attn.{q,k,v}_proj`.
+    Apart,
+    /// All queries, then all keys, then all values in one matrix.
+    Together(&'static str),
+    /// Query, key and value of the first head, then those of the next.
+    ByHead(&'static str),
+    /// DeepSeek's latent attention.
+    Latent,
+}
+
+/// Norms of queries and keys.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum QkNorms {
+    /// One tensor each.
+    One(&'static str, &'static str),
+    /// One tensor each, [heads, E].
+    Rows(&'static str, &'static str),
+    /// One tensor for each head.
+    Many(&'static str, &'static str),
+}
+
+/// Projections of an MLP.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Mlp {
+    /// Gate, up, down.
+    Apart([&'static str; 3]),
+    /// Gate above up in one matrix; down.
+    Together(&'static str, &'static str),
+    /// No gate: up, down.
+    Plain(&'static str, &'static str),
+}
+
+/// Projections of the experts.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Experts {
+    /// A folder of tensors per expert: gate, up, down.
+    Apart(&'static str, [&'static str; 3]),
+    /// All experts in one tensor: gate above up; down.
+    Stacked(&'static str, &'static str),
+    /// All experts in one tensor, [inputs, outputs], gate and up taking turns; down. Biases beside them.
+    TurnedAndMixed(&'static str, &'static str),
+}
+
+/// What `Llama` checkpoints have, and most others with a change or two.
+pub(super) const LLAMA: Layout = Layout {
+    root: "model.",
+    embedding: "embed_tokens",
+    final_norm: "norm",
+    output: "lm_head",
+    attention_norm: "input_layernorm",
+    attention_post_norm: "",
+    mlp_norm: "post_attention_layernorm",
+    mlp_post_norm: "",
+    qkv: Qkv::Apart,
+    attention_output: "self_attn.o_proj",
+    qk_norm: QkNorms::One("self_attn.q_norm", "self_attn.k_norm"),
+    pairs: false,
+    mlp: Mlp::Apart(["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"]),
+    router: "mlp.gate",
+    experts: Experts::Apart("mlp.experts", ["gate_proj", "up_proj", "down_proj"]),
+    shared: Mlp::Apart([
+        "mlp.shared_expert.gate_proj",
+        "mlp.shared_expert.up_proj",
+        "mlp.shared_expert.down_proj",
+    ]),
+    idle: &["*.rotary_emb.inv_freq"],
+};
+
+impl Layout {
+    /// Where a part's weight or bias is; none if these files have no such part.
+    pub(super) fn view(&self, spec: &Spec, part: Part, kind: Kind) -> Option<View> {
+        let (layer, part) = match part {
+            Part::Embedding => {
+                return Some(plain(format!("{}{}", self.root, self.embedding), kind));
+            }
+            Part::FinalNorm => {
+                return Some(plain(format!("{}{}", self.root, self.final_norm), kind));
+            }
+            Part::Output => return Some(plain(self.output, kind)),
+            Part::Layer(layer, part) => (layer, part),
+        };
+        let layers = if self.root == "transformer." { "h" } else { "layers" };
+        let at = |name: &str| format!("{}{layers}.{layer}.{name}", self.root);
+        let named = |name: &str| (!name.is_empty()).then(|| plain(at(name), kind));
+        let (e, v) = (spec.head_dim, spec.value_dim);
+        let rotary = spec.ropes.first().map_or(0, |rope| rope.rotary_dim);
+        let halve = |view: View, heads: usize| match self.pairs {
+            true => view.halved(heads, e, 0..rotary),
+            false => view,
+        };
+        match part {
+            LayerPart::AttentionNorm => named(self.attention_norm),
+            LayerPart::AttentionPostNorm => named(self.attention_post_norm),
+            LayerPart::MlpNorm => named(self.mlp_norm),
+            LayerPart::MlpPostNorm => named(self.mlp_post_norm),
+            LayerPart::AttentionOutput => named(self.attention_output),
+            LayerPart::Sinks => Some(View::whole(at("self_attn.sinks"))),
+            LayerPart::Query | LayerPart::Key | LayerPart::Value
+                if !matches!(self.qkv, Qkv::Latent) =>
+            {
+                let (which, heads, width) = match part {
+                    LayerPart::Query => (0, spec.heads, e),
+                    LayerPart::Key => (1, spec.kv_heads, e),
+                    _ => (2, spec.kv_heads, v),
+                };
+                let view = match self.qkv {
+                    Qkv::Together(name) => {
+                        let starts = [0, spec.heads * e, (spec.heads + spec.kv_heads) * e];
+                        let start = starts[which];
+                        named(name)?.range(start..start + heads * width)
+                    }
+                    Qkv::ByHead(name) => named(name)?.list(
+                        (0..heads).flat_map(|h| (0..e).map(move |i| (3 * h + which) * e + i)),
+                    ),
+                    Qkv::Apart | Qkv::Latent => {
+                        named(["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"][which])?
+                    }
+                };
+                Some(if which == 2 { view } else { halve(view, heads) })
+            }
+            LayerPart::QueryNorm(head) | LayerPart::KeyNorm(head) => {
+                let of_keys = matches!(part, LayerPart::KeyNorm(_));
+                let pick = |query, key| if of_keys { key } else { query };
+                let view = match self.qk_norm {
+                    QkNorms::One(query, key) => named(pick(query, key))?,
+                    QkNorms::Rows(query, key) => named(pick(query, key))?.slice(head),
+                    QkNorms::Many(query, key) => {
+                        named(&format!("{}.norms.{head}", pick(query, key)))?
+                    }
+                };
+                Some(halve(view, 1))
+            }
+            LayerPart::Mlp(projection) => self.mlp.view(projection, spec.intermediate_size, named),
+            LayerPart::SharedExpert(projection) => {
+                self.shared.view(projection, spec.experts?.shared_size, named)
+            }
+            LayerPart::SharedExpertGate => named("mlp.shared_expert_gate"),
+            LayerPart::Router => named(self.router),
+            LayerPart::RouterCorrection => {
+                Some(View::whole(at(&format!("{}.e_score_correction_bias", self.router))))
+            }
+            LayerPart::Expert(expert, projection) => {
+                let f = spec.experts?.intermediate_size;
+                self.experts.view(expert, projection, f, kind, at)
+            }
+            _ => latent(spec, part, named, rotary),
+        }
+    }
+
+    /// Whether a tensor holds nothing that the decoder needs, be it there or not.
+    pub(super) fn is_idle(&self, name: &str) -> bool {
+        self.idle.iter().any(|idle| match idle.strip_prefix('*') {
+            Some(end) => name.ends_with(end),
+            None => name.starts_with(idle),
+        })
+    }
+}
+
+impl Mlp {
+    fn view(
+        self,
+        projection: Projection,
+        width: usize,
+        named: impl Fn(&str) -> Option<View>,
+    ) -> Option<View> {
+        match (self, projection) {
+            (Self::Apart(names), _) => named(names[projection as usize]),
+            (Self::Together(gate_up, _), Projection::Gate) => Some(named(gate_up)?.range(0..width)),
+            (Self::Together(gate_up, _), Projection::Up) => {
+                Some(named(gate_up)?.range(width..2 * width))
+            }
+            (Self::Plain(up, _), Projection::Up) => named(up),
+            (Self::Plain(_, down) | Self::Together(_, down), Projection::Down) => named(down),
+            (Self::Plain(..), Projection::Gate) => None,
+        }
+    }
+}
+
+impl Experts {
+    fn view(
+        self,
+        expert: usize,
+        projection: Projection,
+        width: usize,
+        kind: Kind,
+        at: impl Fn(&str) -> String,
+    ) -> Option<View> {
+        let rows = match projection {
+            Projection::Gate => Some(0..width),
+            Projection::Up => Some(width..2 * width),
+            Projection::Down => None,
+        };
+        Some(match self {
+            Self::Apart(folder, names) => {
+                let name = names[projection as usize];
+                plain(at(&format!("{folder}.{expert}.{name}")), kind)
+            }
+            Self::Stacked(gate_up, down) => match rows {
+                Some(rows) => plain(at(gate_up), kind).slice(expert).range(rows),
+                None => plain(at(down), kind).slice(expert),
+            },
+            Self::TurnedAndMixed(gate_up, down) => {
+                let name = if rows.is_some() { gate_up } else { down };
+                let view = match kind {
+                    Kind::Weight => View::whole(at(name)).slice(expert).transposed(),
+                    Kind::Bias => View::whole(format!("{}_bias", at(name))).slice(expert),
+                };
+                match projection {
+                    Projection::Gate => view.list((0..width).map(|i| 2 * i)),
+                    Projection::Up => view.list((0..width).map(|i| 2 * i + 1)),
+                    Projection::Down => view,
+                }
+            }
+        })
+    }
+}
+
+/// Parts of latent attention. The turned elements stand last and as pairs in the checkpoint, first and as
+/// halves in the decoder.
+fn latent(
+    spec: &Spec,
+    part: LayerPart,
+    named: impl Fn(&str) -> Option<View>,
+    rotary: usize,
+) -> Option<View> {
+    let latent = spec.attention.latent?;
+    let (e, v) = (spec.head_dim, spec.value_dim);
+    let still = e - rotary;
+    let of_heads = |from: usize, width: usize| {
+        let rows =
+            (0..spec.heads).flat_map(move |h| (0..width).map(move |i| h * (still + v) + from + i));
+        Some(named("self_attn.kv_b_proj")?.list(rows))
+    };
+    match part {
+        LayerPart::Query => {
+            let name = if latent.query_width.is_some() { "q_b_proj" } else { "q_proj" };
+            Some(named(&format!("self_attn.{name}"))?.halved(spec.heads, e, still..e))
+        }
+        LayerPart::LatentQuery => named("self_attn.q_a_proj"),
+        LayerPart::LatentQueryNorm => named("self_attn.q_a_layernorm"),
+        LayerPart::Latent => Some(named("self_attn.kv_a_proj_with_mqa")?.range(0..latent.width)),
+        LayerPart::LatentNorm => named("self_attn.kv_a_layernorm"),
+        LayerPart::SharedKey => Some(
+            named("self_attn.kv_a_proj_with_mqa")?
+                .range(latent.width..latent.width + rotary)
+                .halved(1, rotary, 0..rotary),
+        ),
+        LayerPart::Key => of_heads(0, still),
+        LayerPart::Value => of_heads(still, v),
+        _ => None,
+    }
+}
+
+fn plain(name: impl AsRef<str>, kind: Kind) -> View {
+    let kind = match kind {
+        Kind::Weight => "weight",
+        Kind::Bias => "bias",
+    };
+    View::whole(format!("{}.{kind}", name.as_ref()))
+}
