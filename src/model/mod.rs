@@ -46,7 +46,7 @@ pub struct Model {
     /// Sizes and switches of the decoder.
     pub spec: Spec,
     /// Which tensor is which of its parts.
-    layout: layout::Layout,
+    naming: layout::Naming,
     /// Text to ids and back.
     pub tokenizer: Tokenizer,
     /// Messages to text; a base model has none.
@@ -74,12 +74,23 @@ impl Model {
 
     /// The same for files that were found already.
     fn from_files(label: String, files: ModelFiles) -> Result<Self> {
-        let (spec, layout) = config::read(&files)?;
+        let (mut spec, layout) = config::read(&files)?;
+        let naming = match files.packed_names() {
+            None => layout::Naming::HuggingFace(layout),
+            Some(names) => {
+                spec.norm.offset = 0.0;
+                // What norms add to their weights is in the weights of these files.
+                if let Some(qk_norm) = &mut spec.attention.qk_norm {
+                    qk_norm.norm.offset = 0.0;
+                }
+                layout::Naming::Gguf(names)
+            }
+        };
         let tokenizer = Tokenizer::open(&files)?;
         let template = ChatTemplate::open(&files, tokenizer.special_tokens())?;
         let (stop_ids, mut notes) = stop::read(&files, &tokenizer, spec.vocab_size)?;
         notes.extend(tokenizer.check_vocab(spec.vocab_size));
-        Ok(Self { label, spec, layout, tokenizer, template, stop_ids, notes, files })
+        Ok(Self { label, spec, naming, tokenizer, template, stop_ids, notes, files })
     }
 
     /// Maps the weights and checks every header.
@@ -87,7 +98,7 @@ impl Model {
     /// # Errors
     /// No safetensors file, or one that is cut short or malformed.
     pub fn weights(&self) -> Result<Weights> {
-        Weights::open(&self.files, self.layout, &self.spec)
+        Weights::open(&self.files, self.naming, &self.spec)
             .map_err(|error| error.within(format!("model `{}`", self.label)))
     }
 

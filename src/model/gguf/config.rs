@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::contents::Contents;
 use super::families::{FAMILIES, Family};
+use super::names::Names;
 use super::rope;
 use crate::error::Result;
 use crate::model::json::Keys;
@@ -39,6 +40,20 @@ pub(super) fn write(contents: &Contents<'_>) -> Result<String> {
     draft.ignore_harmless();
     draft.keys.refuse_rest()?;
     Ok(Json::Object(draft.config).to_string())
+}
+
+/// How the tensors of the architecture are packed.
+///
+/// # Errors
+/// An unknown architecture.
+pub(super) fn names(contents: &Contents<'_>) -> Result<Names> {
+    let has = |tensor| contents.has_tensor(tensor);
+    Ok(Names {
+        pairs: family(contents)?.pairs,
+        fused_qkv: has("blk.0.attn_qkv.weight"),
+        fused_gate: matches!(family(contents)?.name, "phi3" | "chatglm" | "glm4")
+            && !has("blk.0.ffn_gate.weight"),
+    })
 }
 
 fn family(contents: &Contents<'_>) -> Result<&'static Family> {

@@ -19,7 +19,8 @@ pub(super) struct Family {
     /// Whether the class has another default for the width of a head than hidden size over heads.
     pub(super) names_head_dim: bool,
     pub(super) partial: Partial,
-    /// Whether the rows of query and key were put into pairs of neighbours.
+    /// Whether neighbouring elements of a head are turned together, as llama.cpp's `llama_model_rope_type` has
+    /// it: where the class turns halves, the converter put the rows of query and key into this order.
     pub(super) pairs: bool,
     /// Writes what is its own.
     pub(super) write: fn(&mut Draft<'_>) -> Result<()>,
@@ -195,6 +196,7 @@ pub(super) const FAMILIES: &[Family] = &[
         model_type: "cohere",
         norm_eps: LAYER_NORM,
         write: command_r,
+        pairs: true,
         ..BASE
     },
     Family {
@@ -203,6 +205,7 @@ pub(super) const FAMILIES: &[Family] = &[
         model_type: "cohere2",
         norm_eps: LAYER_NORM,
         write: cohere2,
+        pairs: true,
         ..BASE
     },
     Family {
@@ -212,6 +215,7 @@ pub(super) const FAMILIES: &[Family] = &[
         names_head_dim: true,
         partial: Partial::Factor,
         write: glm,
+        pairs: true,
         ..BASE
     },
     Family {
@@ -221,6 +225,7 @@ pub(super) const FAMILIES: &[Family] = &[
         names_head_dim: true,
         partial: Partial::Factor,
         write: glm,
+        pairs: true,
         ..BASE
     },
     Family {

@@ -10,6 +10,7 @@ mod cursor;
 mod element;
 mod families;
 mod header;
+mod names;
 mod pre;
 mod rope;
 mod split;
@@ -24,8 +25,8 @@ use self::tokens::Tokens;
 use super::files::{Bytes, CONFIG, GENERATION_CONFIG, TOKENIZER, TOKENIZER_CONFIG};
 use crate::error::Result;
 
-pub(super) use self::element::Element;
 pub(super) use self::header::TensorInfo;
+pub(super) use self::names::{Names, is_idle};
 pub(super) use self::split::{label, names as parts};
 
 const TEMPLATE: &str = "tokenizer.chat_template";
@@ -36,6 +37,8 @@ pub(super) struct Unpacked {
     pub(super) files: Vec<(&'static str, Vec<u8>)>,
     /// All tensors: name, number of the file, where in it.
     pub(super) tensors: Vec<(String, usize, TensorInfo)>,
+    /// How they are packed.
+    pub(super) names: Names,
 }
 
 /// Reads the files of one model, in the order of their parts.
@@ -55,7 +58,8 @@ pub(super) fn unpack(files: &[(String, Bytes)]) -> Result<Unpacked> {
     ];
     let tensors = contents.tensors().iter();
     let tensors = tensors.map(|(name, (file, info))| ((*name).to_owned(), *file, info.clone()));
-    Ok(Unpacked { files: texts, tensors: tensors.collect() })
+    let names = config::names(&contents)?;
+    Ok(Unpacked { files: texts, tensors: tensors.collect(), names })
 }
 
 /// Named tokens and chat templates.

@@ -1,0 +1,99 @@
+//! The same checkpoints as GGUF, as llama.cpp's converter writes them: what transformers computes from the
+//! folder comes out of the one file too. See `tests/fixtures/README.md` for the checkpoints.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop where it stands"
+)]
+
+#[path = "common/fixtures.rs"]
+mod fixtures;
+
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+use candor::decoder::CpuDecoder;
+use candor::model::Model;
+
+use fixtures::{Fixture, TOLERANCE, all_logits, distance, greedy};
+
+/// Tokens of the text that is looked at on its own.
+const SHORT: usize = 24;
+
+fn files() -> Vec<PathBuf> {
+    let families = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/families");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(families)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().join("model.gguf"))
+        .filter(|path| path.exists())
+        .collect();
+    files.sort();
+    assert!(files.len() >= 16, "{files:?}");
+    files
+}
+
+fn open(path: &Path) -> Fixture {
+    let folder = path.parent().unwrap().to_owned();
+    let model = Model::open(path.to_str().unwrap()).unwrap();
+    let reference = folder.join("reference.safetensors");
+    let reference = candle_core::safetensors::load(reference, &Device::Cpu).unwrap();
+    Fixture { folder, model, reference }
+}
+
+fn decoder(fixture: &Fixture, tokens: usize) -> CpuDecoder {
+    let spec = fixture.model.spec.for_texts_of(tokens);
+    CpuDecoder::load(&spec, &fixture.model.weights().unwrap(), None).unwrap()
+}
+
+fn reference(fixture: &Fixture, name: &str) -> Vec<f32> {
+    fixture.reference[name].flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// Runs a check on every file and shows all that fail.
+fn each(check: impl Fn(&Path)) {
+    let files = files();
+    let failed: Vec<&PathBuf> = files
+        .iter()
+        .filter(|path| {
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check(path))).is_err()
+        })
+        .collect();
+    assert!(failed.is_empty(), "failed: {failed:?}");
+}
+
+#[test]
+fn logits_are_those_of_transformers() {
+    each(|path| {
+        let fixture = open(path);
+        let ids = fixture.ids("ids");
+        let long = all_logits(&decoder(&fixture, ids.len()), &ids, 0, &[ids.len()]);
+        let far = distance(&long, &reference(&fixture, "logits"));
+        let short = all_logits(&decoder(&fixture, SHORT), &ids[..SHORT], 0, &[SHORT]);
+        let near = distance(&short, &reference(&fixture, "short"));
+        println!(
+            "{}: {far:.1e} over {} positions, {near:.1e} over {SHORT}",
+            path.display(),
+            ids.len()
+        );
+        assert!(far < TOLERANCE && near < TOLERANCE, "{}", path.display());
+    });
+}
+
+#[test]
+fn greedy_continuations_are_those_of_transformers() {
+    each(|path| {
+        let fixture = open(path);
+        let (ids, theirs) = (fixture.ids("ids"), fixture.ids("greedy"));
+        let ours = greedy(&decoder(&fixture, 20 + theirs.len()), &ids[..20], theirs.len());
+        assert_eq!(ours, theirs, "{}", path.display());
+    });
+}
+
+#[test]
+fn only_the_file_itself_is_digested() {
+    let model = open(&files()[0]).model;
+    assert_eq!(model.label, "model");
+    assert_eq!(model.digests().into_keys().collect::<Vec<_>>(), ["model.gguf"]);
+}
