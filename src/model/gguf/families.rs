@@ -62,6 +62,15 @@ pub(super) const FAMILIES: &[Family] = &[
         ..BASE
     },
     Family {
+        name: "mistral3",
+        architecture: "Ministral3ForCausalLM",
+        model_type: "ministral3",
+        names_head_dim: true,
+        pairs: true,
+        write: mistral3,
+        ..BASE
+    },
+    Family {
         name: "qwen2",
         architecture: "Qwen2ForCausalLM",
         model_type: "qwen2",
@@ -254,6 +263,19 @@ fn llama(draft: &mut Draft<'_>) -> Result<()> {
         return draft.experts("num_local_experts");
     }
     biases(draft)
+}
+
+/// Queries grow with their position beyond the context of the pretraining.
+fn mistral3(draft: &mut Draft<'_>) -> Result<()> {
+    let all = draft.keys.number("rope.scaling.yarn_log_multiplier")?;
+    let growth = draft.keys.positive("attention.temperature_scale")?;
+    if let Some(scaling) = draft.config.get_mut("rope_scaling") {
+        scaling["llama_4_scaling_beta"] = json!(growth);
+        scaling["mscale"] = json!(all.map(|_| 1.0));
+        scaling["mscale_all_dim"] = json!(all);
+    }
+    draft.put("sliding_window", json!(null));
+    Ok(())
 }
 
 fn no_window(draft: &mut Draft<'_>) -> Result<()> {
