@@ -140,3 +140,46 @@ fn rebuilt_tokenizers_are_those_of_the_python_library() {
         assert!(skipped.contains("<think>") && !skipped.contains("<|im_end|>"), "{}", case.name);
     }
 }
+
+#[test]
+fn the_spec_is_that_of_the_folder() {
+    each(|path| {
+        let joined = tempfile::tempdir().unwrap();
+        let folder = path.parent().unwrap();
+        for from in [folder.with_file_name("tokenizer"), folder.to_owned()] {
+            for entry in std::fs::read_dir(from).unwrap() {
+                let path = entry.unwrap().path();
+                std::fs::copy(&path, joined.path().join(path.file_name().unwrap())).unwrap();
+            }
+        }
+        let mut theirs = Model::open(joined.path().to_str().unwrap()).unwrap().spec;
+        let mut ours = open(path).model.spec;
+        // Stored with their offset.
+        theirs.norm.offset = 0.0;
+        if let Some(qk_norm) = &mut theirs.attention.qk_norm {
+            qk_norm.norm.offset = 0.0;
+        }
+        if keeps_no_window(path) {
+            theirs.layers.iter_mut().for_each(|layer| layer.window = None);
+        }
+        // The converter writes Llama 3's factors one by one.
+        if folder.ends_with("llama3") {
+            theirs.ropes.clone_from(&ours.ropes);
+        }
+        // Which class of several that compute the same.
+        ours.architecture.clone_from(&theirs.architecture);
+        let json = |spec| rounded(serde_json::to_value(spec).unwrap());
+        assert_eq!(json(ours), json(theirs), "{}", path.display());
+    });
+}
+
+/// Numbers as f32, which is what these files hold.
+fn rounded(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::Number(n) => Value::from(n.as_f64().unwrap() as f32),
+        Value::Array(list) => list.into_iter().map(rounded).collect(),
+        Value::Object(map) => map.into_iter().map(|(key, value)| (key, rounded(value))).collect(),
+        other => other,
+    }
+}

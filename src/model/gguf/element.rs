@@ -51,11 +51,6 @@ const TYPES: [Row; 35] = [
 ];
 
 impl Element {
-    /// Four-bit codes into a table, one scale for 32.
-    pub(in crate::model) const IQ4_NL: Self = Self(20);
-    /// Four-bit codes into a table, scales as in a K-quant.
-    pub(in crate::model) const IQ4_XS: Self = Self(23);
-
     fn row(self) -> Option<&'static Row> {
         TYPES.iter().find(|row| row.0 == self.0)
     }

@@ -172,3 +172,111 @@ impl<'a> Unplaced<'a> {
         Ok(TensorInfo { shape, element, range })
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A file of version 3 with these keys (already typed), tensors (name, dimensions from the innermost, type,
+    /// offset) and bytes of data.
+    pub(in crate::model::gguf) fn file(
+        keys: &[(&str, &[u8])],
+        tensors: &[(&str, &[u64], u32, u64)],
+        data: usize,
+    ) -> Vec<u8> {
+        let mut bytes = b"GGUF\x03\0\0\0".to_vec();
+        let text = |bytes: &mut Vec<u8>, text: &str| {
+            bytes.extend((text.len() as u64).to_le_bytes());
+            bytes.extend(text.as_bytes());
+        };
+        bytes.extend((tensors.len() as u64).to_le_bytes());
+        bytes.extend((keys.len() as u64).to_le_bytes());
+        for (key, value) in keys {
+            text(&mut bytes, key);
+            bytes.extend(*value);
+        }
+        for (name, dimensions, element, offset) in tensors {
+            text(&mut bytes, name);
+            bytes.extend((dimensions.len() as u32).to_le_bytes());
+            bytes.extend(dimensions.iter().flat_map(|n| n.to_le_bytes()));
+            bytes.extend(element.to_le_bytes());
+            bytes.extend(offset.to_le_bytes());
+        }
+        bytes.resize(bytes.len().next_multiple_of(32) + data, 0);
+        bytes
+    }
+
+    fn refusal(bytes: &[u8]) -> String {
+        let error = Header::read("f.gguf", bytes).unwrap_err().to_string();
+        assert!(error.contains("`f.gguf`"), "{error}");
+        error
+    }
+
+    const ONE: &[u8] = b"\x04\0\0\0\x01\0\0\0";
+
+    #[test]
+    fn keys_and_tensors_are_found() {
+        let bytes = file(
+            &[("a", ONE)],
+            &[("w", &[4, 2], 0, 0), ("q", &[64, 3], 8, 32), ("odd", &[7], 99, 0)],
+            32 + 3 * 2 * 34,
+        );
+        let header = Header::read("f.gguf", &bytes).unwrap();
+        assert_eq!(header.metadata["a"], Value::Unsigned(1));
+        let end = bytes.len();
+        let start = end - 32 - 3 * 2 * 34;
+        assert_eq!(header.tensors["w"].shape, [2, 4]);
+        assert_eq!(header.tensors["w"].range, start..start + 32);
+        assert_eq!(header.tensors["q"].range, start + 32..end);
+        // It is refused by whoever asks for it.
+        assert_eq!(header.tensors["odd"].element.to_string(), "number 99");
+    }
+
+    #[test]
+    fn other_formats_are_told_apart() {
+        let whole = file(&[], &[], 0);
+        let version = |bytes: [u8; 4]| refusal(&[b"GGUF", &bytes[..], &whole[8..]].concat());
+        assert!(version([1, 0, 0, 0]).contains("version 1"));
+        assert!(version([0, 0, 0, 3]).contains("big-endian"));
+        assert!(version([9, 0, 0, 0]).contains("version 9"));
+        assert!(Header::read("f.gguf", &[b"GGUF\x02\0\0\0", &whole[8..]].concat()).is_ok());
+        assert!(refusal(b"version https://git-lfs").contains("is not a GGUF file"));
+        for end in 0..24 {
+            assert!(refusal(&whole[..end]).contains("beyond the end"), "{end}");
+        }
+    }
+
+    #[test]
+    fn impossible_tensors_are_refused_by_name() {
+        let tensor = |dimensions: &[u64], element, offset| {
+            let message = refusal(&file(&[], &[("w", dimensions, element, offset)], 64));
+            assert!(message.contains("tensor `w`"), "{message}");
+            message
+        };
+        assert!(tensor(&[17], 0, 0).contains("beyond the end"));
+        assert!(tensor(&[1], 0, 96).contains("beyond the end"));
+        assert!(tensor(&[1], 0, u64::MAX - 31).contains("beyond the end"));
+        assert!(tensor(&[1 << 31, 1 << 33], 0, 0).contains("impossible shape"));
+        assert!(tensor(&[1 << 61], 0, 0).contains("beyond the end"));
+        assert!(tensor(&[16], 8, 0).contains("no whole number of Q8_0 blocks"));
+        assert!(tensor(&[1], 0, 8).contains("no multiple of 32"));
+        assert!(tensor(&[0], 0, 0).contains("no possible size"));
+        assert!(tensor(&[1; 5], 0, 0).contains("5 dimensions"));
+    }
+
+    #[test]
+    fn repeats_and_alignments_are_checked() {
+        assert!(
+            refusal(&file(&[("a", ONE), ("a", ONE)], &[], 0)).contains("key `a` is there twice")
+        );
+        let twice = file(&[], &[("w", &[1], 0, 0), ("w", &[1], 0, 0)], 32);
+        assert!(refusal(&twice).contains("tensor `w` is there twice"));
+        for bad in [0u32, 3, 48] {
+            let value = [&4u32.to_le_bytes()[..], &bad.to_le_bytes()].concat();
+            assert!(
+                refusal(&file(&[(ALIGNMENT, &value)], &[], 0)).contains("power of two"),
+                "{bad}"
+            );
+        }
+    }
+}

@@ -93,3 +93,75 @@ fn tokenizer_config(contents: &Contents<'_>, tokens: &Tokens<'_>) -> Result<Stri
     }
     Ok(Json::Object(config).to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixture(path: &str) -> Vec<u8> {
+        let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        std::fs::read(fixtures.join(path)).unwrap()
+    }
+
+    fn unpacked(bytes: &[u8]) -> Result<Unpacked> {
+        unpack(&[("f.gguf".to_owned(), Bytes::Owned(bytes.into()))])
+    }
+
+    /// A file with one piece of its bytes replaced by another of the same length.
+    fn changed(mut bytes: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
+        assert_eq!(from.len(), to.len());
+        let at = bytes.windows(from.len()).position(|piece| piece == from.as_bytes()).unwrap();
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        bytes
+    }
+
+    fn refusal(from: &str, to: &str) -> String {
+        let bytes = changed(fixture("tokenizers/qwen2.gguf"), from, to);
+        unpacked(&bytes).err().unwrap().to_string()
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused_by_name() {
+        assert_eq!(
+            refusal("qwen2", "qwen9"),
+            "`f.gguf`: `tokenizer.ggml.pre` is `qwen9`, a pre-tokenizer that is not known to this version"
+        );
+        assert!(refusal("ggml.pre", "ggml.prx").contains("`tokenizer.ggml.pre` is missing"));
+        assert!(refusal("gpt2", "bert").contains("`tokenizer.ggml.model` is `bert`"));
+        assert!(refusal("llama", "mamba").contains("`general.architecture` is `mamba`"));
+        let message = refusal("llama.block_count", "llama.black_count");
+        assert!(message.contains("`llama.block_count` is missing"), "{message}");
+        let message = refusal("llama.feed_forward_length", "llama.fxxd_forward_length");
+        assert!(message.contains("`llama.fxxd_forward_length` is not known"), "{message}");
+    }
+
+    #[test]
+    fn replies_end_where_the_metadata_and_the_texts_say() {
+        let files = unpacked(&fixture("tokenizers/spm-llama.gguf")).unwrap().files;
+        let text = |name: &str| {
+            let (_, text) = files.iter().find(|(file, _)| *file == name).unwrap();
+            serde_json::from_slice::<Json>(text).unwrap()
+        };
+        // `</s>` by its key, `<|im_end|>` by its text.
+        assert_eq!(text(GENERATION_CONFIG)["eos_token_id"], json!([2, 3]));
+        assert_eq!(text(TOKENIZER_CONFIG)["eos_token"], "</s>");
+    }
+
+    #[test]
+    fn damaged_files_never_panic_and_every_refusal_names_a_place() {
+        let check = |bytes: &[u8]| {
+            if let Err(error) = unpacked(bytes) {
+                assert!(error.to_string().contains('`'), "{error}");
+            }
+        };
+        let tokenizer = fixture("tokenizers/qwen2.gguf");
+        crate::model::mutate::times(3500, &tokenizer, check);
+        crate::model::mutate::times(3000, &fixture("tokenizers/spm-llama.gguf"), check);
+        // Of a file with weights, what stands before them.
+        let model = fixture("families/llama3/model.gguf");
+        let first =
+            unpacked(&model).unwrap().tensors.iter().map(|(_, _, info)| info.range.start).min();
+        let (header, data) = model.split_at(first.unwrap());
+        crate::model::mutate::times(3500, header, |header| check(&[header, data].concat()));
+    }
+}
