@@ -11,6 +11,7 @@ use memmap2::Mmap;
 #[cfg(unix)]
 use memmap2::UncheckedAdvice;
 
+use super::gguf;
 use super::json::Keys;
 use super::source::Source;
 use crate::error::{Error, Result};
@@ -126,6 +127,16 @@ pub struct ModelFiles {
     weights: Vec<String>,
     /// Names of the chat templates for other purposes, which are not read.
     other_templates: Vec<String>,
+    /// What the model is, where all of it is in GGUF files.
+    packed: Option<Packed>,
+}
+
+/// GGUF files and what is in them.
+#[derive(Debug)]
+struct Packed {
+    files: Vec<(String, Bytes)>,
+    tensors: Vec<(String, usize, gguf::TensorInfo)>,
+    names: gguf::Names,
 }
 
 impl ModelFiles {
@@ -143,6 +154,7 @@ impl ModelFiles {
                     std::borrow::Cow::Owned(bytes) => Bytes::Owned(bytes.into()),
                 }))
             }),
+            Source::Gguf(path) => Self::unpack(path),
             Source::Folder(folder) => {
                 let place = folder.display().to_string();
                 let files = Self::collect(&place, |file| read(&folder.join(file)))?;
@@ -154,6 +166,27 @@ impl ModelFiles {
             Source::Hub(name) => Err(Error::input(format!("`{name}` has not been fetched"))
                 .hint("`hub::fetch` gives the folder that its files are in")),
         }
+    }
+
+    /// The files that are packed into one GGUF file or into the parts of one, of which `path` is the first.
+    fn unpack(path: &Path) -> Result<Self> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let mut files = Vec::new();
+        for part in gguf::parts(&name)? {
+            files.push((part.clone(), map(&path.with_file_name(part))?));
+        }
+        Self::unpacked(files)
+    }
+
+    fn unpacked(files: Vec<(String, Bytes)>) -> Result<Self> {
+        let gguf::Unpacked { files: texts, tensors, names } = gguf::unpack(&files)?;
+        let texts = texts.into_iter();
+        Ok(Self {
+            files: texts.map(|(name, text)| (name.to_owned(), Bytes::Owned(text.into()))).collect(),
+            weights: Vec::new(),
+            other_templates: Vec::new(),
+            packed: Some(Packed { files, tensors, names }),
+        })
     }
 
     fn collect(place: &str, open: impl Fn(&str) -> Result<Option<Bytes>>) -> Result<Self> {
@@ -185,7 +218,7 @@ impl ModelFiles {
             }
             files.insert(WEIGHTS_INDEX.to_owned(), index);
         }
-        Ok(Self { files, weights, other_templates: Vec::new() })
+        Ok(Self { files, weights, other_templates: Vec::new(), packed: None })
     }
 
     /// Names of the chat templates that are there for other purposes, sorted.
@@ -203,9 +236,33 @@ impl ModelFiles {
         self.weights.iter().filter_map(|name| Some((name.as_str(), self.files.get(name)?.clone())))
     }
 
+    /// The tensors of GGUF files: name, file, and where in it.
+    pub(super) fn packed_tensors(
+        &self,
+    ) -> impl Iterator<Item = (&str, (&str, &Bytes), &gguf::TensorInfo)> {
+        self.packed.iter().flat_map(|packed| {
+            packed.tensors.iter().filter_map(|(name, index, info)| {
+                let (file, bytes) = packed.files.get(*index)?;
+                Some((name.as_str(), (file.as_str(), bytes), info))
+            })
+        })
+    }
+
+    /// How the tensors of GGUF files are named; none if the model is in no such files.
+    pub(super) fn packed_names(&self) -> Option<gguf::Names> {
+        self.packed.as_ref().map(|packed| packed.names)
+    }
+
     /// Name to blake3 digest (hex) of each file. Reads all of them, weights included.
     pub fn digests(&self) -> BTreeMap<String, String> {
-        self.files.iter().map(|(name, bytes)| (name.clone(), bytes.digest())).collect()
+        let digest = |(name, bytes): (&String, &Bytes)| (name.clone(), bytes.digest());
+        match &self.packed {
+            // The others came out of these.
+            Some(packed) => {
+                packed.files.iter().map(|(name, bytes)| digest((name, bytes))).collect()
+            }
+            None => self.files.iter().map(digest).collect(),
+        }
     }
 
     /// A model made of literal files, to test what reads them.
@@ -213,6 +270,7 @@ impl ModelFiles {
         let weights = files.iter().filter(|(name, _)| name.ends_with(".safetensors"));
         Self {
             weights: weights.map(|(name, _)| (*name).to_owned()).collect(),
+            packed: None,
             files: files
                 .iter()
                 .map(|(name, bytes)| ((*name).to_owned(), Bytes::Owned((*bytes).into())))

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use super::files::ModelFiles;
-use super::layout::Layout;
+use super::layout::Naming;
 use super::source::Source;
 use super::spec::Spec;
 use super::stop::StopIds;
 use super::template::ChatTemplate;
 use super::tokenizer::Tokenizer;
 use super::weights::Weights;
-use super::{Model, config, hub, stop};
+use super::{Model, described, hub, stop};
 use crate::error::{Error, Result};
 
 /// Every part of a model, or what is wrong with it. A part that cannot be looked at because of another one is
@@ -25,7 +25,7 @@ pub struct Inspection {
     pub files: ModelFiles,
     /// What `config.json` describes.
     pub spec: Result<Spec>,
-    layout: Option<Layout>,
+    naming: Option<Naming>,
     /// The tokenizer.
     pub tokenizer: Result<Tokenizer>,
     /// The chat template, if there is one.
@@ -57,7 +57,7 @@ impl Inspection {
             _ => (source, None),
         };
         let files = ModelFiles::open(&source)?;
-        let read = config::read(&files);
+        let read = described(&files);
         let tokenizer = Tokenizer::open(&files);
         let no_tokens = BTreeMap::new();
         let special = tokenizer.as_ref().map_or(&no_tokens, Tokenizer::special_tokens);
@@ -70,14 +70,14 @@ impl Inspection {
             _ => None,
         };
         let weights = match &read {
-            Ok((spec, layout)) => Weights::open(&files, *layout, spec),
+            Ok((spec, naming)) => Weights::open(&files, *naming, spec),
             Err(_) => Err(Error::input("without a config it is not known what the tensors are")),
         };
-        let (spec, layout) = match read {
-            Ok((spec, layout)) => (Ok(spec), Some(layout)),
+        let (spec, naming) = match read {
+            Ok((spec, naming)) => (Ok(spec), Some(naming)),
             Err(error) => (Err(error), None),
         };
-        Ok(Self { label, origin, files, spec, layout, tokenizer, template, stop, weights })
+        Ok(Self { label, origin, files, spec, naming, tokenizer, template, stop, weights })
     }
 
     /// The model, if no part but the weights is missing; what is wrong was seen already.
@@ -89,7 +89,7 @@ impl Inspection {
         Some(Model {
             label,
             spec,
-            layout: self.layout?,
+            naming: self.naming?,
             tokenizer,
             template,
             stop_ids: stop.ids(),

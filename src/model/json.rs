@@ -27,6 +27,11 @@ impl Keys {
         }
     }
 
+    /// Keys that come from no JSON file. `place` starts every message, up to where the key follows.
+    pub(super) fn new(place: String, map: Map<String, Value>) -> Self {
+        Self { place, map }
+    }
+
     /// An object without keys.
     pub(super) fn empty(file: &str) -> Self {
         Self { place: format!("`{file}`: `"), map: Map::new() }

@@ -1,9 +1,37 @@
 //! Which stored tensor, and which of its rows, is which part of a decoder, in the checkpoints of Hugging Face.
 //! Knows nothing about bytes.
 
+use super::gguf;
 use super::part::{Kind, LayerPart, Part, Projection};
 use super::spec::Spec;
 use super::view::View;
+
+/// Which stored tensor is which part, in either kind of file.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Naming {
+    /// Safetensors of Hugging Face.
+    HuggingFace(Layout),
+    /// GGUF.
+    Gguf(gguf::Names),
+}
+
+impl Naming {
+    /// Where a part's weight or bias is; none if these files have no such part.
+    pub(super) fn view(&self, spec: &Spec, part: Part, kind: Kind) -> Option<View> {
+        match self {
+            Self::HuggingFace(layout) => layout.view(spec, part, kind),
+            Self::Gguf(names) => names.view(spec, part, kind),
+        }
+    }
+
+    /// Whether a tensor holds nothing that the decoder needs, be it there or not.
+    pub(super) fn is_idle(&self, name: &str) -> bool {
+        match self {
+            Self::HuggingFace(layout) => layout.is_idle(name),
+            Self::Gguf(_) => gguf::is_idle(name),
+        }
+    }
+}
 
 /// How a model's files name and pack its parts.
 #[derive(Debug, Clone, Copy)]
@@ -105,7 +133,7 @@ pub(super) const LLAMA: Layout = Layout {
 
 impl Layout {
     /// Where a part's weight or bias is; none if these files have no such part.
-    pub(super) fn view(&self, spec: &Spec, part: Part, kind: Kind) -> Option<View> {
+    fn view(&self, spec: &Spec, part: Part, kind: Kind) -> Option<View> {
         let (layer, part) = match part {
             Part::Embedding => {
                 return Some(plain(format!("{}{}", self.root, self.embedding), kind));
@@ -185,7 +213,7 @@ impl Layout {
     }
 
     /// Whether a tensor holds nothing that the decoder needs, be it there or not.
-    pub(super) fn is_idle(&self, name: &str) -> bool {
+    fn is_idle(&self, name: &str) -> bool {
         self.idle.iter().any(|idle| match idle.strip_prefix('*') {
             Some(end) => name.ends_with(end),
             None => name.starts_with(idle),

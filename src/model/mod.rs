@@ -5,6 +5,7 @@ mod card;
 mod config;
 mod families;
 mod files;
+mod gguf;
 mod guard;
 pub mod hub;
 #[doc(hidden)]
@@ -56,7 +57,7 @@ pub struct Model {
     /// Sizes and switches of the decoder.
     pub spec: Spec,
     /// Which tensor is which of its parts.
-    layout: layout::Layout,
+    naming: layout::Naming,
     /// Text to ids and back.
     pub tokenizer: Tokenizer,
     /// Messages to text; a base model has none.
@@ -120,7 +121,7 @@ impl Model {
 
     /// The same for files that were found already.
     fn from_files(label: String, files: ModelFiles) -> Result<Self> {
-        let (spec, layout) = config::read(&files)?;
+        let (spec, naming) = described(&files)?;
         let tokenizer = Tokenizer::open(&files)?;
         let template = ChatTemplate::open(&files, tokenizer.special_tokens())?;
         let stop = stop::read(&files, &tokenizer, template.as_ref(), spec.vocab_size)?;
@@ -131,7 +132,7 @@ impl Model {
         Ok(Self {
             label,
             spec,
-            layout,
+            naming,
             tokenizer,
             template,
             stop_ids,
@@ -159,7 +160,7 @@ impl Model {
     /// # Errors
     /// No safetensors file, or one that is cut short or malformed.
     pub fn weights(&self) -> Result<Weights> {
-        Weights::open(&self.files, self.layout, &self.spec)
+        Weights::open(&self.files, self.naming, &self.spec)
             .map_err(|error| error.within(format!("model `{}`", self.label)))
     }
 
@@ -223,4 +224,18 @@ impl Model {
     pub fn digests(&self) -> BTreeMap<String, String> {
         self.files.digests()
     }
+}
+
+/// What a model's files say of its decoder, and how they name its parts.
+fn described(files: &ModelFiles) -> Result<(Spec, layout::Naming)> {
+    let (mut spec, layout) = config::read(files)?;
+    let Some(names) = files.packed_names() else {
+        return Ok((spec, layout::Naming::HuggingFace(layout)));
+    };
+    // What norms add to their weights is in the weights of these files.
+    spec.norm.offset = 0.0;
+    if let Some(qk_norm) = &mut spec.attention.qk_norm {
+        qk_norm.norm.offset = 0.0;
+    }
+    Ok((spec, layout::Naming::Gguf(names)))
 }

@@ -5,7 +5,12 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// Calls `read` with 10,000 damaged copies of `original`, the same ones each time.
 pub(super) fn each(original: &[u8], read: impl Fn(&[u8])) {
-    for seed in 0..10_000 {
+    times(10_000, original, read);
+}
+
+/// The same with another number of copies.
+pub(super) fn times(count: u64, original: &[u8], read: impl Fn(&[u8])) {
+    for seed in 0..count {
         read(&damaged(original, &mut ChaCha8Rng::seed_from_u64(seed)));
     }
 }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::files::organisms;
+use super::gguf;
 use super::hub::HubName;
 use crate::error::{Error, Result};
 
@@ -16,6 +17,8 @@ pub enum Source {
     Folder(PathBuf),
     /// A model of the Hugging Face hub.
     Hub(HubName),
+    /// A GGUF file, or the first of the parts of one.
+    Gguf(PathBuf),
 }
 
 impl Source {
@@ -61,15 +64,22 @@ impl Source {
         if !path.exists() {
             return Err(Error::input(format!("`{}` does not exist", path.display())).hint(POSSIBLE));
         }
-        Err(not_a_folder(&path.display().to_string()))
+        let text = path.display().to_string();
+        if has_extension(&text, "gguf") {
+            return Ok(Self::Gguf(path.to_path_buf()));
+        }
+        Err(Error::input(format!("`{text}` is a file, not a model folder")).hint(POSSIBLE))
     }
 
-    /// The model's display name: `organism:NAME`, the hub's name without a revision, or the folder's
-    /// own name (never its whole path, so that two places of one model are called the same).
+    /// The model's display name: `organism:NAME`, the hub's name without a revision, or the
+    /// folder's or GGUF file's own name (never its whole path, so that two places of one model are called the same).
     pub fn label(&self) -> String {
         match self {
             Self::Organism(name) => format!("organism:{name}"),
             Self::Hub(name) => name.label(),
+            Self::Gguf(path) => {
+                gguf::label(&path.file_name().unwrap_or_default().to_string_lossy()).to_owned()
+            }
             Self::Folder(path) => {
                 // `.` and `..` have no name of their own: ask the disk where they lead.
                 let named =
@@ -82,7 +92,7 @@ impl Source {
     }
 }
 
-const POSSIBLE: &str = "a model is `organism:NAME`, a folder with `config.json`, safetensors and `tokenizer.json`, or a name of the hub: `org/name[@revision]`, `org/name:QUANT[@revision]` or `org/name:FILE.gguf[@revision]`";
+const POSSIBLE: &str = "a model is `organism:NAME`, a folder with `config.json`, safetensors and `tokenizer.json`, a GGUF file, or a name of the hub: `org/name[@revision]`, `org/name:QUANT[@revision]` or `org/name:FILE.gguf[@revision]`";
 
 fn known_organisms() -> String {
     let names: Vec<String> = organisms().iter().map(|name| format!("`organism:{name}`")).collect();
@@ -91,16 +101,6 @@ fn known_organisms() -> String {
     } else {
         format!("compiled in: {}", names.join(", "))
     }
-}
-
-fn not_a_folder(text: &str) -> Error {
-    if has_extension(text, "gguf") {
-        return Error::input(format!(
-            "`{text}` is a GGUF file, and GGUF is not supported in this version"
-        ))
-        .hint("give the folder of the model's safetensors instead");
-    }
-    Error::input(format!("`{text}` is a file, not a model folder")).hint(POSSIBLE)
 }
 
 fn looks_like_path(text: &str) -> bool {
@@ -139,13 +139,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_supported_is_refused_by_name() {
+    fn a_gguf_file_is_a_model_and_lends_its_stem() {
         let folder = tempfile::tempdir().unwrap();
-        let gguf = folder.path().join("m.gguf");
-        std::fs::write(&gguf, b"GGUF").unwrap();
-        assert!(
-            refusal(gguf.to_str().unwrap()).0.contains("GGUF is not supported in this version")
-        );
+        let path = folder.path().join("tiny.Q4_0-00001-of-00002.gguf");
+        std::fs::write(&path, b"").unwrap();
+        let source = Source::parse(path.to_str().unwrap()).unwrap();
+        assert_eq!(source, Source::Gguf(path.clone()));
+        assert_eq!(source.label(), "tiny.Q4_0");
+        let other = path.with_extension("bin");
+        std::fs::write(&other, b"").unwrap();
+        assert!(refusal(other.to_str().unwrap()).0.contains("not a model folder"));
     }
 
     #[test]

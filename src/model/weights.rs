@@ -9,8 +9,9 @@ use candle_core::{DType, Device};
 use serde::Serialize;
 
 use super::files::{Bytes, ModelFiles, WEIGHTS_INDEX};
+use super::gguf::TensorInfo;
 use super::json::Keys;
-use super::layout::Layout;
+use super::layout::Naming;
 use super::part::{Kind, Part};
 use super::safetensors;
 use super::spec::Spec;
@@ -24,7 +25,7 @@ const MISMATCH: &str = "`config.json` and the weights do not belong together";
 pub struct Weights {
     tensors: BTreeMap<String, Entry>,
     /// Which tensor is which part.
-    layout: Layout,
+    naming: Naming,
     spec: Spec,
 }
 
@@ -56,6 +57,22 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// A tensor of a GGUF file.
+    fn packed(name: &str, file: &str, bytes: &Bytes, info: &TensorInfo) -> Self {
+        let mut shape = info.shape.clone();
+        // The converter leaves dimensions of one out.
+        if name.ends_with("ffn_gate_inp_shexp.weight") && shape.len() == 1 {
+            shape.insert(0, 1);
+        }
+        Self {
+            file: file.to_owned(),
+            bytes: bytes.clone(),
+            range: info.range.clone(),
+            dtype: info.element.dtype().ok_or_else(|| info.element.to_string()),
+            shape,
+        }
+    }
+
     fn data(&self) -> &[u8] {
         // Whoever made the entry checked that the file covers it.
         self.bytes.get(self.range.clone()).unwrap_or_default()
@@ -68,7 +85,7 @@ impl Weights {
     /// # Errors
     /// There is no weight file, one is cut short or malformed, a tensor is in two files, or the index and
     /// the files do not agree.
-    pub(super) fn open(files: &ModelFiles, layout: Layout, spec: &Spec) -> Result<Self> {
+    pub(super) fn open(files: &ModelFiles, naming: Naming, spec: &Spec) -> Result<Self> {
         let mut tensors = BTreeMap::new();
         for (file, bytes) in files.weights() {
             for tensor in safetensors::tensors(file, &bytes)? {
@@ -88,11 +105,15 @@ impl Weights {
                 }
             }
         }
+        for (name, file, tensor) in files.packed_tensors() {
+            let (file, bytes) = file;
+            tensors.insert(name.to_owned(), Entry::packed(name, file, bytes, tensor));
+        }
         if tensors.is_empty() {
             return Err(Error::input("there are no safetensors weights")
                 .hint("the folder needs `model.safetensors`, or shards with `model.safetensors.index.json`"));
         }
-        let weights = Self { tensors, layout, spec: spec.clone() };
+        let weights = Self { tensors, naming, spec: spec.clone() };
         weights.check_index(files)?;
         Ok(weights)
     }
@@ -123,7 +144,7 @@ impl Weights {
     }
 
     fn view(&self, part: Part, kind: Kind) -> Result<super::view::View> {
-        self.layout.view(&self.spec, part, kind).ok_or_else(|| {
+        self.naming.view(&self.spec, part, kind).ok_or_else(|| {
             Error::failed(format!(
                 "it is not known where the {kind:?} of the {part} of `{}` is stored",
                 self.spec.architecture
@@ -211,7 +232,7 @@ impl Weights {
     pub fn check_all_used<S: AsRef<str>>(&self, asked: &[S]) -> Result<()> {
         let asked: BTreeSet<&str> = asked.iter().map(AsRef::as_ref).collect();
         let stored = |part| {
-            let name = self.layout.view(&self.spec, part, Kind::Weight)?.tensor;
+            let name = self.naming.view(&self.spec, part, Kind::Weight)?.tensor;
             self.tensors.get_key_value(&name)
         };
         let copied = |name: &str| match (stored(Part::Output), stored(Part::Embedding)) {
@@ -222,7 +243,7 @@ impl Weights {
             .tensors
             .keys()
             .map(String::as_str)
-            .filter(|name| !asked.contains(name) && !self.layout.is_idle(name) && !copied(name))
+            .filter(|name| !asked.contains(name) && !self.naming.is_idle(name) && !copied(name))
             .collect();
         if unused.is_empty() {
             return Ok(());
@@ -245,7 +266,7 @@ impl Entry {
                 "tensor `{name}` in `{}` is stored as {other}, which is not supported in this version",
                 self.file
             ))
-            .hint("supported: F32, F16, BF16")
+            .hint("supported: F32, F16, BF16; in GGUF also Q4_0 to Q8_0 and Q2_K to Q6_K")
         })?;
         Ok(Stored::new(*dtype, self.shape.clone(), &self.bytes, self.range.clone()))
     }
@@ -296,7 +317,11 @@ mod tests {
             context: 8,
         };
         let rope = Rope { theta: 1e4, rotary_dim: 2, scaling: RopeScaling::None };
-        Weights::open(files, LLAMA, &Spec::llama("LlamaForCausalLM", sizes, rope, 1e-6))
+        Weights::open(
+            files,
+            Naming::HuggingFace(LLAMA),
+            &Spec::llama("LlamaForCausalLM", sizes, rope, 1e-6),
+        )
     }
 
     /// A file with an F32 tensor `a` of shape [2, 2] and a BF16 tensor `b` of shape [3], from its parts.
