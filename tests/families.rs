@@ -16,7 +16,7 @@ mod fixtures;
 use candor::decoder::{LanguageModel, Row};
 
 use families::{checkpoints, each, open};
-use fixtures::{Fixture, all_logits, bits, distance, greedy};
+use fixtures::{all_logits, bits, distance, greedy};
 
 /// How far logits may be from those of transformers, as a part of the largest.
 const TOLERANCE: f32 = 1e-4;

@@ -1,5 +1,6 @@
 //! Which decoder computes, and on what: the CPU's own, or the one of tensor operations on a GPU.
 
+use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device};
 
 use super::memory;
@@ -9,7 +10,7 @@ use crate::decoder::{
     CpuDecoder, DeviceChoice, LanguageModel, ModelInfo, Quantize, TensorDecoder, parse_dtype,
 };
 use crate::error::{Error, Result};
-use crate::model::Model;
+use crate::model::{Model, Weights};
 
 /// A device that is open, and how to use it.
 pub(super) struct Compute {
@@ -63,9 +64,35 @@ impl Compute {
         if self.device.is_cpu() { memory::available_bytes() } else { None }
     }
 
+    /// Refuses weights that this machine has no room for, before any of them is read. How much they take is
+    /// reckoned from the file: panels and what is widened make it a little more.
+    fn check_room(&self, weights: &Weights) -> Result<()> {
+        let Some(available) = self.available_bytes() else { return Ok(()) };
+        let needed = weights.bytes(self.quantize.map(Quantize::bits_per_weight));
+        if needed <= available {
+            return Ok(());
+        }
+        let with = |quantize: Quantize| weights.bytes(Some(quantize.bits_per_weight()));
+        let smaller = [Quantize::Uniform(GgmlDType::Q8_0), Quantize::Q4KM]
+            .map(|quantize| (quantize, with(quantize)));
+        let hint = match smaller.iter().find(|(_, bytes)| *bytes < available.min(needed)) {
+            Some((quantize, bytes)) => {
+                format!("`--quantize {quantize}` makes it about {:.1} GB", *bytes as f64 / 1e9)
+            }
+            None => "use a smaller model, or a machine with more memory".to_owned(),
+        };
+        Err(Error::input(format!(
+            "the weights take about {:.1} GB of memory, and {:.1} GB are available",
+            needed as f64 / 1e9,
+            available as f64 / 1e9
+        ))
+        .hint(hint))
+    }
+
     /// Reads the weights of `model`.
     pub(super) fn load(&self, model: &Model, talk: &Talk) -> Result<Decoder> {
         let weights = model.weights()?;
+        self.check_room(&weights)?;
         if self.device.is_cpu() {
             if self.automatic && cfg!(any(feature = "cuda", feature = "metal")) {
                 talk.say("device: cpu (no GPU was found)");

@@ -73,6 +73,15 @@ const NAMES: [(&str, Quantize); 11] = [
 ];
 
 impl Quantize {
+    /// How many bits a weight takes, about: the mixture depends on the model's shape.
+    pub fn bits_per_weight(self) -> f64 {
+        match self {
+            Self::Uniform(dtype) => 8.0 * dtype.type_size() as f64 / dtype.block_size() as f64,
+            // Mostly Q4_K (4.5), some of it Q6_K (6.6).
+            Self::Q4KM => 5.0,
+        }
+    }
+
     /// The type of blocks for a matrix whose rows have `inputs` weights. K-quants need whole super-blocks of
     /// 256; where rows are none, the type of llama.cpp's choice with blocks of 32 stands in. Rows that are no
     /// whole number of these either stay dense.

@@ -144,8 +144,7 @@ impl Layout {
             Part::Output => return Some(plain(self.output, kind)),
             Part::Layer(layer, part) => (layer, part),
         };
-        let layers = if self.root == "transformer." { "h" } else { "layers" };
-        let at = |name: &str| format!("{}{layers}.{layer}.{name}", self.root);
+        let at = |name: &str| format!("{}layers.{layer}.{name}", self.root);
         let named = |name: &str| (!name.is_empty()).then(|| plain(at(name), kind));
         let (e, v) = (spec.head_dim, spec.value_dim);
         let rotary = spec.ropes.first().map_or(0, |rope| rope.rotary_dim);

@@ -210,6 +210,19 @@ impl Weights {
         self.tensors.iter().map(tensor).collect()
     }
 
+    /// Bytes that all tensors take in memory, about: as they are stored (f16 in four bytes), or the dense ones
+    /// at `bits_per_weight`.
+    pub fn bytes(&self, bits_per_weight: Option<f64>) -> usize {
+        let bytes = |entry: &Entry| match (&entry.dtype, bits_per_weight) {
+            (Ok(GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16), Some(bits)) => {
+                (entry.shape.iter().product::<usize>() as f64 * bits / 8.0) as usize
+            }
+            (Ok(GgmlDType::F16), None) => 2 * entry.range.len(),
+            _ => entry.range.len(),
+        };
+        self.tensors.values().map(bytes).sum()
+    }
+
     /// The type in which most of the bytes are stored; F32 if none are in a type that is supported.
     pub fn dtype(&self) -> DType {
         let bytes_in = |dtype| {

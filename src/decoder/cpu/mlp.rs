@@ -13,7 +13,6 @@ use crate::model::{LayerPart, MlpSpec, Projection};
 
 pub(super) struct Mlp {
     form: MlpSpec,
-    width: usize,
     gate: Option<Matrix>,
     up: Matrix,
     down: Matrix,
@@ -33,7 +32,6 @@ impl Mlp {
             |projection, shape| loader.layer_matrix(layer, part(projection), shape, form.bias);
         Ok(Self {
             form,
-            width,
             gate: form.gated.then(|| matrix(Projection::Gate, [width, d])).transpose()?,
             up: matrix(Projection::Up, [width, d])?,
             down: matrix(Projection::Down, [d, width])?,
@@ -62,7 +60,6 @@ impl Mlp {
                 up
             }
         };
-        debug_assert!(self.width <= self.up.stride());
         self.down.apply(&inner, self.up.stride())
     }
 
