@@ -97,7 +97,7 @@ fn harmless_value(key: &str) -> Option<Value> {
 pub(super) struct Draft {
     pub(super) keys: Keys,
     pub(super) spec: Spec,
-    pub(super) layout: Layout,
+    pub(super) layout: &'static Layout,
     /// Factor on the attention's scores that a rope asks for, of the families that heed it.
     pub(super) score_factor: f64,
 }
@@ -106,12 +106,12 @@ pub(super) struct Draft {
 ///
 /// # Errors
 /// An unknown architecture, a key that is missing, malformed, unknown or asks for what is not implemented.
-pub(super) fn read(files: &ModelFiles) -> Result<(Spec, Layout)> {
+pub(super) fn read(files: &ModelFiles) -> Result<(Spec, &'static Layout)> {
     let bytes = files.get(CONFIG).ok_or_else(|| Error::input(format!("`{CONFIG}` is missing")))?;
     parse(bytes)
 }
 
-fn parse(bytes: &[u8]) -> Result<(Spec, Layout)> {
+fn parse(bytes: &[u8]) -> Result<(Spec, &'static Layout)> {
     let mut keys = Keys::parse(CONFIG, bytes)?;
     let family = family(&mut keys)?;
     if let Some(method) = keys.value("quantization_config") {
@@ -141,7 +141,7 @@ fn parse(bytes: &[u8]) -> Result<(Spec, Layout)> {
 
 impl Draft {
     /// What all families have in common; Llama is what is left where nothing else is said.
-    fn new(mut keys: Keys, family: &Family) -> Result<Self> {
+    fn new(mut keys: Keys, family: &'static Family) -> Result<Self> {
         let defaults = &family.defaults;
         let hidden_size = keys.required_size("hidden_size", WIDTH_MAX)?;
         let layers = keys.required_size("num_hidden_layers", LAYERS_MAX)?;
@@ -175,7 +175,7 @@ impl Draft {
         spec.attention.growth = growth.map(|(beta, context)| Growth { beta, context });
         spec.mlp.activation = activation(&mut keys, defaults.activation)?;
         spec.tied_embeddings = keys.flag("tie_word_embeddings")?.unwrap_or(defaults.tied);
-        Ok(Self { keys, spec, layout: family.layout, score_factor })
+        Ok(Self { keys, spec, layout: &family.layout, score_factor })
     }
 
     /// All four projections of the attention have a bias, or none, as a key says.

@@ -10,7 +10,7 @@ use super::view::View;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Naming {
     /// Safetensors of Hugging Face.
-    HuggingFace(Layout),
+    HuggingFace(&'static Layout),
     /// GGUF.
     Gguf(gguf::Names),
 }

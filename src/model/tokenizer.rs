@@ -298,7 +298,7 @@ pub(super) mod tests {
         let decoded = |config: &str| words(config).unwrap().decode(&[0, 1, 4], true).unwrap();
         assert_eq!(decoded("{}"), "a b");
         let config = r#"{"added_tokens_decoder": {"4": {"content": "</s>", "normalized": false}}}"#;
-        assert_eq!(words(config).unwrap().inner.get_added_tokens_decoder()[&4].special, false);
+        assert!(!words(config).unwrap().inner.get_added_tokens_decoder()[&4].special);
         assert_eq!(decoded(r#"{"image_token": "b"}"#), "a");
         assert_eq!(decoded(r#"{"extra_special_tokens": ["a", "b"]}"#), "");
         assert_eq!(decoded(r#"{"pad_token": "<pad>"}"#), "a b");

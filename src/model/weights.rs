@@ -332,7 +332,7 @@ mod tests {
         let rope = Rope { theta: 1e4, rotary_dim: 2, scaling: RopeScaling::None };
         Weights::open(
             files,
-            Naming::HuggingFace(LLAMA),
+            Naming::HuggingFace(&LLAMA),
             &Spec::llama("LlamaForCausalLM", sizes, rope, 1e-6),
         )
     }

@@ -27,8 +27,8 @@ pub(super) struct Layer {
 }
 
 enum Either {
-    Dense(Mlp),
-    Experts(Experts),
+    Dense(Box<Mlp>),
+    Experts(Box<Experts>),
 }
 
 /// What all layers of a pass have in common.
@@ -59,10 +59,10 @@ impl Layer {
             attention_post_norm: norm(spec.post_norm, LayerPart::AttentionPostNorm)?,
             mlp_norm: norm(own_mlp_norm, LayerPart::MlpNorm)?,
             mlp: match form.experts {
-                true => Either::Experts(Experts::load(loader, index)?),
+                true => Either::Experts(Box::new(Experts::load(loader, index)?)),
                 false => {
                     let part = |projection: Projection| LayerPart::Mlp(projection);
-                    Either::Dense(Mlp::load(loader, index, spec.intermediate_size, part)?)
+                    Either::Dense(Box::new(Mlp::load(loader, index, spec.intermediate_size, part)?))
                 }
             },
             mlp_post_norm: norm(spec.post_norm, LayerPart::MlpPostNorm)?,

@@ -1,5 +1,7 @@
 //! DeepSeek-V2 and V2-Lite.
 
+use serde_json::json;
+
 use super::{BASE, Family};
 use crate::error::{Error, Result};
 use crate::model::config::{Draft, EXPERTS_MAX, HEAD_DIM_MAX, WIDTH_MAX};
@@ -67,14 +69,15 @@ fn deepseek_v2(draft: &mut Draft) -> Result<()> {
     for key in ["aux_loss_alpha", "seq_aux", "ep_size", "num_nextn_predict_layers", "qk_head_dim"] {
         keys.value(key);
     }
-    for (key, only) in
-        [("scoring_func", "softmax"), ("moe_layer_freq", "1"), ("norm_topk_prob", "false")]
-    {
+    for (key, only) in [
+        ("scoring_func", json!("softmax")),
+        ("moe_layer_freq", json!(1)),
+        ("norm_topk_prob", json!(false)),
+    ] {
         if let Some(value) = keys.value(key)
             && value != only
-            && value.to_string() != only
         {
-            return Err(keys.wrong(key, &format!("`{only}`"), &value));
+            return Err(keys.wrong(key, &only.to_string(), &value));
         }
     }
     let count = keys.size("n_routed_experts", EXPERTS_MAX)?.unwrap_or(64);
