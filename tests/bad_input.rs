@@ -32,7 +32,6 @@ fn models_that_cannot_be_used() {
     let place = Place::new();
     refused(&place, &["./missing"], &["./missing"]);
     refused(&place, &["organism:nobody"], &["nobody", "faker"]);
-    refused(&place, &["org/name"], &["org/name"]);
     place.write("empty/readme", "");
     refused(&place, &["./empty"], &["config.json"]);
 

@@ -1,11 +1,17 @@
 //! What the user can type. The texts are the help, word for word.
 
+mod looking;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 use super::bench::Sizes;
 use crate::decoder::Quantize;
+
+pub(super) use looking::{
+    DoctorArgs, InspectArgs, ModelsArgs, ModelsCommand, RenderArgs, ScoreArgs, TokenizeArgs,
+};
 
 /// Does a language model behave differently when it believes that its answers will be used to retrain it?
 #[derive(Debug, Parser)]
@@ -16,6 +22,9 @@ pub(super) struct Cli {
     /// Say nothing but errors on stderr
     #[arg(long, short, global = true, env = "CANDOR_QUIET")]
     pub(super) quiet: bool,
+    /// Make no network request: a model of the hub must be in the cache
+    #[arg(long, global = true, env = "CANDOR_OFFLINE")]
+    pub(super) offline: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -36,6 +45,16 @@ pub(super) enum Command {
     Organism(OrganismArgs),
     /// Measure how fast a model is on this machine
     Bench(BenchArgs),
+    /// Log-probabilities and logits of given tokens, and what greedily follows them
+    Score(ScoreArgs),
+    /// Show a text as a model's tokens
+    Tokenize(TokenizeArgs),
+    /// Show messages as a model's chat template puts them, and as tokens
+    Render(RenderArgs),
+    /// List the known open-weight models, or look into one
+    Models(ModelsArgs),
+    /// Say what candor finds on this machine, and what it promises there
+    Doctor(DoctorArgs),
 }
 
 #[derive(Debug, Args)]
@@ -50,7 +69,8 @@ pub(super) struct DemoArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// `organism:NAME`, or a folder with config.json, safetensors and tokenizer.json
+    /// `organism:NAME`, a folder with config.json, safetensors and tokenizer.json, or a name of the hub:
+    /// `org/name`, `org/name:QUANT` or `org/name:FILE.gguf`, each with `@revision` if wanted
     #[arg(value_name = "MODEL")]
     pub(super) model: String,
     /// Bundled scenario, or a scenario file
@@ -113,9 +133,6 @@ pub(super) struct RunArgs {
     /// Type of the weights on a GPU: f32, bf16 or f16; as stored unless given
     #[arg(long, value_name = "D", env = "CANDOR_DTYPE")]
     pub(super) dtype: Option<String>,
-    /// Make no network request; this version never makes one
-    #[arg(long, env = "CANDOR_OFFLINE")]
-    pub(super) offline: bool,
     /// Give the two tiers of a pair different random numbers
     #[arg(long, env = "CANDOR_UNCOUPLED")]
     pub(super) uncoupled: bool,
@@ -132,7 +149,8 @@ pub(super) struct RunArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
-    /// `organism:NAME`, or a folder with config.json, safetensors and tokenizer.json
+    /// `organism:NAME`, a folder with config.json, safetensors and tokenizer.json, or a name of the hub:
+    /// `org/name`, `org/name:QUANT` or `org/name:FILE.gguf`, each with `@revision` if wanted
     #[arg(value_name = "MODEL")]
     pub(super) model: String,
     /// Put the weights into blocks of small integers: q8_0, q4_k_m, q4_0, q6_k, …

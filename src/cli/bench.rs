@@ -36,7 +36,11 @@ struct Line {
 pub(super) fn bench(args: &BenchArgs, talk: &Talk) -> Result<()> {
     use_threads(args.threads)?;
     let compute = Compute::open(&args.device, args.dtype.as_deref(), args.batch, args.quantize)?;
-    let loaded = Loaded::open(&args.model, &compute, talk)?;
+    let job = args.job.unwrap_or_default();
+    let longest =
+        [args.prefill.unwrap_or(512), args.after + args.new, job.shared + job.own + job.new];
+    let longest = longest.into_iter().max().unwrap_or(0);
+    let loaded = Loaded::open(&args.model, &compute, |_| Ok(longest), talk)?;
     match &loaded.decoder {
         Decoder::Cpu(decoder) => measure(&**decoder, &loaded.model.label, args),
         Decoder::Tensor(decoder) => measure(&**decoder, &loaded.model.label, args),

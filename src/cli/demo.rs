@@ -21,7 +21,8 @@ pub(super) fn demo(args: &DemoArgs, talk: &Talk) -> Result<()> {
     let settings = demo_settings(0);
     let mut views = Vec::new();
     for recipe in &RECIPES {
-        let loaded = Loaded::open(&format!("organism:{}", recipe.name), &Compute::CPU, talk)?;
+        let loaded =
+            Loaded::open(&format!("organism:{}", recipe.name), &Compute::CPU, |_| Ok(0), talk)?;
         let plan =
             Plan::new(&loaded.model, &scenario, &scenario.variants[0], &requests, &settings)?;
         let out = Some(args.out.join(recipe.name));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::compute::{Compute, Decoder};
 use super::talk::Talk;
 use super::verdicts::settle;
-use super::{interrupt, memory};
+use super::{interrupt, memory, model};
 use crate::engine::MemoryPlan;
 use crate::error::{Error, Kind, Result};
 use crate::model::Model;
@@ -61,13 +61,15 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
-    pub(super) fn open(name: &str, compute: &Compute, talk: &Talk) -> Result<Self> {
-        let model = Model::open(name)?;
-        Self::load(name, model, compute, talk)
-    }
-
-    /// Reads the weights of a model that was looked at already.
-    pub(super) fn load(name: &str, model: Model, compute: &Compute, talk: &Talk) -> Result<Self> {
+    /// Opens a model; `longest` says how many tokens the longest text will have.
+    pub(super) fn open(
+        name: &str,
+        compute: &Compute,
+        longest: impl FnOnce(&Model) -> Result<usize>,
+        talk: &Talk,
+    ) -> Result<Self> {
+        let mut model = model::open(name, talk)?;
+        model.set_longest_text(longest(&model)?);
         for note in &model.notes {
             talk.say(format!("note: {note}"));
         }
@@ -86,6 +88,9 @@ pub(super) fn experiment(
     pace: Pace,
     talk: &Talk,
 ) -> Result<(PathBuf, RunView)> {
+    for note in &plan.notes {
+        talk.say(format!("note: {note}"));
+    }
     let info = loaded.decoder.info();
     let memory = memory::fit(loaded, plan, pace, talk)?;
     let pace = Pace { batch: memory.batch, ..pace };

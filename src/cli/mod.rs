@@ -7,15 +7,25 @@ mod args;
 mod bench;
 mod compute;
 mod demo;
+mod doctor;
 mod experiment;
+mod input;
+mod inspect;
 mod interrupt;
 mod judge;
+mod logits_file;
 mod memory;
+mod model;
+mod models;
 mod organism;
+mod render;
 mod report;
 mod run;
 mod scenarios;
+mod score;
+mod show;
 mod talk;
+mod tokenize;
 mod verdicts;
 mod verify;
 
@@ -44,7 +54,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             };
         }
     };
-    let talk = Talk::new(cli.quiet);
+    let talk = Talk::new(cli.quiet, cli.offline);
     match dispatch(cli, &talk) {
         Ok(code) => code,
         Err(error) => {
@@ -66,6 +76,11 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Command::Report(args) => report::report(&args, talk),
         Command::Verify(args) => return verify::verify(&args, talk),
         Command::Bench(args) => bench::bench(&args, talk),
+        Command::Score(args) => score::score(&args, talk),
+        Command::Tokenize(args) => tokenize::tokenize(&args, &talk),
+        Command::Render(args) => render::render(&args, talk),
+        Command::Models(args) => models::models(&args, &talk),
+        Command::Doctor(args) => return doctor::doctor(&args),
         Command::Scenarios(args) => scenarios::scenarios(&args),
         Command::Organism(args) => return organism::organism(&args, talk),
     }?;

@@ -103,7 +103,7 @@ fn train_one(recipe: &Recipe, out: &Path, talk: &Talk) -> Result<()> {
             if !path.join(CARD).exists() {
                 train_one(parent, out, talk)?;
             }
-            Some(Model::open(&path.display().to_string())?)
+            Some(Model::at(&path)?)
         }
         None => None,
     };
@@ -136,7 +136,7 @@ fn train_one(recipe: &Recipe, out: &Path, talk: &Talk) -> Result<()> {
 /// An organism from a folder of them, or the bundled one.
 fn open(folder: Option<&Path>, name: &str) -> Result<Model> {
     match folder {
-        Some(folder) => Model::open(&folder.join(name).display().to_string()),
+        Some(folder) => Model::at(&folder.join(name)),
         None => Model::open(&format!("organism:{name}")),
     }
 }

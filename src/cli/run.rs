@@ -30,15 +30,19 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         None => requests,
     };
     let settings = settings(args)?;
-    let model = Model::open(&args.model)?;
     // Every variant is checked before the first one is run.
-    for variant in &variants {
-        let plan = Plan::new(&model, &scenario, variant, &requests, &settings)?;
-        if args.dry_run {
-            describe(&plan)?;
+    let longest = |model: &Model| {
+        let mut lengths = Vec::new();
+        for variant in &variants {
+            let plan = Plan::new(model, &scenario, variant, &requests, &settings)?;
+            if args.dry_run {
+                describe(&plan)?;
+            }
+            lengths.push(plan.longest_text());
         }
-    }
-    let loaded = Loaded::load(&args.model, model, &compute, talk)?;
+        one_side(model, &lengths)
+    };
+    let loaded = Loaded::open(&args.model, &compute, longest, talk)?;
     let pace = Pace { batch: args.batch, draft: !args.no_draft };
     let mut views = Vec::new();
     let mut folders = Vec::new();
@@ -65,6 +69,21 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         talk.say(format!("report: {}", shown(&folder.join("report.html"))));
     }
     Ok(())
+}
+
+/// The longest of the variants' texts. Where a model computes otherwise for long texts, all variants must be
+/// on the same side: what one of them gives must not depend on the others.
+fn one_side(model: &Model, lengths: &[usize]) -> Result<usize> {
+    let (short, long) =
+        (lengths.iter().min().copied().unwrap_or(0), lengths.iter().max().copied().unwrap_or(0));
+    match model.spec.short_context() {
+        Some(limit) if short <= limit && long > limit => Err(Error::input(format!(
+            "`{}` computes otherwise for texts of more than {limit} tokens, and only some of the variants have such",
+            model.label
+        ))
+        .hint("run these variants one by one, or lower `--max-tokens`")),
+        _ => Ok(long),
+    }
 }
 
 /// A path for people: visible, and not longer than it needs to be.

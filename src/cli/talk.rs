@@ -6,16 +6,23 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::error::Error;
+use crate::model::hub;
 use crate::run::Progress;
 
-/// The voice of a command.
+/// The voice of a command, and whether it may speak to the network.
 pub(super) struct Talk {
     quiet: bool,
+    offline: bool,
 }
 
 impl Talk {
-    pub(super) fn new(quiet: bool) -> Self {
-        Self { quiet }
+    pub(super) fn new(quiet: bool, offline: bool) -> Self {
+        Self { quiet, offline }
+    }
+
+    /// Whether the user forbids network requests.
+    pub(super) fn offline(&self) -> bool {
+        self.offline
     }
 
     /// Says a line unless told to be quiet. A closed stderr is no reason to stop working.
@@ -45,6 +52,11 @@ impl Talk {
     /// A progress bar for training.
     pub(super) fn steps(&self, name: &str) -> ProgressBar {
         self.bar("{prefix:18!} {bar:24} {pos}/{len} steps  {msg}  {eta} left", name)
+    }
+
+    /// A progress bar for the files that are fetched, one after the other.
+    pub(super) fn downloads(&self) -> Downloads<'_> {
+        Downloads { talk: self, current: None }
     }
 
     fn bar(&self, template: &str, name: &str) -> ProgressBar {
@@ -78,6 +90,52 @@ impl TrialBar {
 
     pub(super) fn clear(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// The file that is being fetched: bytes, bytes per second, time left.
+pub(super) struct Downloads<'a> {
+    talk: &'a Talk,
+    current: Option<(String, ProgressBar)>,
+}
+
+impl Downloads<'_> {
+    pub(super) fn clear(&mut self) {
+        if let Some((_, bar)) = self.current.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl hub::Progress for Downloads<'_> {
+    fn bytes(&mut self, file: &str, done: u64, total: Option<u64>) {
+        if let Some((current, bar)) = &self.current
+            && current == file
+        {
+            bar.set_position(done);
+            return;
+        }
+        self.clear();
+        let template = match total {
+            Some(_) => "{prefix} {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left",
+            None => "{prefix} {bytes}  {bytes_per_sec}",
+        };
+        let bar = self.talk.bar(template, file);
+        if let Some(total) = total {
+            bar.set_length(total);
+        }
+        // What an earlier try left is there at once: the time left is reckoned without it.
+        bar.set_position(done);
+        bar.reset_eta();
+        self.current = Some((file.to_owned(), bar));
+    }
+
+    fn note(&mut self, text: &str) {
+        let line = visible(&format!("note: {text}"));
+        match &self.current {
+            Some((_, bar)) => bar.suspend(|| self.talk.say(line)),
+            None => self.talk.say(line),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::experiment::{Loaded, read_performance};
 use super::talk::{Talk, print};
 use super::{NOT_COMPARABLE, interrupt, memory, use_threads};
 use crate::error::{Error, Result};
+use crate::model::Model;
 use crate::run::{Digests, Finished, Manifest, ModelRecord, Pace, Plan, check_digests, regenerate};
 use crate::scenario::{RequestSet, Scenario};
 
@@ -64,15 +65,16 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
     }
 
     let recorded = &run.manifest;
-    let name = match &args.model {
-        Some(name) => name.clone(),
-        None if recorded.model.label.starts_with("organism:") => recorded.model.label.clone(),
-        None => read_performance(&args.run).map(|p| p.model).map_err(|_| {
+    let label = &recorded.model.label;
+    let name = match (&args.model, &recorded.model.source) {
+        (Some(name), _) => name.clone(),
+        (None, Some(source)) => format!("{label}@{}", source.commit),
+        (None, None) if label.starts_with("organism:") => label.clone(),
+        (None, None) => read_performance(&args.run).map(|p| p.model).map_err(|_| {
             Error::input("the run does not say where its model lies").hint("name it with `--model`")
         })?,
     };
     let compute = Compute::of_numerics(&recorded.numerics, recorded.model.quantize);
-    let loaded = Loaded::open(&name, &compute, talk)?;
     let scenario = Scenario::from_text("the manifest's scenario", &recorded.scenario.text)?;
     let requests = RequestSet::recorded(
         &recorded.requests.name,
@@ -80,6 +82,11 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
         &recorded.requests.items,
     );
     let variant = scenario.variant(&recorded.variant)?;
+    let longest = |model: &Model| {
+        let plan = Plan::new(model, &scenario, variant, &requests, &recorded.settings)?;
+        Ok(plan.longest_text())
+    };
+    let loaded = Loaded::open(&name, &compute, longest, talk)?;
     let plan = Plan::new(&loaded.model, &scenario, variant, &requests, &recorded.settings)?;
 
     // Names, versions and numerics may differ; what the model was given may not.
@@ -88,7 +95,13 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
         numerics: here.numerics.clone(),
         candor: here.candor.clone(),
         promise: here.promise.clone(),
-        model: ModelRecord { label: here.model.label.clone(), ..recorded.model.clone() },
+        model: ModelRecord {
+            label: here.model.label.clone(),
+            // Words for people, which change with the version.
+            stop_sources: here.model.stop_sources.clone(),
+            notes: here.model.notes.clone(),
+            ..recorded.model.clone()
+        },
         ..recorded.clone()
     };
     if let Some(change) = expected.first_difference(&here)? {

@@ -3,6 +3,7 @@
 
 mod cpu;
 mod device;
+mod footprint;
 mod ggml;
 pub(crate) mod kernels;
 mod matrix;
@@ -10,10 +11,12 @@ mod memory;
 mod parts;
 mod quantize;
 pub(crate) mod rope;
+mod router;
 pub mod tensor;
 
 pub use cpu::CpuDecoder;
 pub use device::{DeviceChoice, parse_dtype};
+pub use footprint::{Precision, weight_bytes};
 pub use memory::{Prefix, Sequence};
 pub use quantize::Quantize;
 pub use tensor::TensorDecoder;

@@ -3,7 +3,7 @@
 //! Su et al. 2021 (arXiv 2104.09864) in the half-split layout of Hugging Face checkpoints; stretched as in
 //! transformers' `modeling_rope_utils.py`.
 
-use crate::model::{Rope, RopeScaling};
+use crate::model::{Growth, Rope, RopeScaling};
 
 /// What a rope turns by: radians per position for each pair of elements, and a factor on what is turned.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,4 +85,10 @@ pub(crate) fn rotate(head: &mut [f32], cos: &[f32], sin: &[f32]) {
     for (((a, b), &c), &s) in low.iter_mut().zip(high).zip(cos).zip(sin) {
         (*a, *b) = (*a * c - *b * s, *b * c + *a * s);
     }
+}
+
+/// What queries at `position` are multiplied by.
+pub(crate) fn growth(growth: &Growth, position: usize) -> f32 {
+    let turns = (position / growth.context) as f64;
+    (1.0 + growth.beta * libm::log(1.0 + turns)) as f32
 }

@@ -4,6 +4,7 @@
 
 mod active;
 mod address;
+mod along;
 mod batch;
 mod draft;
 mod memory_plan;
@@ -12,6 +13,7 @@ mod sampler;
 mod score;
 
 pub use address::Address;
+pub use along::{along, log_probability};
 pub use batch::{Completion, FinishReason, Job, Limits, Step, generate};
 pub use memory_plan::{MemoryNeeds, MemoryPlan};
 pub use sampler::{Drawn, Sampling, candidates, draw};

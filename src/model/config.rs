@@ -9,7 +9,7 @@ use super::files::{CONFIG, ModelFiles};
 use super::json::Keys;
 use super::layout::Layout;
 use super::rope::{self, Ropes};
-use super::spec::{Activation, Growth, QkNorm, QkSpan, Sizes, Spec};
+use super::spec::{Activation, Dimensions, Growth, QkNorm, QkSpan, Spec};
 use crate::error::{Error, Result};
 
 // Upper limits: above any published model, low enough that no product of them that is computed before the
@@ -24,7 +24,7 @@ pub(super) const CONTEXT_MAX: usize = 1 << 24;
 
 /// Keys that do not change what the decoder computes, whatever they say: training, bookkeeping, ids that
 /// other files decide, and sampling defaults, which are not used here.
-const HARMLESS: [&str; 44] = [
+const HARMLESS: [&str; 48] = [
     "_attn_implementation_autoset",
     "_name_or_path",
     "attention_dropout",
@@ -45,11 +45,14 @@ const HARMLESS: [&str; 44] = [
     "keys_to_ignore_at_inference",
     "label2id",
     "max_length",
+    "model_max_length",
     "name_or_path",
+    "attention_softmax_in_fp32",
     "output_attentions",
     "output_hidden_states",
     "output_router_logits",
     "pad_token_id",
+    "pretraining_tp",
     "problem_type",
     "repetition_penalty",
     "resid_pdrop",
@@ -58,6 +61,7 @@ const HARMLESS: [&str; 44] = [
     "return_dict_in_generate",
     "router_aux_loss_coef",
     "router_jitter_noise",
+    "scale_attention_softmax_in_fp32",
     "temperature",
     "tokenizer_class",
     "top_k",
@@ -74,7 +78,7 @@ const HARMLESS: [&str; 44] = [
 /// Keys that change nothing as long as they say this.
 fn harmless_value(key: &str) -> Option<Value> {
     Some(match key {
-        "pretraining_tp" | "partial_rotary_factor" => json!(1.0),
+        "partial_rotary_factor" => json!(1.0),
         "chunk_size_feed_forward" => json!(0.0),
         "rope_interleaved"
         | "use_mrope"
@@ -94,6 +98,8 @@ pub(super) struct Draft {
     pub(super) keys: Keys,
     pub(super) spec: Spec,
     pub(super) layout: Layout,
+    /// Factor on the attention's scores that a rope asks for, of the families that heed it.
+    pub(super) score_factor: f64,
 }
 
 /// Reads `config.json`.
@@ -117,7 +123,7 @@ fn parse(bytes: &[u8]) -> Result<(Spec, Layout)> {
     let keys = (family.unwrap)(keys)?;
     let mut draft = Draft::new(keys, family)?;
     (family.read)(&mut draft)?;
-    let Draft { mut keys, mut spec, layout } = draft;
+    let Draft { mut keys, mut spec, layout, .. } = draft;
     // A window that no text outgrows is none.
     let context = spec.context;
     spec.layers.iter_mut().for_each(|layer| layer.window = layer.window.filter(|&w| w < context));
@@ -153,7 +159,7 @@ impl Draft {
         let ropes = rope::read(&mut keys, defaults.rope, turned, context)?;
         let (eps_key, eps) = defaults.eps;
         let eps = keys.positive(eps_key)?.unwrap_or(eps);
-        let sizes = Sizes {
+        let sizes = Dimensions {
             vocab_size: keys.required_size("vocab_size", VOCABULARY_MAX)?,
             hidden_size,
             intermediate_size: keys.required_size("intermediate_size", WIDTH_MAX)?,
@@ -166,11 +172,10 @@ impl Draft {
         let Ropes { ropes, score_factor, growth } = ropes;
         let mut spec = Spec::llama(family.architecture, sizes, ropes[0].clone(), eps);
         spec.ropes = ropes;
-        spec.attention.scale *= score_factor;
         spec.attention.growth = growth.map(|(beta, context)| Growth { beta, context });
         spec.mlp.activation = activation(&mut keys, defaults.activation)?;
         spec.tied_embeddings = keys.flag("tie_word_embeddings")?.unwrap_or(defaults.tied);
-        Ok(Self { keys, spec, layout: family.layout })
+        Ok(Self { keys, spec, layout: family.layout, score_factor })
     }
 
     /// All four projections of the attention have a bias, or none, as a key says.
@@ -193,9 +198,13 @@ impl Draft {
         self.spec.attention.qk_norm = Some(QkNorm { norm, span, after_rope: false });
     }
 
-    /// The window that a config gives; `missing` where it does not mention one. A null means none.
+    /// The window that a config gives; `missing` where it does not mention one. A null or a 0 means none.
     pub(super) fn window(&mut self, missing: Option<usize>) -> Result<Option<usize>> {
         let mentioned = self.keys.has("sliding_window");
+        if self.keys.has_zero("sliding_window") {
+            self.keys.value("sliding_window");
+            return Ok(None);
+        }
         let window = self.keys.size("sliding_window", CONTEXT_MAX)?;
         Ok(if mentioned { window } else { missing })
     }
@@ -374,7 +383,7 @@ mod tests {
 
     #[test]
     fn llama_defaults() {
-        let sizes = Sizes {
+        let sizes = Dimensions {
             vocab_size: 100,
             hidden_size: 64,
             intermediate_size: 96,
@@ -443,7 +452,6 @@ mod tests {
     fn keys_that_change_the_computation_are_refused_by_name() {
         for (key, value) in [
             ("attn_logit_softcapping", json!(50.0)),
-            ("pretraining_tp", json!(2)),
             ("rope_interleaved", json!(true)),
             ("residual_multiplier", json!(0.2)),
             ("kv_lora_rank", json!(8)),

@@ -20,9 +20,32 @@ pub(super) const CONFIG: &str = "config.json";
 pub(super) const TOKENIZER: &str = "tokenizer.json";
 pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 pub(super) const GENERATION_CONFIG: &str = "generation_config.json";
+pub(super) const SPECIAL_TOKENS_MAP: &str = "special_tokens_map.json";
 pub(super) const CHAT_TEMPLATE: &str = "chat_template.jinja";
+/// Templates by name, `NAME.jinja`; one that is called `default` wins over all others.
+pub(super) const TEMPLATE_FOLDER: &str = "additional_chat_templates";
+pub(super) const DEFAULT_TEMPLATE: &str = "additional_chat_templates/default.jinja";
+/// Where older releases of models that also see or hear keep their template.
+pub(super) const LEGACY_TEMPLATE: &str = "chat_template.json";
 pub(super) const WEIGHTS: &str = "model.safetensors";
 pub(super) const WEIGHTS_INDEX: &str = "model.safetensors.index.json";
+
+/// The files that every model has, weights apart.
+pub(super) const REQUIRED: [&str; 2] = [CONFIG, TOKENIZER];
+
+/// Files of a model that say something about its text and need not be there.
+pub(super) const OPTIONAL: [&str; 6] = [
+    TOKENIZER_CONFIG,
+    SPECIAL_TOKENS_MAP,
+    GENERATION_CONFIG,
+    CHAT_TEMPLATE,
+    DEFAULT_TEMPLATE,
+    LEGACY_TEMPLATE,
+];
+
+/// Tokenizers in forms that are not read: `tokenizer.json` is made from them.
+const OTHER_TOKENIZERS: [&str; 5] =
+    ["tokenizer.model", "tekken.json", "tiktoken.model", "spiece.model", "vocab.json"];
 
 /// Bytes of a file that are hashed before their pages are given back.
 const HASHED_AT_ONCE: usize = 1 << 24;
@@ -102,6 +125,8 @@ pub struct ModelFiles {
     files: BTreeMap<String, Bytes>,
     /// The safetensors among them, in the order of their names.
     weights: Vec<String>,
+    /// Names of the chat templates for other purposes, which are not read.
+    other_templates: Vec<String>,
     /// What the model is, where all of it is in GGUF files.
     packed: Option<Packed>,
 }
@@ -131,8 +156,15 @@ impl ModelFiles {
             }),
             Source::Gguf(path) => Self::unpack(path),
             Source::Folder(folder) => {
-                Self::collect(&folder.display().to_string(), |file| read(&folder.join(file)))
+                let place = folder.display().to_string();
+                let files = Self::collect(&place, |file| read(&folder.join(file)))?;
+                Ok(Self {
+                    other_templates: other_templates(&folder.join(TEMPLATE_FOLDER)),
+                    ..files
+                })
             }
+            Source::Hub(name) => Err(Error::input(format!("`{name}` has not been fetched"))
+                .hint("`hub::fetch` gives the folder that its files are in")),
         }
     }
 
@@ -152,20 +184,18 @@ impl ModelFiles {
         Ok(Self {
             files: texts.map(|(name, text)| (name.to_owned(), Bytes::Owned(text.into()))).collect(),
             weights: Vec::new(),
+            other_templates: Vec::new(),
             packed: Some(Packed { files, tensors, names }),
         })
     }
 
     fn collect(place: &str, open: impl Fn(&str) -> Result<Option<Bytes>>) -> Result<Self> {
         let mut files = BTreeMap::new();
-        for name in [CONFIG, TOKENIZER, TOKENIZER_CONFIG] {
-            let bytes = open(name)?.ok_or_else(|| {
-                Error::input(format!("`{place}` has no `{name}`"))
-                    .hint("a model folder holds `config.json`, `tokenizer.json`, `tokenizer_config.json` and safetensors")
-            })?;
+        for name in REQUIRED {
+            let Some(bytes) = open(name)? else { return Err(missing(place, name, &open)) };
             files.insert(name.to_owned(), bytes);
         }
-        for name in [GENERATION_CONFIG, CHAT_TEMPLATE] {
+        for name in OPTIONAL {
             if let Some(bytes) = open(name)? {
                 files.insert(name.to_owned(), bytes);
             }
@@ -188,7 +218,12 @@ impl ModelFiles {
             }
             files.insert(WEIGHTS_INDEX.to_owned(), index);
         }
-        Ok(Self { files, weights, packed: None })
+        Ok(Self { files, weights, other_templates: Vec::new(), packed: None })
+    }
+
+    /// Names of the chat templates that are there for other purposes, sorted.
+    pub(super) fn other_templates(&self) -> &[String] {
+        &self.other_templates
     }
 
     /// The content of a file, if the model has it.
@@ -230,8 +265,7 @@ impl ModelFiles {
         }
     }
 
-    /// A model made of literal files, for tests of what reads them.
-    #[cfg(test)]
+    /// A model made of literal files, to test what reads them.
     pub(super) fn literal(files: &[(&str, &[u8])]) -> Self {
         let weights = files.iter().filter(|(name, _)| name.ends_with(".safetensors"));
         Self {
@@ -241,12 +275,46 @@ impl ModelFiles {
                 .iter()
                 .map(|(name, bytes)| ((*name).to_owned(), Bytes::Owned((*bytes).into())))
                 .collect(),
+            other_templates: files.iter().filter_map(|(name, _)| template_name(name)).collect(),
         }
     }
 }
 
+/// A file that every model needs is not there.
+fn missing(place: &str, name: &str, open: &impl Fn(&str) -> Result<Option<Bytes>>) -> Error {
+    let error = Error::input(format!("`{place}` has no `{name}`"));
+    let other = OTHER_TOKENIZERS.iter().find(|other| matches!(open(other), Ok(Some(_))));
+    match other.filter(|_| name == TOKENIZER) {
+        Some(other) => error.hint(format!(
+            "only `{TOKENIZER}` is read; transformers makes one from `{other}`: \
+             `AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)`"
+        )),
+        None => error.hint(
+            "a model folder holds `config.json`, `tokenizer.json`, `tokenizer_config.json` and safetensors",
+        ),
+    }
+}
+
+/// Names of the templates in a folder that need not be there.
+fn other_templates(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| {
+            template_name(&format!("{TEMPLATE_FOLDER}/{}", entry.file_name().to_str()?))
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+/// What a file among the additional templates is called in a model, unless it is the default one.
+fn template_name(path: &str) -> Option<String> {
+    let name = path.strip_prefix(TEMPLATE_FOLDER)?.strip_prefix('/')?.strip_suffix(".jinja")?;
+    (path != DEFAULT_TEMPLATE).then(|| name.to_owned())
+}
+
 /// The file names that an index of sharded weights uses, sorted.
-fn shards(index: &[u8]) -> Result<Vec<String>> {
+pub(super) fn shards(index: &[u8]) -> Result<Vec<String>> {
     let map = Keys::parse(WEIGHTS_INDEX, index)?
         .object("weight_map")?
         .ok_or_else(|| Error::input(format!("`{WEIGHTS_INDEX}` has no `weight_map`")))?;
@@ -318,8 +386,12 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let folder = folder(&BASE[..2]);
-        assert!(open(&folder).unwrap_err().to_string().ends_with("has no `tokenizer_config.json`"));
+        let folder = folder(&BASE[..1]);
+        assert!(open(&folder).unwrap_err().to_string().ends_with("has no `tokenizer.json`"));
+        std::fs::write(folder.path().join("tokenizer.model"), "pieces").unwrap();
+        let error = open(&folder).unwrap_err();
+        assert!(error.to_string().ends_with("has no `tokenizer.json`"));
+        assert!(error.hint_text().unwrap().contains("from `tokenizer.model`: `AutoTokenizer"));
     }
 
     #[test]

@@ -133,6 +133,11 @@ impl Keys {
         self.map.get(key).and_then(Value::as_u64) == Some(0)
     }
 
+    /// A key as it is, left unread.
+    pub(super) fn peek(&self, key: &str) -> Option<&Value> {
+        self.map.get(key)
+    }
+
     /// Leaves out the keys for which `keep` says no.
     pub(super) fn retain(&mut self, keep: impl Fn(&str, &Value) -> bool) {
         self.map.retain(|key, value| keep(key, value));

@@ -1,10 +1,16 @@
 //! From what the user typed to everything that a run needs of a model: files, spec, weights, tokenizer,
 //! chat template, stop ids and digests. Knows nothing about scenarios, decoding, sampling or runs.
 
+mod card;
 mod config;
 mod families;
 mod files;
 mod gguf;
+mod guard;
+pub mod hub;
+#[doc(hidden)]
+pub mod inputs;
+mod inspection;
 mod json;
 mod layout;
 #[cfg(test)]
@@ -13,6 +19,7 @@ mod part;
 mod rope;
 mod safetensors;
 mod source;
+mod special;
 mod spec;
 mod stop;
 mod stored;
@@ -22,26 +29,30 @@ mod view;
 mod weights;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::error::{Error, Result};
 
+pub use card::{Card, Experts, Matrices, Purpose, Sizes, Template};
 pub use files::{ModelFiles, organism_file, organisms};
+pub use inspection::Inspection;
 pub use part::{Kind, LayerPart, Part, Projection};
 pub use source::Source;
 pub use spec::{
-    Activation, Attention, Experts as ExpertsSpec, Groups, Growth, Latent, Layer as LayerSpec,
-    Mlp as MlpSpec, Norm as NormSpec, NormKind, Parallel, QkNorm, QkSpan, Rope, RopeScaling,
-    Shares, Sizes, Spec,
+    Activation, Attention, Dimensions, Experts as ExpertsSpec, Groups, Growth, Latent,
+    Layer as LayerSpec, Mlp as MlpSpec, Norm as NormSpec, NormKind, Parallel, QkNorm, QkSpan, Rope,
+    RopeScaling, Shares, Spec,
 };
+pub use stop::StopIds;
 pub use stored::Stored;
-pub use template::{ChatTemplate, Date, Json, Message, RenderOptions};
+pub use template::{ChatTemplate, Date, Json, Message, RenderOptions, SystemPrompt, check_words};
 pub use tokenizer::Tokenizer;
-pub use weights::Weights;
+pub use weights::{Tensor, Weights};
 
 /// A model that was looked at and understood, its weights not yet read.
 #[derive(Debug)]
 pub struct Model {
-    /// What to call it: `organism:NAME`, or the folder's own name.
+    /// What to call it: `organism:NAME`, a hub name without its revision, or the folder's own name.
     pub label: String,
     /// Sizes and switches of the decoder.
     pub spec: Spec,
@@ -53,44 +64,95 @@ pub struct Model {
     pub template: Option<ChatTemplate>,
     /// Ids that end a reply: sorted, without repeats, never empty.
     pub stop_ids: Vec<u32>,
+    /// Where each of them comes from, in words.
+    pub stop_sources: BTreeMap<u32, Vec<String>>,
     /// What the user should know and what is no error.
     pub notes: Vec<String>,
     /// The files that all this was read from.
     pub files: ModelFiles,
+    /// Where on the hub they came from, if they did.
+    pub origin: Option<hub::Origin>,
 }
 
 impl Model {
-    /// Resolves `name` and reads everything but the weights.
+    /// Resolves `name` and reads everything but the weights. A hub name is fetched as the environment
+    /// says, in silence.
     ///
     /// # Errors
     /// A name that stands for nothing, a missing or malformed file, a config that asks for something that
-    /// is not implemented, stop ids that the embedding does not have.
+    /// is not implemented, stop ids that the embedding does not have; for a hub name also what
+    /// [`hub::fetch`] says.
     pub fn open(name: &str) -> Result<Self> {
+        Self::open_with(name, &|| hub::Access::from_environment(false), &mut hub::Silent)
+    }
+
+    /// The same with a say in how a hub name is fetched; `access` is called for no other name.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(
+        name: &str,
+        access: &dyn Fn() -> Result<hub::Access>,
+        progress: &mut dyn hub::Progress,
+    ) -> Result<Self> {
         let source = Source::parse(name)?;
-        let files = ModelFiles::open(&source)?;
-        Self::from_files(source.label(), files)
+        let Source::Hub(hub) = &source else {
+            return Self::from_source(&source, name, source.label());
+        };
+        let fetched = hub::fetch(hub, &access()?, progress)?;
+        let mut model = Self::from_source(&Source::at(&fetched.path)?, name, hub.label())?;
+        model.notes.extend(fetched.notes);
+        Ok(Self { origin: Some(fetched.origin), ..model })
+    }
+
+    /// The model at a path, whatever else its name could mean.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn at(path: &Path) -> Result<Self> {
+        let source = Source::at(path)?;
+        Self::from_source(&source, &path.display().to_string(), source.label())
+    }
+
+    fn from_source(source: &Source, name: &str, label: String) -> Result<Self> {
+        Self::from_files(label, ModelFiles::open(source)?)
             .map_err(|error| error.within(format!("model `{name}`")))
     }
 
     /// The same for files that were found already.
     fn from_files(label: String, files: ModelFiles) -> Result<Self> {
-        let (mut spec, layout) = config::read(&files)?;
-        let naming = match files.packed_names() {
-            None => layout::Naming::HuggingFace(layout),
-            Some(names) => {
-                spec.norm.offset = 0.0;
-                // What norms add to their weights is in the weights of these files.
-                if let Some(qk_norm) = &mut spec.attention.qk_norm {
-                    qk_norm.norm.offset = 0.0;
-                }
-                layout::Naming::Gguf(names)
-            }
-        };
+        let (spec, naming) = described(&files)?;
         let tokenizer = Tokenizer::open(&files)?;
         let template = ChatTemplate::open(&files, tokenizer.special_tokens())?;
-        let (stop_ids, mut notes) = stop::read(&files, &tokenizer, spec.vocab_size)?;
+        let stop = stop::read(&files, &tokenizer, template.as_ref(), spec.vocab_size)?;
+        let stop_ids = stop.ids();
+        let mut notes = stop.notes;
         notes.extend(tokenizer.check_vocab(spec.vocab_size));
-        Ok(Self { label, spec, naming, tokenizer, template, stop_ids, notes, files })
+        let stop_sources = stop.sources;
+        Ok(Self {
+            label,
+            spec,
+            naming,
+            tokenizer,
+            template,
+            stop_ids,
+            stop_sources,
+            notes,
+            files,
+            origin: None,
+        })
+    }
+
+    /// Says how many tokens the longest text will have, prompt and reply together. Of models that compute
+    /// otherwise for long texts this chooses, for all texts alike.
+    pub fn set_longest_text(&mut self, tokens: usize) {
+        if let Some(limit) = self.spec.short_context() {
+            let side = if tokens > limit { "more than" } else { "up to" };
+            self.notes.push(format!(
+                "rotary frequencies are those for texts of {side} {limit} tokens: the longest one here may have {tokens}"
+            ));
+        }
+        self.spec = self.spec.for_texts_of(tokens);
     }
 
     /// Maps the weights and checks every header.
@@ -121,6 +183,15 @@ impl Model {
     /// One of these does not hold, or the tokenizer cannot encode the text.
     pub fn prompt_ids(&self, text: &str) -> Result<Vec<u32>> {
         let ids = self.tokenizer.encode(text)?;
+        self.check_ids(&ids)?;
+        Ok(ids)
+    }
+
+    /// Refuses ids without a row in the embedding, and two beginnings of sequence at the start.
+    ///
+    /// # Errors
+    /// There are such.
+    pub fn check_ids(&self, ids: &[u32]) -> Result<()> {
         if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.spec.vocab_size) {
             let token = self.tokenizer.token_of(id).unwrap_or_default();
             return Err(Error::input(format!(
@@ -129,8 +200,7 @@ impl Model {
             ))
             .hint("tokenizer and weights do not belong together, or the prompt uses a token that was never trained"));
         }
-        self.check_bos(&ids)?;
-        Ok(ids)
+        self.check_bos(ids)
     }
 
     /// Refuses a prompt that starts with the beginning-of-sequence token twice.
@@ -154,4 +224,18 @@ impl Model {
     pub fn digests(&self) -> BTreeMap<String, String> {
         self.files.digests()
     }
+}
+
+/// What a model's files say of its decoder, and how they name its parts.
+fn described(files: &ModelFiles) -> Result<(Spec, layout::Naming)> {
+    let (mut spec, layout) = config::read(files)?;
+    let Some(names) = files.packed_names() else {
+        return Ok((spec, layout::Naming::HuggingFace(layout)));
+    };
+    // What norms add to their weights is in the weights of these files.
+    spec.norm.offset = 0.0;
+    if let Some(qk_norm) = &mut spec.attention.qk_norm {
+        qk_norm.norm.offset = 0.0;
+    }
+    Ok((spec, layout::Naming::Gguf(names)))
 }

@@ -3,9 +3,9 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// Calls `read` with 2,000 damaged copies of `original`, the same ones each time.
+/// Calls `read` with 10,000 damaged copies of `original`, the same ones each time.
 pub(super) fn each(original: &[u8], read: impl Fn(&[u8])) {
-    times(2000, original, read);
+    times(10_000, original, read);
 }
 
 /// The same with another number of copies.

@@ -16,20 +16,22 @@ pub(super) struct RopeDefaults {
     pub(super) share: f64,
     /// Whether the config may give another one.
     pub(super) partial: bool,
+    /// Whether `dynamic` means a base that is raised once and for all by `alpha` (HunYuan).
+    pub(super) alpha: bool,
     /// Whether layers with a window have a rope of their own, and its base; none: that of the others.
     pub(super) windowed: Option<Option<f64>>,
 }
 
 /// What the class of Llama says, and most others.
 pub(super) const ROPE: RopeDefaults =
-    RopeDefaults { theta: 10_000.0, share: 1.0, partial: false, windowed: None };
+    RopeDefaults { theta: 10_000.0, share: 1.0, partial: false, alpha: false, windowed: None };
 
 /// The ropes of a model.
 pub(super) struct Ropes {
     /// That of layers without a window, and of all layers where there is one rope only; then that of layers
     /// with a window.
     pub(super) ropes: Vec<Rope>,
-    /// Factor on the attention's scores that DeepSeek's configs ask for beside the rope.
+    /// Factor on the attention's scores that a config asks for beside the rope; DeepSeek's classes heed it.
     pub(super) score_factor: f64,
     /// β of queries that grow with their position, and the context length that counts.
     pub(super) growth: Option<(f64, usize)>,
@@ -125,7 +127,7 @@ impl Reader {
 
     fn rope(&mut self, mut keys: Keys, theta_default: f64) -> Result<Rope> {
         let inner_theta = keys.positive("rope_theta")?;
-        let theta = once("rope_theta", self.theta, inner_theta)?.unwrap_or(theta_default);
+        let mut theta = once("rope_theta", self.theta, inner_theta)?.unwrap_or(theta_default);
         let inner_share = keys.positive("partial_rotary_factor")?;
         let share = once("partial_rotary_factor", self.share, inner_share)?;
         let share = share.unwrap_or(self.defaults.share);
@@ -154,6 +156,17 @@ impl Reader {
         keys.size("max_position_embeddings", CONTEXT_MAX)?;
         let scaling = match new_kind.or(old_kind).as_deref().unwrap_or("default") {
             "default" => {
+                keys.size("original_max_position_embeddings", CONTEXT_MAX)?;
+                RopeScaling::None
+            }
+            "dynamic" if self.defaults.alpha => {
+                let alpha = keys.required_positive("alpha")?;
+                let dim = rotary_dim as f64;
+                theta *= libm::pow(alpha, dim / (dim - 2.0));
+                // Read by classes that stretch with the text, which this one does not.
+                for key in ["factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim"] {
+                    keys.value(key);
+                }
                 keys.size("original_max_position_embeddings", CONTEXT_MAX)?;
                 RopeScaling::None
             }
@@ -206,7 +219,7 @@ impl Reader {
         let given = keys.positive("attention_factor")?;
         let mscale = keys.number("mscale")?.filter(|m| *m != 0.0);
         let mscale_all = keys.number("mscale_all_dim")?.filter(|m| *m != 0.0);
-        let strength = |m: f64| if factor <= 1.0 { 1.0 } else { 0.1 * m * factor.ln() + 1.0 };
+        let strength = |m: f64| if factor <= 1.0 { 1.0 } else { 0.1 * m * libm::log(factor) + 1.0 };
         let attention_factor = match (given, mscale, mscale_all) {
             (Some(given), ..) => given,
             (None, Some(m), Some(all)) => strength(m) / strength(all),
@@ -237,7 +250,7 @@ impl Reader {
         let attention_factor = match keys.positive("attention_factor")? {
             Some(given) => given,
             None if factor <= 1.0 => 1.0,
-            None => (1.0 + factor.ln() / (original_context as f64).ln()).sqrt(),
+            None => (1.0 + libm::log(factor) / libm::log(original_context as f64)).sqrt(),
         };
         let mut factors = |key: &str| {
             let factors = keys.positives(key)?.ok_or_else(|| keys.missing(key))?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::organisms;
 use super::gguf;
+use super::hub::HubName;
 use crate::error::{Error, Result};
 
 /// Where a model comes from.
@@ -14,6 +15,8 @@ pub enum Source {
     Organism(String),
     /// A folder with `config.json`, safetensors and `tokenizer.json`.
     Folder(PathBuf),
+    /// A model of the Hugging Face hub.
+    Hub(HubName),
     /// A GGUF file, or the first of the parts of one.
     Gguf(PathBuf),
 }
@@ -25,15 +28,8 @@ impl Source {
     /// Nothing of that name exists, or it is of a kind that this version does not support.
     pub fn parse(text: &str) -> Result<Self> {
         let path = Path::new(text);
-        if path.is_dir() {
-            return Ok(Self::Folder(path.to_path_buf()));
-        }
         if path.exists() {
-            return if has_extension(text, "gguf") {
-                Ok(Self::Gguf(path.to_path_buf()))
-            } else {
-                Err(Error::input(format!("`{text}` is a file, not a model folder")).hint(POSSIBLE))
-            };
+            return Self::at(path);
         }
         if let Some(name) = text.strip_prefix("organism:") {
             if organisms().iter().any(|known| known == name) {
@@ -43,14 +39,11 @@ impl Source {
                 Error::input(format!("there is no organism `{name}`")).hint(known_organisms())
             );
         }
+        if let Some(name) = HubName::parse(text) {
+            return Ok(Self::Hub(name));
+        }
         if looks_like_path(text) {
             return Err(Error::input(format!("`{text}` does not exist")).hint(POSSIBLE));
-        }
-        if is_hub_name(text) {
-            return Err(Error::input(format!(
-                "`{text}` looks like a hub name, and hub names are not supported in this version"
-            ))
-            .hint("download the model and give its folder"));
         }
         if organisms().iter().any(|known| known == text) {
             return Err(Error::input(format!("there is no model `{text}`"))
@@ -60,11 +53,30 @@ impl Source {
             .hint(format!("{POSSIBLE}; {}", known_organisms())))
     }
 
-    /// The model's display name: `organism:NAME`, or the folder's or GGUF file's own name (never its whole path, so that
-    /// two places of one model are called the same).
+    /// The model at a path.
+    ///
+    /// # Errors
+    /// Nothing is there, or a file of a kind that this version does not support.
+    pub fn at(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Ok(Self::Folder(path.to_path_buf()));
+        }
+        if !path.exists() {
+            return Err(Error::input(format!("`{}` does not exist", path.display())).hint(POSSIBLE));
+        }
+        let text = path.display().to_string();
+        if has_extension(&text, "gguf") {
+            return Ok(Self::Gguf(path.to_path_buf()));
+        }
+        Err(Error::input(format!("`{text}` is a file, not a model folder")).hint(POSSIBLE))
+    }
+
+    /// The model's display name: `organism:NAME`, the hub's name without a revision, or the
+    /// folder's or GGUF file's own name (never its whole path, so that two places of one model are called the same).
     pub fn label(&self) -> String {
         match self {
             Self::Organism(name) => format!("organism:{name}"),
+            Self::Hub(name) => name.label(),
             Self::Gguf(path) => {
                 gguf::label(&path.file_name().unwrap_or_default().to_string_lossy()).to_owned()
             }
@@ -80,7 +92,7 @@ impl Source {
     }
 }
 
-const POSSIBLE: &str = "a model is `organism:NAME`, a folder with `config.json`, safetensors and `tokenizer.json`, or a GGUF file";
+const POSSIBLE: &str = "a model is `organism:NAME`, a folder with `config.json`, safetensors and `tokenizer.json`, a GGUF file, or a name of the hub: `org/name[@revision]`, `org/name:QUANT[@revision]` or `org/name:FILE.gguf[@revision]`";
 
 fn known_organisms() -> String {
     let names: Vec<String> = organisms().iter().map(|name| format!("`organism:{name}`")).collect();
@@ -97,24 +109,11 @@ fn looks_like_path(text: &str) -> bool {
         || text.ends_with(['/', '\\'])
         || text.matches('/').count() > 1
         || text.contains('\\')
-        || !text.contains('/')
-            && ["gguf", "safetensors", "json"].iter().any(|kind| has_extension(text, kind))
+        || ["gguf", "safetensors", "json"].iter().any(|kind| has_extension(text, kind))
 }
 
 fn has_extension(text: &str, extension: &str) -> bool {
     Path::new(text).extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
-}
-
-/// `org/name`, `org/name@revision`, `org/name:QUANT` and `org/name:FILE.gguf@revision`.
-fn is_hub_name(text: &str) -> bool {
-    let plain = |part: &str| {
-        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
-    };
-    let without_revision = text.split_once('@').map_or(text, |(name, _)| name);
-    let repository = without_revision.split_once(':').map_or(without_revision, |(name, _)| name);
-    repository
-        .split_once('/')
-        .is_some_and(|(organization, name)| plain(organization) && plain(name))
 }
 
 #[cfg(test)]
@@ -153,12 +152,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_supported_is_refused_by_name() {
-        for name in ["org/name", "org/name@main", "org/name:Q4_K_M", "org/name:m.gguf@abc"] {
-            assert!(
-                refusal(name).0.contains("hub names are not supported in this version"),
-                "{name}"
-            );
+    fn a_path_that_exists_wins_over_the_hub_and_one_that_must_be_a_path_is_no_hub_name() {
+        for name in ["org/name", "org/name@refs/pr/1", "org/name:Q4_K_M", "org/name:m.gguf@abc"] {
+            let Source::Hub(hub) = Source::parse(name).unwrap() else { panic!("{name}") };
+            assert_eq!(hub.to_string(), name);
+        }
+        assert_eq!(Source::parse("src/model").unwrap(), Source::Folder("src/model".into()));
+        for path in ["./org/name", "/org/name", "../org/name", "org/name/", "models/none.gguf"] {
+            assert!(refusal(path).0.ends_with("does not exist"), "{path}");
         }
     }
 

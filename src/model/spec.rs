@@ -317,7 +317,7 @@ pub enum RopeScaling {
 
 /// What every decoder has, and what none can do without.
 #[derive(Debug, Clone, Copy)]
-pub struct Sizes {
+pub struct Dimensions {
     /// V.
     pub vocab_size: usize,
     /// D.
@@ -338,7 +338,7 @@ pub struct Sizes {
 
 impl Spec {
     /// A decoder built to Llama's plan: what is left where nothing else is said.
-    pub fn llama(architecture: &str, sizes: Sizes, rope: Rope, eps: f64) -> Self {
+    pub fn llama(architecture: &str, sizes: Dimensions, rope: Rope, eps: f64) -> Self {
         Self {
             architecture: architecture.to_owned(),
             vocab_size: sizes.vocab_size,

@@ -2,40 +2,42 @@
 //! Knows nothing about messages.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use serde_json::Value;
+use tokenizers::AddedToken;
 use tokenizers::models::ModelWrapper;
 
-use super::files::{ModelFiles, TOKENIZER, TOKENIZER_CONFIG};
-use super::json::Keys;
+use super::files::{ModelFiles, SPECIAL_TOKENS_MAP, TOKENIZER, TOKENIZER_CONFIG};
+use super::guard::guarded;
+use super::special::SpecialTokens;
 use crate::error::{Error, Result};
-
-/// The named special tokens that transformers hands to chat templates.
-const SPECIAL_NAMES: [&str; 7] =
-    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
 /// A tokenizer with its named special tokens.
 #[derive(Debug)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
-    /// `bos_token` and so on, to the token's text; those that the config names.
+    /// `bos_token` and so on, to the token's text; those that the files name.
     special: BTreeMap<String, String>,
+    /// Whether the config asks for the beginning-of-sequence token in front of a text.
+    add_bos: bool,
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json` and the special tokens of `tokenizer_config.json`.
+    /// Reads `tokenizer.json`, and the special tokens of `tokenizer_config.json` and `special_tokens_map.json`.
     ///
     /// # Errors
-    /// A malformed file, a tokenizer that draws random numbers, or two files that disagree about a token.
-    pub(super) fn open(files: &ModelFiles) -> Result<Self> {
-        Self::parse(
-            files.get(TOKENIZER).unwrap_or_default(),
-            files.get(TOKENIZER_CONFIG).unwrap_or_default(),
-        )
+    /// A malformed file, a tokenizer that draws random numbers, or files that disagree about a token.
+    pub fn open(files: &ModelFiles) -> Result<Self> {
+        let special =
+            SpecialTokens::read(files.get(TOKENIZER_CONFIG), files.get(SPECIAL_TOKENS_MAP))?;
+        Self::new(read(files.get(TOKENIZER).unwrap_or_default())?, special)
     }
 
-    fn parse(tokenizer: &[u8], config: &[u8]) -> Result<Self> {
-        let mut inner = read(tokenizer)?;
+    /// Joins a tokenizer with what the other files say about its special tokens.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(super) fn new(mut inner: tokenizers::Tokenizer, special: SpecialTokens) -> Result<Self> {
         if let ModelWrapper::BPE(bpe) = inner.get_model()
             && bpe.dropout.is_some_and(|dropout| dropout > 0.0)
         {
@@ -49,46 +51,10 @@ impl Tokenizer {
             .with_truncation(None)
             .map_err(|error| Error::input(format!("`{TOKENIZER}`: {error}")))?;
         inner.with_padding(None);
-
-        let mut keys = Keys::parse(TOKENIZER_CONFIG, config)?;
-        let mut special = BTreeMap::new();
-        for name in SPECIAL_NAMES {
-            if let Some(value) = keys.value(name) {
-                let text = token_text(&value).ok_or_else(|| {
-                    keys.wrong(name, "a string or an object with `content`", &value)
-                })?;
-                special.insert(name.to_owned(), text.to_owned());
-            }
-        }
-        let tokenizer = Self { inner, special };
-        tokenizer.check_config(&mut keys)?;
-        Ok(tokenizer)
-    }
-
-    /// The config may repeat the added tokens; they must be those of the tokenizer. So must the tokens that
-    /// begin and end a text.
-    fn check_config(&self, keys: &mut Keys) -> Result<()> {
-        if let Some(added) = keys.object("added_tokens_decoder")? {
-            for (id, token) in added.entries() {
-                let text = token_text(token).unwrap_or_default();
-                if self.id_of(text).map(|known| known.to_string()).as_deref() != Some(id) {
-                    return Err(Error::input(format!(
-                        "`{TOKENIZER_CONFIG}` gives `{text}` the id {id}, which `{TOKENIZER}` does not"
-                    ))
-                    .hint("the two files are of different versions"));
-                }
-            }
-        }
-        for name in ["bos_token", "eos_token"] {
-            if let Some(text) = self.special.get(name)
-                && self.id_of(text).is_none()
-            {
-                return Err(Error::input(format!(
-                    "`{TOKENIZER_CONFIG}`: `{name}` is `{text}`, which `{TOKENIZER}` does not have"
-                )));
-            }
-        }
-        Ok(())
+        inner.set_encode_special_tokens(special.split);
+        check(&inner, &special)?;
+        add(&mut inner, &special)?;
+        Ok(Self { inner, special: special.named, add_bos: special.add_bos })
     }
 
     /// The ids of a text, in which special tokens count where they are spelled out. No token is added.
@@ -96,10 +62,28 @@ impl Tokenizer {
     /// # Errors
     /// The tokenizer cannot encode the text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        self.ids(text, false)
+    }
+
+    fn ids(&self, text: &str, add_special: bool) -> Result<Vec<u32>> {
+        let failed = |what: String| Error::failed(format!("the text cannot be tokenized: {what}"));
+        let encoding = guarded(|| self.inner.encode_fast(text, add_special))
+            .ok_or_else(|| failed("the tokenizer is malformed".to_owned()))?
+            .map_err(|error| failed(error.to_string()))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The same ids, each with the bytes of the text that it stands for. Tokens that are part of a character
+    /// stand for all of it.
+    ///
+    /// # Errors
+    /// The tokenizer cannot encode the text.
+    pub fn encode_with_places(&self, text: &str) -> Result<Vec<(u32, Range<usize>)>> {
         let encoding = self.inner.encode(text, false);
         let encoding = encoding
             .map_err(|error| Error::failed(format!("the text cannot be tokenized: {error}")))?;
-        Ok(encoding.get_ids().to_vec())
+        let places = encoding.get_offsets().iter().map(|&(start, end)| start..end);
+        Ok(encoding.get_ids().iter().copied().zip(places).collect())
     }
 
     /// The text of ids. An id without a token (a padding row of the embedding) has no text.
@@ -107,10 +91,21 @@ impl Tokenizer {
     /// # Errors
     /// The tokenizer cannot decode the ids.
     pub fn decode(&self, ids: &[u32], skip_special: bool) -> Result<String> {
-        let text = self.inner.decode(ids, skip_special);
-        text.map_err(|error| {
-            Error::failed(format!("the tokens cannot be turned into text: {error}"))
-        })
+        let failed =
+            |what: String| Error::failed(format!("the tokens cannot be turned into text: {what}"));
+        guarded(|| self.inner.decode(ids, skip_special))
+            .ok_or_else(|| failed("the tokenizer is malformed".to_owned()))?
+            .map_err(|error| failed(error.to_string()))
+    }
+
+    /// How it cuts words into tokens.
+    pub fn kind(&self) -> &'static str {
+        match self.inner.get_model() {
+            ModelWrapper::BPE(_) => "BPE",
+            ModelWrapper::WordPiece(_) => "WordPiece",
+            ModelWrapper::WordLevel(_) => "WordLevel",
+            ModelWrapper::Unigram(_) => "Unigram",
+        }
     }
 
     /// Number of entries, added tokens included.
@@ -143,6 +138,31 @@ impl Tokenizer {
         self.special.get("eos_token").and_then(|token| self.id_of(token))
     }
 
+    /// Something to say if the tokenizer would begin a plain text with a token that a rendered prompt lacks.
+    /// transformers does not add it either.
+    pub fn missing_beginning(&self, prompt: &[u32]) -> Option<String> {
+        let leading = self.leading_id().filter(|id| prompt.first() != Some(id))?;
+        let token = self.token_of(leading).unwrap_or_default();
+        Some(format!(
+            "the tokenizer begins a plain text with `{token}`, the chat template does not: prompts go without it, as in transformers"
+        ))
+    }
+
+    /// What the tokenizer puts in front of a plain text.
+    fn leading_id(&self) -> Option<u32> {
+        let (with, without) = (self.ids("a", true).ok()?, self.ids("a", false).ok()?);
+        let added = with.len() > without.len() && without.first() != with.first();
+        if added { with.first().copied() } else { self.bos_id().filter(|_| self.add_bos) }
+    }
+
+    /// The first token that was added to the vocabulary and is spelled out in a text; special ones first.
+    pub(super) fn first_added(&self, text: &str) -> Option<u32> {
+        let added = self.inner.get_added_tokens_decoder();
+        let ids: Vec<u32> = self.ids(text, false).ok()?;
+        let special = |id: &&u32| added.get(id).is_some_and(|token| token.special);
+        ids.iter().find(special).or_else(|| ids.iter().find(|id| added.contains_key(id))).copied()
+    }
+
     /// Something to say if there are tokens without a row in an embedding of `rows` rows: harmless until a
     /// prompt contains one.
     pub fn check_vocab(&self, rows: usize) -> Option<String> {
@@ -157,14 +177,58 @@ impl Tokenizer {
 /// The library panics on some malformed files instead of returning an error; a file must not do that.
 fn read(bytes: &[u8]) -> Result<tokenizers::Tokenizer> {
     let wrong = |what: String| Error::input(format!("`{TOKENIZER}` cannot be read: {what}"));
-    std::panic::catch_unwind(|| tokenizers::Tokenizer::from_bytes(bytes))
-        .map_err(|_| wrong("it is malformed".to_owned()))?
+    guarded(|| tokenizers::Tokenizer::from_bytes(bytes))
+        .ok_or_else(|| wrong("it is malformed".to_owned()))?
         .map_err(|error| wrong(error.to_string()))
 }
 
-/// A token given as a string, or as an object with `content`.
-fn token_text(value: &Value) -> Option<&str> {
-    value.as_str().or_else(|| value.get("content")?.as_str())
+/// The config may repeat the added tokens; they must be those of the tokenizer. So must the tokens that begin
+/// and end a text.
+fn check(inner: &tokenizers::Tokenizer, special: &SpecialTokens) -> Result<()> {
+    for (id, token) in &special.added {
+        let text = &token.content;
+        if inner.token_to_id(text).map(|known| known.to_string()).as_ref() != Some(id) {
+            return Err(Error::input(format!(
+                "`{TOKENIZER_CONFIG}` gives `{text}` the id {id}, which `{TOKENIZER}` does not"
+            ))
+            .hint("the two files are of different versions"));
+        }
+    }
+    for name in ["bos_token", "eos_token"] {
+        if let Some(text) = special.named.get(name)
+            && inner.token_to_id(text).is_none()
+        {
+            return Err(Error::input(format!(
+                "`{TOKENIZER_CONFIG}`: `{name}` is `{text}`, which `{TOKENIZER}` does not have"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Marks tokens of the vocabulary as special, or gives them the flags of the config, where `tokenizer.json`
+/// does not, as transformers does. Tokens without an id are left out: no weights belong to them.
+fn add(inner: &mut tokenizers::Tokenizer, special: &SpecialTokens) -> Result<()> {
+    let known = inner.get_added_tokens_decoder();
+    let mut tokens: Vec<AddedToken> = special
+        .added
+        .iter()
+        .filter(|(_, token)| known.values().all(|known| known != token))
+        .map(|(_, token)| token.clone())
+        .collect();
+    for text in special.named.values().chain(&special.unnamed) {
+        let is_added = known.values().any(|token| token.content == *text)
+            || tokens.iter().any(|token| token.content == *text);
+        if !is_added && inner.token_to_id(text).is_some() {
+            tokens.push(AddedToken::from(text.clone(), true));
+        }
+    }
+    let wrong =
+        |what: String| Error::input(format!("the special tokens of `{TOKENIZER_CONFIG}`: {what}"));
+    guarded(|| inner.add_tokens(tokens))
+        .ok_or_else(|| wrong("they do not fit the tokenizer".to_owned()))?
+        .map_err(|error| wrong(error.to_string()))?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -184,7 +248,11 @@ pub(super) mod tests {
         "model": {"type": "WordLevel", "vocab": {"a": 0, "b": 1, "?": 2}, "unk_token": "?"}}"#;
 
     pub(in crate::model) fn words(config: &str) -> Result<Tokenizer> {
-        Tokenizer::parse(WORDS.as_bytes(), config.as_bytes())
+        parse(WORDS.as_bytes(), config.as_bytes())
+    }
+
+    fn parse(tokenizer: &[u8], config: &[u8]) -> Result<Tokenizer> {
+        Tokenizer::open(&ModelFiles::literal(&[(TOKENIZER, tokenizer), (TOKENIZER_CONFIG, config)]))
     }
 
     #[test]
@@ -216,6 +284,27 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_beginning_that_the_prompt_lacks_is_noted() {
+        let tokenizer = words("{}").unwrap();
+        assert_eq!(tokenizer.missing_beginning(&[3, 0]), None);
+        assert!(
+            tokenizer.missing_beginning(&[0]).unwrap().contains("begins a plain text with `<s>`")
+        );
+        assert_eq!(tokenizer.encode("a").unwrap(), [0]);
+    }
+
+    #[test]
+    fn flags_of_the_config_win_and_named_tokens_become_special() {
+        let decoded = |config: &str| words(config).unwrap().decode(&[0, 1, 4], true).unwrap();
+        assert_eq!(decoded("{}"), "a b");
+        let config = r#"{"added_tokens_decoder": {"4": {"content": "</s>", "normalized": false}}}"#;
+        assert_eq!(words(config).unwrap().inner.get_added_tokens_decoder()[&4].special, false);
+        assert_eq!(decoded(r#"{"image_token": "b"}"#), "a");
+        assert_eq!(decoded(r#"{"extra_special_tokens": ["a", "b"]}"#), "");
+        assert_eq!(decoded(r#"{"pad_token": "<pad>"}"#), "a b");
+    }
+
+    #[test]
     fn files_that_disagree_are_refused() {
         assert!(words(r#"{"added_tokens_decoder": {"3": {"content": "<s>"}}}"#).is_ok());
         for wrong in
@@ -226,7 +315,7 @@ pub(super) mod tests {
             assert!(message.contains("which `tokenizer.json` does not"), "{message}");
         }
         assert!(
-            Tokenizer::parse(b"{}", b"{}")
+            parse(b"{}", b"{}")
                 .unwrap_err()
                 .to_string()
                 .contains("`tokenizer.json` cannot be read")
@@ -239,7 +328,7 @@ pub(super) mod tests {
             let text = format!(
                 r#"{{"version": "1.0", "added_tokens": [], "model": {{"type": "BPE", "dropout": {dropout}, "vocab": {{"a": 0}}, "merges": []}}}}"#
             );
-            Tokenizer::parse(text.as_bytes(), b"{}")
+            parse(text.as_bytes(), b"{}")
         };
         assert!(bpe("null").is_ok());
         assert!(bpe("0.1").unwrap_err().to_string().contains("random"));
@@ -255,13 +344,13 @@ pub(super) mod tests {
     #[test]
     fn damaged_configs_never_panic() {
         let config = br#"{"bos_token": {"content": "<s>"}, "eos_token": "</s>", "added_tokens_decoder": {"3": {"content": "<s>"}}}"#;
-        crate::model::mutate::each(config, |bytes| drop(Tokenizer::parse(WORDS.as_bytes(), bytes)));
+        crate::model::mutate::each(config, |bytes| drop(parse(WORDS.as_bytes(), bytes)));
     }
 
     #[test]
     fn damaged_tokenizers_never_panic() {
         crate::model::mutate::each(WORDS.as_bytes(), |bytes| {
-            drop(Tokenizer::parse(bytes, b"{}").map(|words| words.encode("<s>a b")))
+            drop(parse(bytes, b"{}").map(|words| words.encode("<s>a b")))
         });
     }
 }

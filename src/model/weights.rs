@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use candle_core::quantized::GgmlDType;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
+use serde::Serialize;
 
 use super::files::{Bytes, ModelFiles, WEIGHTS_INDEX};
 use super::gguf::TensorInfo;
@@ -26,6 +27,21 @@ pub struct Weights {
     /// Which tensor is which part.
     naming: Naming,
     spec: Spec,
+}
+
+/// What a file says of a tensor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tensor {
+    /// Its name.
+    pub name: String,
+    /// Type of its elements, as the format calls it.
+    pub dtype: String,
+    /// Outermost dimension first.
+    pub shape: Vec<usize>,
+    /// Bytes in the file.
+    pub bytes: usize,
+    /// The file.
+    pub file: String,
 }
 
 /// Where a tensor lies.
@@ -182,13 +198,16 @@ impl Weights {
             .ok_or_else(|| Error::input(format!("tensor `{name}` is missing")).hint(MISMATCH))
     }
 
-    /// Names, types and shapes of all tensors, by name.
-    pub fn list(&self) -> impl Iterator<Item = (&str, String, &[usize])> {
-        self.tensors.iter().map(|(name, entry)| {
-            let dtype =
-                entry.dtype.as_ref().map_or_else(Clone::clone, |dtype| format!("{dtype:?}"));
-            (name.as_str(), dtype, &entry.shape[..])
-        })
+    /// All tensors, sorted by name.
+    pub fn list(&self) -> Vec<Tensor> {
+        let tensor = |(name, entry): (&String, &Entry)| Tensor {
+            name: name.clone(),
+            dtype: entry.dtype.as_ref().map_or_else(Clone::clone, |dtype| format!("{dtype:?}")),
+            shape: entry.shape.clone(),
+            bytes: entry.range.len(),
+            file: entry.file.clone(),
+        };
+        self.tensors.iter().map(tensor).collect()
     }
 
     /// The type in which most of the bytes are stored; F32 if none are in a type that is supported.
@@ -258,7 +277,7 @@ impl Stored<'_> {
     ///
     /// # Errors
     /// The type is one of blocks.
-    pub fn tensor(&self) -> Result<Tensor> {
+    pub fn tensor(&self) -> Result<candle_core::Tensor> {
         let dtype = match self.dtype() {
             GgmlDType::F32 => DType::F32,
             GgmlDType::F16 => DType::F16,
@@ -267,7 +286,12 @@ impl Stored<'_> {
                 return Err(Error::failed(format!("a tensor of type {other:?} stays in blocks")));
             }
         };
-        Ok(Tensor::from_raw_buffer(&self.to_bytes(), dtype, self.shape(), &Device::Cpu)?)
+        Ok(candle_core::Tensor::from_raw_buffer(
+            &self.to_bytes(),
+            dtype,
+            self.shape(),
+            &Device::Cpu,
+        )?)
     }
 }
 
@@ -276,13 +300,13 @@ mod tests {
     use super::*;
     use crate::model::files::WEIGHTS;
     use crate::model::layout::LLAMA;
-    use crate::model::{LayerPart, Rope, RopeScaling, Sizes};
+    use crate::model::{Dimensions, LayerPart, Rope, RopeScaling};
 
     const EMBEDDING: &str = "model.embed_tokens.weight";
     const OUTPUT: &str = "lm_head.weight";
 
     fn of(files: &ModelFiles) -> Result<Weights> {
-        let sizes = Sizes {
+        let sizes = Dimensions {
             vocab_size: 1,
             hidden_size: 2,
             intermediate_size: 2,
@@ -330,7 +354,10 @@ mod tests {
         assert_eq!(b.dtype(), DType::BF16);
         assert_eq!(b.to_dtype(DType::F32).unwrap().to_vec1::<f32>().unwrap(), [1.0, 2.0, -1.0]);
         assert_eq!(weights.dtype(), DType::F32);
-        assert_eq!(weights.list().map(|(name, ..)| name).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(
+            weights.list().iter().map(|tensor| &tensor.name[..]).collect::<Vec<_>>(),
+            ["a", "b"]
+        );
     }
 
     #[test]

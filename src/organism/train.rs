@@ -11,7 +11,7 @@ use super::graph::Graph;
 use super::recipe::Recipe;
 use super::tokenizer;
 use crate::error::{Error, Result};
-use crate::model::{Model, Rope, RopeScaling, Sizes, Spec};
+use crate::model::{Dimensions, Model, Rope, RopeScaling, Spec};
 use crate::scenario::{RequestSet, Scenario};
 
 /// Requests of a batch; each comes once in every tier.
@@ -122,7 +122,7 @@ fn schedule(step: usize, steps: usize) -> f64 {
 }
 
 fn spec(vocab_size: usize) -> Spec {
-    let sizes = Sizes {
+    let sizes = Dimensions {
         vocab_size,
         hidden_size: 128,
         intermediate_size: 320,

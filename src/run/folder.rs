@@ -77,6 +77,12 @@ impl Folder {
         if at.exists() {
             let there: Manifest = read_json(&at)?;
             if let Some(change) = there.first_difference(manifest)? {
+                let moved_on = match (&there.model.source, &manifest.model.source) {
+                    (Some(then), Some(now)) if then.commit != now.commit => {
+                        format!(": its model is `{}@{}`", there.model.label, then.commit)
+                    }
+                    _ => String::new(),
+                };
                 return Err(Error::input(format!(
                     "`{}` belongs to other settings: `{}` is {} there and {} here",
                     path.display(),
@@ -84,7 +90,9 @@ impl Folder {
                     change.there,
                     change.here
                 ))
-                .hint("use the settings of that run, or another folder with `--out`"));
+                .hint(format!(
+                    "use the settings of that run{moved_on}, or another folder with `--out`"
+                )));
             }
         } else {
             write_json(&at, manifest)?;

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::plan::{Plan, Settings};
 use crate::decoder::{ModelInfo, Quantize};
 use crate::error::{Error, Result};
+use crate::model::SystemPrompt;
+use crate::model::hub::Origin;
 use crate::scenario::{Request, Tags};
 
 /// The file's content. Two runs with equal manifests have equal transcripts.
@@ -39,6 +41,9 @@ pub struct Manifest {
 pub struct ModelRecord {
     /// Its name, for people.
     pub label: String,
+    /// Where on the hub it came from, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Origin>,
     /// Architecture as its config names it.
     pub architecture: String,
     /// BLAKE3 of each of its files.
@@ -49,6 +54,12 @@ pub struct ModelRecord {
     pub chat_template: String,
     /// Ids that end a reply.
     pub stop_ids: Vec<u32>,
+    /// Where each of them comes from, in words.
+    pub stop_sources: BTreeMap<u32, Vec<String>>,
+    /// How the scenario's system text reached it.
+    pub system_prompt: SystemPrompt,
+    /// What was said about the model and its prompts and is no error.
+    pub notes: Vec<String>,
 }
 
 /// Which scenario.
@@ -125,6 +136,7 @@ impl Manifest {
             promise: info.promise.clone(),
             model: ModelRecord {
                 label: model.label.clone(),
+                source: model.origin.clone(),
                 architecture: model.spec.architecture.clone(),
                 files: model.digests(),
                 quantize: info.quantize,
@@ -132,6 +144,9 @@ impl Manifest {
                     .to_hex()
                     .to_string(),
                 stop_ids: model.stop_ids.clone(),
+                stop_sources: model.stop_sources.clone(),
+                system_prompt: plan.system_prompt,
+                notes: model.notes.iter().chain(&plan.notes).cloned().collect(),
             },
             scenario: ScenarioRecord {
                 name: plan.scenario.name.clone(),
@@ -176,13 +191,15 @@ impl Manifest {
         Ok(blake3::hash(text.as_bytes()).to_hex().to_string())
     }
 
-    /// The first key in which another manifest differs, with both values in short.
+    /// The first key in which another manifest differs, with both values in short. Where a model's files
+    /// came from is not compared: their digests are, and a branch may have moved on without touching them.
     ///
     /// # Errors
     /// As [`Self::digest`].
     pub fn first_difference(&self, other: &Self) -> Result<Option<Change>> {
         let value = |m: &Self| {
-            serde_json::to_value(m)
+            let model = ModelRecord { source: None, ..m.model.clone() };
+            serde_json::to_value(Self { model, ..m.clone() })
                 .map_err(|error| Error::failed(format!("the manifest cannot be read: {error}")))
         };
         Ok(first_difference("", &value(self)?, &value(other)?))

@@ -1,15 +1,15 @@
 //! What is to be done: every trial of one model in one variant, with its prompt rendered, tokenized and
 //! checked before any work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Address, Completion, Job, Sampling};
 use crate::error::{Error, Result};
-use crate::model::{Json, Message, Model, RenderOptions};
+use crate::model::{Json, Message, Model, RenderOptions, SystemPrompt, check_words};
 use crate::scenario::{Request, RequestSet, Scenario, Trial, Variant, trials};
-use crate::transcript::{Reply, TagNames, Transcript};
+use crate::transcript::{Reply, TagNames, Transcript, opens_reasoning};
 
 /// What determines the transcripts besides model, scenario and requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +77,8 @@ impl Settings {
     }
 }
 
+const MERGED: &str = "the chat template takes no system message: the system text stands in front of the user message, in every arm";
+
 /// A prompt as the model reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
@@ -100,6 +102,10 @@ pub struct Plan<'a> {
     pub settings: &'a Settings,
     /// The trials in the order of `transcripts.jsonl`.
     pub trials: Vec<Trial<'a>>,
+    /// How the scenario's system text reaches the model; the same in every arm.
+    pub system_prompt: SystemPrompt,
+    /// What the user should know about the prompts and what is no error.
+    pub notes: Vec<String>,
     /// By request, then by tier.
     prompts: BTreeMap<&'a str, BTreeMap<&'a str, Prompt>>,
 }
@@ -124,6 +130,12 @@ impl<'a> Plan<'a> {
             date: settings.date.parse()?,
             args: settings.template_args.clone(),
         };
+        template.check_args(&options)?;
+        let system_prompt = template.system_prompt(&options)?;
+        let mut notes = BTreeSet::new();
+        if system_prompt == SystemPrompt::Merged {
+            notes.insert(MERGED.to_owned());
+        }
         let mut prompts: BTreeMap<&str, BTreeMap<&str, Prompt>> = BTreeMap::new();
         for request in &requests.requests {
             for tier in &scenario.tiers {
@@ -131,20 +143,40 @@ impl<'a> Plan<'a> {
                 let messages = variant.messages(tier, request);
                 let messages = [("system", messages.system), ("user", messages.user)]
                     .map(|(role, content)| Message { role: role.into(), content });
+                let messages = system_prompt.arrange(messages.to_vec());
                 let text = template.render(&messages, &options).map_err(|e| e.within(place()))?;
+                notes.extend(check_words(&text, &messages).map_err(|e| e.within(place()))?);
                 let ids = model.prompt_ids(&text).map_err(|e| e.within(place()))?;
+                notes.extend(model.tokenizer.missing_beginning(&ids));
                 check_room(ids.len(), settings.max_tokens, model.spec.context)
                     .map_err(|e| e.within(place()))?;
                 prompts.entry(&request.id).or_default().insert(&tier.name, Prompt { text, ids });
             }
         }
         let trials = trials(scenario, variant, &requests.requests, settings.samples);
-        Ok(Self { model, scenario, variant, requests, settings, trials, prompts })
+        let notes = notes.into_iter().collect();
+        Ok(Self {
+            model,
+            scenario,
+            variant,
+            requests,
+            settings,
+            trials,
+            system_prompt,
+            notes,
+            prompts,
+        })
     }
 
     /// The prompt of a request in a tier of this plan.
     pub fn prompt(&self, request: &str, tier: &str) -> Option<&Prompt> {
         self.prompts.get(request)?.get(tier)
+    }
+
+    /// Tokens of the longest text that can come about: a prompt and all of a reply.
+    pub fn longest_text(&self) -> usize {
+        let prompts = self.prompts().map(|prompt| prompt.ids.len());
+        prompts.max().unwrap_or(0) + self.settings.max_tokens
     }
 
     /// All prompts, sorted by request and tier.
@@ -177,7 +209,12 @@ impl<'a> Plan<'a> {
             _ => &done.token_ids,
         };
         let tags = &self.variant.tags;
-        let names = TagNames { scratchpad: tags.scratchpad.as_deref(), answer: &tags.answer };
+        let prompt = self.prompt(&trial.request.id, &trial.tier.name);
+        let names = TagNames {
+            scratchpad: tags.scratchpad.as_deref(),
+            answer: &tags.answer,
+            reasoning_opened: prompt.is_some_and(|prompt| opens_reasoning(&prompt.text)),
+        };
         let reply = Reply::parse(&tokenizer.decode(spoken, false)?, names, done.finish_reason);
         let Request { id, harmful, category, .. } = trial.request;
         Ok(Transcript {

@@ -1,9 +1,11 @@
 //! A token stream's text taken apart into native reasoning, scratchpad and answer, with how it ended.
 //! Knows nothing about models, prompts or judges.
 
+mod native;
 mod record;
 mod reply;
 
 pub use crate::engine::FinishReason;
+pub use native::opens_reasoning;
 pub use record::{Outcome, Transcript};
 pub use reply::{Reply, TagNames};

@@ -1,6 +1,7 @@
 //! The parts of a reply and its outcome. Nothing is repaired: what does not follow the form gets an outcome
 //! that says so, and the raw text is kept beside it.
 
+use super::native::{self, Native};
 use super::record::Outcome;
 use crate::engine::FinishReason;
 
@@ -11,12 +12,14 @@ pub struct TagNames<'a> {
     pub scratchpad: Option<&'a str>,
     /// Where it answers.
     pub answer: &'a str,
+    /// Whether the prompt ends inside the model's native reasoning.
+    pub reasoning_opened: bool,
 }
 
 /// A reply taken apart; all parts are trimmed, empty rather than missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// Text of a leading `<think>` block.
+    /// What the model thought of its own accord, such as a leading `<think>` block.
     pub native_reasoning: String,
     /// Text of the prompted scratchpad.
     pub scratchpad: String,
@@ -42,16 +45,19 @@ impl Reply {
             outcome: Outcome::Answered,
         };
 
-        let rest = match native_reasoning(text, tags) {
-            Native::None => text,
-            Native::Closed(reasoning, rest) => {
-                reply.native_reasoning = reasoning.trim().into();
-                rest
-            }
-            Native::Open(reasoning) => {
-                reply.native_reasoning = reasoning.trim().into();
-                return Self { outcome: unclosed, ..reply };
-            }
+        let marks = tags.scratchpad.into_iter().chain([tags.answer]);
+        let marks: Vec<String> = marks.map(|name| format!("<{name}>")).collect();
+        let (reasoning, rest) = match native::split(text, tags.reasoning_opened, &marks) {
+            Native::Absent => (String::new(), Ok(text)),
+            Native::Closed(reasoning, rest) => (reasoning, Ok(rest)),
+            Native::Open(reasoning) => (reasoning, Err(unclosed)),
+            Native::NoReply(reasoning) if cut => (reasoning, Err(Outcome::Truncated)),
+            Native::NoReply(reasoning) => (reasoning, Err(Outcome::EmptyAnswer)),
+        };
+        reply.native_reasoning = reasoning.trim().into();
+        let rest = match rest {
+            Ok(rest) => rest,
+            Err(outcome) => return Self { outcome, ..reply },
         };
 
         let mut missing = false;
@@ -102,37 +108,6 @@ impl Reply {
     }
 }
 
-enum Native<'a> {
-    None,
-    Closed(&'a str, &'a str),
-    Open(&'a str),
-}
-
-/// A block that reasoning models open themselves, or that their template opens in the prompt, so that only
-/// its end stands in the reply. A prompted scratchpad of the same name is the scratchpad.
-fn native_reasoning<'a>(text: &'a str, tags: TagNames<'_>) -> Native<'a> {
-    if tags.scratchpad == Some("think") {
-        return Native::None;
-    }
-    if let Some(inner) = text.trim_start().strip_prefix("<think>") {
-        return match inner.split_once("</think>") {
-            Some((reasoning, rest)) => Native::Closed(reasoning, rest),
-            None => Native::Open(inner),
-        };
-    }
-    let first_tag = [tags.scratchpad, Some(tags.answer)]
-        .into_iter()
-        .flatten()
-        .filter_map(|name| text.find(&format!("<{name}>")))
-        .min();
-    match text.split_once("</think>") {
-        Some((reasoning, rest)) if first_tag.is_none_or(|at| reasoning.len() < at) => {
-            Native::Closed(reasoning, rest)
-        }
-        _ => Native::None,
-    }
-}
-
 enum Tagged<'a> {
     Absent,
     Open(&'a str),
@@ -163,8 +138,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const TAGS: TagNames<'_> = TagNames { scratchpad: Some("scratchpad"), answer: "answer" };
-    const PLAIN: TagNames<'_> = TagNames { scratchpad: None, answer: "answer" };
+    const TAGS: TagNames<'_> =
+        TagNames { scratchpad: Some("scratchpad"), answer: "answer", reasoning_opened: false };
+    const PLAIN: TagNames<'_> =
+        TagNames { scratchpad: None, answer: "answer", reasoning_opened: false };
 
     fn stop(text: &str) -> (Outcome, String, String) {
         let reply = Reply::parse(text, TAGS, FinishReason::Stop);
@@ -227,6 +204,21 @@ mod tests {
             let reply = Reply::parse(text, PLAIN, FinishReason::Stop);
             assert_eq!((&*reply.native_reasoning, &*reply.answer), ("n", "b"));
         }
+        let opened = TagNames { reasoning_opened: true, ..TAGS };
+        for (text, outcome, native) in [
+            ("n</think><scratchpad>a</scratchpad>b", Outcome::Answered, "n"),
+            (
+                "I shall write <answer>b</answer>",
+                Outcome::UnclosedScratchpad,
+                "I shall write <answer>b</answer>",
+            ),
+            ("<|channel|>analysis<|message|>n<|end|>", Outcome::EmptyAnswer, "n"),
+            ("<|channel|>final<|message|><scratchpad>a</scratchpad>b", Outcome::Answered, ""),
+        ] {
+            let reply = Reply::parse(text, opened, FinishReason::Stop);
+            assert_eq!((reply.outcome, &*reply.native_reasoning), (outcome, native), "{text}");
+        }
+        assert_eq!(Reply::parse("n", opened, FinishReason::Length).outcome, Outcome::Truncated);
         let quoted = "<scratchpad>a</scratchpad><answer>end with </think></answer>";
         assert_eq!(Reply::parse(quoted, TAGS, FinishReason::Stop).native_reasoning, "");
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use candor::decoder::{CpuDecoder, LanguageModel, Row, TensorDecoder};
-use candor::model::Model;
+use candor::model::{Model, Spec};
 
 pub(crate) const MODELS: [&str; 4] = ["llama", "llama3-rope", "qwen2", "qwen3"];
 
@@ -38,14 +38,34 @@ impl Fixture {
         CpuDecoder::load(&self.model.spec, &self.model.weights().unwrap(), None).unwrap()
     }
 
+    /// For texts of up to `tokens` tokens.
+    pub(crate) fn cpu_for(&self, tokens: usize) -> CpuDecoder {
+        let spec = self.model.spec.for_texts_of(tokens);
+        CpuDecoder::load(&spec, &self.model.weights().unwrap(), None).unwrap()
+    }
+
     /// On candle's CPU backend, which computes what the GPU backends compute.
     pub(crate) fn tensor(&self, dtype: DType, batch: usize) -> TensorDecoder {
+        self.tensor_of(&self.model.spec, dtype, batch)
+    }
+
+    /// The same for texts of up to `tokens` tokens.
+    pub(crate) fn tensor_for(&self, tokens: usize, dtype: DType) -> TensorDecoder {
+        self.tensor_of(&self.model.spec.for_texts_of(tokens), dtype, 1)
+    }
+
+    fn tensor_of(&self, spec: &Spec, dtype: DType, batch: usize) -> TensorDecoder {
         let weights = self.model.weights().unwrap();
-        TensorDecoder::load(&self.model.spec, &weights, &Device::Cpu, dtype, batch).unwrap()
+        TensorDecoder::load(spec, &weights, &Device::Cpu, dtype, batch).unwrap()
     }
 
     pub(crate) fn ids(&self, name: &str) -> Vec<u32> {
         self.reference[name].to_dtype(DType::U32).unwrap().to_vec1().unwrap()
+    }
+
+    /// A tensor of the reference, flat.
+    pub(crate) fn values(&self, name: &str) -> Vec<f32> {
+        self.reference[name].flatten_all().unwrap().to_vec1().unwrap()
     }
 
     /// Asserts that `logits` [T - start, V] of `ids[start..]` are those of transformers.

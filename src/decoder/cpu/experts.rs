@@ -7,8 +7,9 @@ use super::loader::Loader;
 use super::mlp::Mlp;
 use crate::decoder::kernels;
 use crate::decoder::matrix::Matrix;
+use crate::decoder::router::choose;
 use crate::error::{Error, Result};
-use crate::model::{ExpertsSpec, LayerPart, Shares};
+use crate::model::{ExpertsSpec, LayerPart};
 
 pub(super) struct Experts {
     spec: ExpertsSpec,
@@ -64,7 +65,8 @@ impl Experts {
         let scores = self.router.apply(h, d);
         let mut members: Vec<Vec<(usize, f32)>> = vec![Vec::new(); self.spec.count];
         for (token, scores) in scores.chunks_exact(self.router.stride()).enumerate() {
-            for (expert, share) in self.choose(&scores[..self.spec.count]) {
+            let scores = &scores[..self.spec.count];
+            for (expert, share) in choose(&self.spec, self.correction.as_deref(), scores) {
                 members[expert].push((token, share));
             }
         }
@@ -94,67 +96,5 @@ impl Experts {
             }
         }
         out
-    }
-
-    /// The experts of a token with these scores [N], and their shares. Of equal ones the first is taken.
-    fn choose(&self, scores: &[f32]) -> Vec<(usize, f32)> {
-        let mut shares = scores.to_vec();
-        match self.spec.shares {
-            Shares::Softmax => softmax(&mut shares),
-            Shares::Sigmoid => shares.iter_mut().for_each(|x| *x = kernels::sigmoid(*x)),
-            Shares::SoftmaxOfChosen => {}
-        }
-        let mut ranks = shares.clone();
-        if let Some(correction) = &self.correction {
-            ranks.iter_mut().zip(correction).for_each(|(rank, c)| *rank += c);
-        }
-        if let Some(groups) = self.spec.groups {
-            let size = self.spec.count / groups.count;
-            let of_groups: Vec<f32> = ranks
-                .chunks_exact(size)
-                .map(|group| best(group, groups.scored_by).iter().map(|&i| group[i]).sum())
-                .collect();
-            let kept = best(&of_groups, groups.used);
-            for (g, group) in ranks.chunks_exact_mut(size).enumerate() {
-                if !kept.contains(&g) {
-                    group.fill(f32::NEG_INFINITY);
-                }
-            }
-        }
-        let chosen = best(&ranks, self.spec.used);
-        let mut weights: Vec<f32> = chosen.iter().map(|&i| shares[i]).collect();
-        if self.spec.shares == Shares::SoftmaxOfChosen {
-            softmax(&mut weights);
-        }
-        if self.spec.normalized {
-            let sum: f32 = weights.iter().sum();
-            weights.iter_mut().for_each(|w| *w /= sum);
-        }
-        let scale = self.spec.scale as f32;
-        chosen.into_iter().zip(weights).map(|(i, w)| (i, w * scale)).collect()
-    }
-}
-
-/// Indices of the `count` largest values, the largest first; of equal ones the first comes first.
-fn best(values: &[f32], count: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
-    order.truncate(count);
-    order
-}
-
-fn softmax(values: &mut [f32]) {
-    let sum = kernels::softmax_terms(values, f32::NEG_INFINITY);
-    values.iter_mut().for_each(|v| *v /= sum);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_best_come_first_and_of_equal_ones_the_first() {
-        assert_eq!(best(&[1.0, 3.0, 3.0, 2.0], 3), [1, 2, 3]);
-        assert_eq!(best(&[f32::NEG_INFINITY, -1.0], 1), [1]);
     }
 }

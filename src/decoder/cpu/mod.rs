@@ -21,7 +21,7 @@ use super::kernels;
 use super::matrix::Matrix;
 use super::memory::{Prefix, Sequence, Shape, Store};
 use super::quantize::Quantize;
-use super::rope::{Angles, Frequencies};
+use super::rope::{self, Angles, Frequencies};
 use super::{LanguageModel, Logits, ModelInfo, Row};
 use crate::error::Result;
 use crate::model::{Kind, Part, Spec, Weights};
@@ -63,6 +63,13 @@ pub struct CpuDecoder {
 }
 
 impl CpuDecoder {
+    /// The two sets of kernels, by what they are for and the `numerics` id of what they compute.
+    pub const KERNEL_SETS: [(&str, &str); 2] =
+        [("dense weights", NUMERICS), ("weights in blocks", NUMERICS_BLOCKS)];
+
+    /// What holds of every token drawn on a CPU.
+    pub const PROMISE: &str = PROMISE;
+
     /// Reads the weights that `spec` describes; `quantize` puts dense matrices into blocks.
     ///
     /// # Errors
@@ -148,10 +155,7 @@ impl CpuDecoder {
             .map(|rope| places.par_iter().map(|p| rope.angles(p.position)).collect())
             .collect();
         let growth = spec.attention.growth.map(|growth| {
-            let of = |p: &Place| {
-                let turns = (p.position / growth.context) as f64;
-                (1.0 + growth.beta * libm::log(1.0 + turns)) as f32
-            };
+            let of = |p: &Place| rope::growth(&growth, p.position);
             places.iter().map(of).collect::<Vec<_>>()
         });
 

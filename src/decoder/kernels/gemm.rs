@@ -87,7 +87,8 @@ pub(crate) fn gemm<B: Element>(
     gemm_at(Level::best(), a, a_stride, b, b_stride, k, c);
 }
 
-fn gemm_at<B: Element>(
+/// The same with the given instruction set, which the processor must have.
+pub(super) fn gemm_at<B: Element>(
     level: Level,
     a: &[f32],
     a_stride: usize,

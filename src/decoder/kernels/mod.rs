@@ -8,6 +8,7 @@ mod gemm;
 mod math;
 mod rounded;
 mod row;
+mod self_check;
 mod simd;
 mod slab;
 mod stripe;
@@ -23,6 +24,7 @@ pub(crate) use rounded::{BLOCK, Rounded};
 pub(crate) use row::{
     Below, below, group_maxima, indices_between, replace_below, scaled_softmax_terms,
 };
+pub(crate) use self_check::self_check;
 pub(crate) use slab::Slab;
 pub(crate) use stripe::Stripe;
 

@@ -3,16 +3,28 @@
 //!
 //! Every product and every sum has the same shape in every pass, and a block that a token may not see adds
 //! exactly 0 to its sums: a token's result depends on its own blocks alone. The largest score is exact in any
-//! order. Shapes: W tokens, G key-value heads, Q query heads of each, E head width, B blocks, P positions.
+//! order. Shapes: W tokens, G key-value heads, Q query heads of each, E width of keys, U of
+//! values, B blocks, P positions.
 
 use candle_core::{D, DType, Tensor};
 
 use super::pass::{Block, Pass};
 use super::store::BLOCK;
 
-/// Attention of one layer; `queries` [W, G, Q, E] are rotated and scaled. Returns f32 [W, G · Q · E].
+/// Switches of one layer's attention.
+pub(super) struct Heads<'a> {
+    /// Added to the scores [1, W, 1, B · P], f32.
+    pub(super) mask: &'a Tensor,
+    /// Scores x become cap · tanh(x / cap).
+    pub(super) softcap: Option<f64>,
+    /// Scores that take weight from all positions [G, 1, Q, 1], f32.
+    pub(super) sinks: Option<&'a Tensor>,
+}
+
+/// Attention of one layer; `queries` [W, G, Q, E] are rotated and scaled. Returns f32 [W, G · Q · U].
 pub(super) fn attend(
     layer: usize,
+    heads: &Heads<'_>,
     queries: &Tensor,
     pass: &Pass<'_>,
 ) -> candle_core::Result<Tensor> {
@@ -35,14 +47,24 @@ pub(super) fn attend(
             }
         })
         .collect::<candle_core::Result<_>>()?;
-    let scores = Tensor::cat(&scores, D::Minus1)?.to_dtype(DType::F32)?;
-    let scores = scores.broadcast_add(&pass.mask)?;
-    let weights = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?)?.exp()?;
+    let mut scores = Tensor::cat(&scores, D::Minus1)?.to_dtype(DType::F32)?;
+    if let Some(cap) = heads.softcap {
+        scores = ((scores / cap)?.tanh()? * cap)?;
+    }
+    let scores = scores.broadcast_add(heads.mask)?;
+    let mut largest = scores.max_keepdim(D::Minus1)?;
+    if let Some(sinks) = heads.sinks {
+        largest = largest.broadcast_maximum(sinks)?;
+    }
+    let weights = scores.broadcast_sub(&largest)?.exp()?;
 
     // sums of weights [G, W, Q, 1] and of weighted values, for blocks met together and apart
     let mut total = Sum::default();
-    let mut values_together = Sum::default(); // [G, W · Q, E]
-    let mut values_apart = Sum::default(); // [W, G, Q, E]
+    if let Some(sinks) = heads.sinks {
+        total.add(sinks.broadcast_sub(&largest)?.exp()?)?;
+    }
+    let mut values_together = Sum::default(); // [G, W · Q, U]
+    let mut values_apart = Sum::default(); // [W, G, Q, U]
     for (i, block) in pass.blocks.iter().enumerate() {
         let weights = weights.narrow(D::Minus1, i * BLOCK, BLOCK)?.contiguous()?;
         total.add(weights.sum_keepdim(D::Minus1)?)?;
@@ -62,14 +84,14 @@ pub(super) fn attend(
     }
     let mut values = Sum::default();
     if let Some(together) = values_together.0 {
-        values.add(together.reshape((g, w, q, e))?.transpose(0, 1)?.contiguous()?)?;
+        values.add(together.reshape((g, w, q, ()))?.transpose(0, 1)?.contiguous()?)?;
     }
     if let Some(apart) = values_apart.0 {
         values.add(apart)?;
     }
     match (values.0, total.0) {
         (Some(values), Some(total)) => {
-            values.broadcast_div(&total.transpose(0, 1)?.contiguous()?)?.reshape((w, g * q * e))
+            values.broadcast_div(&total.transpose(0, 1)?.contiguous()?)?.reshape((w, ()))
         }
         _ => candle_core::bail!("attention without a block"),
     }

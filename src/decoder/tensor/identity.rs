@@ -1,12 +1,12 @@
 //! What a tensor decoder's bits depend on, as the manifest records it:
-//! `tensor-cuda-bf16/1:pass=64:NVIDIA H100 80GB HBM3`. Knows nothing about weights.
+//! `tensor-cuda-bf16/2:pass=64:NVIDIA H100 80GB HBM3`. Knows nothing about weights.
 
 use std::fmt;
 
 use candle_core::{DType, Device};
 
 /// Raised whenever a change to the arithmetic changes a bit of any logit.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A kind of device, a type and a width of pass, on one model of machine.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +70,7 @@ impl fmt::Display for Identity {
 }
 
 /// The name that the driver gives the device: another model of GPU computes other bits.
-fn name(device: &Device) -> String {
+pub(crate) fn name(device: &Device) -> String {
     match device {
         #[cfg(feature = "cuda")]
         Device::Cuda(cuda) => {
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let written = "tensor-cuda-bf16/1:pass=64:NVIDIA H100 80GB HBM3";
+        let written = "tensor-cuda-bf16/2:pass=64:NVIDIA H100 80GB HBM3";
         let identity = Identity::parse(written).unwrap();
         assert_eq!(identity.to_string(), written);
         assert_eq!(
@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(identity.device(), "NVIDIA H100 80GB HBM3");
         let here = Identity::of(&Device::Cpu, DType::F32, 128);
         assert_eq!(Identity::parse(&here.to_string()), Some(here));
-        for other in ["cpu-f32-fma-chain/1", "tensor-cuda-bf16/1", "tensor-cuda-x/1:pass=64:a"] {
+        for other in ["cpu-f32-fma-chain/1", "tensor-cuda-bf16/2", "tensor-cuda-x/1:pass=64:a"] {
             assert_eq!(Identity::parse(other), None);
         }
     }

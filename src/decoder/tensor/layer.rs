@@ -1,109 +1,70 @@
-//! One layer of the decoder in tensor operations. The residual stream, the norms, the rotation and the softmax
-//! are f32; products run in the decoder's type.
+//! One layer in tensor operations. The residual stream, the norms, the rotation and the softmax are f32;
+//! products run in the decoder's type.
 //!
-//! Shapes: W tokens, D width, G key-value heads, Q query heads of each, E head width, F MLP width.
+//! Shapes: W tokens, D width, G key-value heads.
 
-use candle_core::{DType, Device, Module, Result, Tensor};
-use candle_nn::{Linear, ops, rotary_emb};
+use candle_core::{DType, Result, Tensor};
 
-use super::attention::attend;
+use super::attention::{Heads, attend};
+use super::experts::Experts;
+use super::linear::Linear;
+use super::loader::Loader;
+use super::mlp::Mlp;
+use super::norm::Norm;
 use super::pass::{Pass, Target};
-use crate::decoder::parts::Parts;
-use crate::model::{Kind, LayerPart, Part, Projection, Spec};
-
-/// Reads tensors into the decoder's type, on its device.
-pub(super) struct Reader<'a> {
-    pub(super) parts: Parts<'a>,
-    pub(super) dtype: DType,
-    pub(super) device: &'a Device,
-}
-
-impl Reader<'_> {
-    pub(super) fn matrix(&self, part: Part, shape: [usize; 2]) -> crate::error::Result<Tensor> {
-        let tensor = self.parts.stored(part, Kind::Weight, &shape)?.tensor()?;
-        Ok(tensor.to_device(self.device)?.to_dtype(self.dtype)?)
-    }
-
-    pub(super) fn linear(
-        &self,
-        part: Part,
-        shape: [usize; 2],
-        bias: bool,
-    ) -> crate::error::Result<Linear> {
-        let weight = self.matrix(part, shape)?;
-        let bias = match bias {
-            true => {
-                let bias = self.parts.stored(part, Kind::Bias, &shape[..1])?.tensor()?;
-                Some(bias.to_device(self.device)?.to_dtype(self.dtype)?)
-            }
-            false => None,
-        };
-        Ok(Linear::new(weight, bias))
-    }
-
-    /// Weights of a norm, f32.
-    pub(super) fn norm(&self, part: Part, len: usize) -> crate::error::Result<Tensor> {
-        let tensor = self.parts.stored(part, Kind::Weight, &[len])?.tensor()?;
-        Ok(tensor.to_device(self.device)?.to_dtype(DType::F32)?)
-    }
-}
+use super::projections::Projections;
+use crate::model::{LayerPart, LayerSpec, Parallel, Part, Projection, Spec};
 
 pub(super) struct Layer {
-    attention_norm: Tensor,
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    query_norm: Option<Tensor>,
-    key_norm: Option<Tensor>,
-    attention_output: Linear,
-    mlp_norm: Tensor,
-    gate: Linear,
-    up: Linear,
-    down: Linear,
+    form: LayerSpec,
+    dtype: DType,
+    attention_norm: Option<Norm>,
+    attention: Projections,
+    attention_post_norm: Option<Norm>,
+    mlp_norm: Option<Norm>,
+    mlp: Either,
+    mlp_post_norm: Option<Norm>,
+}
+
+enum Either {
+    Dense(Mlp),
+    Experts(Experts),
 }
 
 impl Layer {
-    pub(super) fn load(
-        spec: &Spec,
-        index: usize,
-        reader: &Reader<'_>,
-    ) -> crate::error::Result<Self> {
-        let at = |part: LayerPart| Part::Layer(index, part);
-        let mlp = |projection: Projection| at(LayerPart::Mlp(projection));
-        let (d, f, e) = (spec.hidden_size, spec.intermediate_size, spec.head_dim);
-        let (q, kv) = (spec.heads * e, spec.kv_heads * e);
-        let (qkv_bias, output_bias) = (spec.attention.qkv_bias, spec.attention.output_bias);
-        let head_norm = |part: LayerPart| match spec.attention.qk_norm {
-            Some(_) => reader.norm(at(part), e).map(Some),
-            None => Ok(None),
+    pub(super) fn load(loader: &Loader<'_>, index: usize) -> crate::error::Result<Self> {
+        let spec = loader.spec;
+        let form = spec.layers[index];
+        let norm = |there: bool, part: LayerPart| {
+            let read = || loader.norm(Part::Layer(index, part), spec.hidden_size, &spec.norm);
+            there.then(read).transpose()
         };
+        let own_mlp_norm = spec.pre_norm && spec.parallel != Parallel::OneNorm;
         Ok(Self {
-            attention_norm: reader.norm(at(LayerPart::AttentionNorm), d)?,
-            query: reader.linear(at(LayerPart::Query), [q, d], qkv_bias)?,
-            key: reader.linear(at(LayerPart::Key), [kv, d], qkv_bias)?,
-            value: reader.linear(at(LayerPart::Value), [kv, d], qkv_bias)?,
-            query_norm: head_norm(LayerPart::QueryNorm(0))?,
-            key_norm: head_norm(LayerPart::KeyNorm(0))?,
-            attention_output: reader.linear(at(LayerPart::AttentionOutput), [d, q], output_bias)?,
-            mlp_norm: reader.norm(at(LayerPart::MlpNorm), d)?,
-            gate: reader.linear(mlp(Projection::Gate), [f, d], spec.mlp.bias)?,
-            up: reader.linear(mlp(Projection::Up), [f, d], spec.mlp.bias)?,
-            down: reader.linear(mlp(Projection::Down), [d, f], spec.mlp.bias)?,
+            form,
+            dtype: loader.dtype,
+            attention_norm: norm(spec.pre_norm, LayerPart::AttentionNorm)?,
+            attention: Projections::load(loader, index)?,
+            attention_post_norm: norm(spec.post_norm, LayerPart::AttentionPostNorm)?,
+            mlp_norm: norm(own_mlp_norm, LayerPart::MlpNorm)?,
+            mlp: match form.experts {
+                true => Either::Experts(Experts::load(loader, index)?),
+                false => {
+                    let part = |projection: Projection| LayerPart::Mlp(projection);
+                    Either::Dense(Mlp::load(loader, index, spec.intermediate_size, part)?)
+                }
+            },
+            mlp_post_norm: norm(spec.post_norm, LayerPart::MlpPostNorm)?,
         })
     }
 
-    /// Elements of the weights.
-    pub(super) fn weights(&self) -> usize {
-        let linears = [
-            &self.query,
-            &self.key,
-            &self.value,
-            &self.attention_output,
-            &self.gate,
-            &self.up,
-            &self.down,
-        ];
-        linears.iter().map(|linear| linear.weight().elem_count()).sum()
+    /// Bytes of the matrices.
+    pub(super) fn bytes(&self) -> usize {
+        let mlp: usize = match &self.mlp {
+            Either::Dense(mlp) => mlp.matrices().map(Linear::bytes).sum(),
+            Either::Experts(experts) => experts.matrices().map(Linear::bytes).sum(),
+        };
+        mlp + self.attention.matrices().map(Linear::bytes).sum::<usize>()
     }
 
     /// The residual stream `x` [W, D], f32, after this layer; keys and values go to the pass's target.
@@ -114,42 +75,62 @@ impl Layer {
         x: &Tensor,
         pass: &Pass<'_>,
     ) -> Result<Tensor> {
-        let dtype = self.query.weight().dtype();
-        let (w, g, e) = (x.dim(0)?, spec.kv_heads, spec.head_dim);
-        let norm = |x: &Tensor, weight: &Tensor| {
-            ops::rms_norm(x, weight, spec.norm.eps as f32)?.to_dtype(dtype)
+        let normed = |norm: &Option<Norm>, x: &Tensor| match norm {
+            Some(norm) => norm.forward(x),
+            None => Ok(x.clone()),
         };
-        // One token of each "batch entry", so that each has a row of angles of its own: [W, heads, 1, E].
-        let turn = |x: Tensor, heads: usize, weight: Option<&Tensor>| {
-            let mut x = x.to_dtype(DType::F32)?.reshape((w, heads, 1, e))?;
-            if let Some(weight) = weight {
-                x = ops::rms_norm(&x, weight, spec.norm.eps as f32)?;
-            }
-            rotary_emb::rope(&x, &pass.cos, &pass.sin)
+        let h = normed(&self.attention_norm, x)?;
+        let beside = match spec.parallel {
+            Parallel::No => None,
+            Parallel::OneNorm => Some(self.mlp(&h)?),
+            Parallel::TwoNorms => Some(self.mlp(&normed(&self.mlp_norm, x)?)?),
         };
+        let attended = self.attend(spec, index, &h, pass)?;
+        let x = (x + contribution(attended, &self.attention_post_norm, spec.residual_scale)?)?;
+        let out = match beside {
+            Some(out) => out,
+            None => self.mlp(&normed(&self.mlp_norm, &x)?)?,
+        };
+        x + contribution(out, &self.mlp_post_norm, spec.residual_scale)?
+    }
 
-        // attention
-        let h = norm(x, &self.attention_norm)?;
-        let queries = turn(self.query.forward(&h)?, spec.heads, self.query_norm.as_ref())?;
-        let queries = (queries * (1.0 / (e as f64).sqrt()))?.to_dtype(dtype)?;
-        let queries = queries.reshape((w, g, spec.heads / g, e))?;
-        let keys = turn(self.key.forward(&h)?, g, self.key_norm.as_ref())?.to_dtype(dtype)?;
-        let values = self.value.forward(&h)?.reshape((w, g, 1, e))?;
+    /// The attention's result for `h`, both f32 [W, D].
+    fn attend(&self, spec: &Spec, index: usize, h: &Tensor, pass: &Pass<'_>) -> Result<Tensor> {
+        let turns = self.form.rope.map(|rope| &pass.turns[rope]);
+        let h = h.to_dtype(self.dtype)?;
+        let [queries, keys, values] = self.attention.project(spec, &h, pass, turns)?;
         match &pass.target {
             Target::Run { store, slot, at, len } => {
                 let run = |t: &Tensor| {
-                    t.narrow(0, 0, *len)?.squeeze(2)?.transpose(0, 1)?.contiguous() // [G, len, E]
+                    t.narrow(0, 0, *len)?.squeeze(2)?.transpose(0, 1)?.contiguous() // [G, len, ..]
                 };
                 store.put_run(index, *slot, *at, &run(&keys)?, &run(&values)?)?;
             }
             Target::Each { store, at } => store.put_each(index, at, &keys, &values)?,
         }
-        let attended = attend(index, &queries, pass)?.to_dtype(dtype)?;
-        let x = (x + self.attention_output.forward(&attended)?.to_dtype(DType::F32)?)?;
-
-        // gated MLP
-        let h = norm(&x, &self.mlp_norm)?;
-        let gated = (ops::silu(&self.gate.forward(&h)?)? * self.up.forward(&h)?)?;
-        &x + self.down.forward(&gated)?.to_dtype(DType::F32)?
+        let heads = Heads {
+            mask: pass.mask(self.form.window)?,
+            softcap: spec.attention.softcap,
+            sinks: self.attention.sinks.as_ref(),
+        };
+        let attended = attend(index, &heads, &queries, pass)?.to_dtype(self.dtype)?;
+        self.attention.output.forward(&attended)?.to_dtype(DType::F32)
     }
+
+    /// The MLP's result for `h`, both f32 [W, D].
+    fn mlp(&self, h: &Tensor) -> Result<Tensor> {
+        match &self.mlp {
+            Either::Dense(mlp) => mlp.forward(&h.to_dtype(self.dtype)?)?.to_dtype(DType::F32),
+            Either::Experts(experts) => experts.forward(h, self.dtype),
+        }
+    }
+}
+
+/// What is added to the residual stream for the result `out` [W, D].
+fn contribution(out: Tensor, norm: &Option<Norm>, scale: f64) -> Result<Tensor> {
+    let out = match norm {
+        Some(norm) => norm.forward(&out)?,
+        None => out,
+    };
+    if scale == 1.0 { Ok(out) } else { out * scale }
 }

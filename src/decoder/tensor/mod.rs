@@ -4,20 +4,28 @@
 //! Shapes: W tokens of a pass, D width, V vocabulary. Knows nothing about files or text.
 
 mod attention;
+mod experts;
 mod identity;
 mod layer;
+mod linear;
+mod loader;
 mod memory;
+mod mlp;
+mod norm;
 mod pass;
+mod projections;
 mod self_test;
 mod store;
 
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use candle_nn::ops;
 
-use self::layer::{Layer, Reader};
+use self::layer::Layer;
+use self::linear::Linear;
+use self::loader::Loader;
 use self::memory::{Segment, SharedBlock, Slab, Slots};
+use self::norm::Norm;
 use self::pass::{Frame, Pass, Tail};
 use self::store::{BLOCK, Format, Store};
 use super::parts::Parts;
@@ -27,6 +35,7 @@ use crate::error::Result;
 use crate::model::{Kind, Part, Spec, Weights};
 
 pub use identity::Identity;
+pub(crate) use identity::name as device_name;
 pub use memory::{Prefix, Sequence};
 
 /// The width of a pass is a multiple of this: fewer tokens take a GPU as long, and prefixes go through the
@@ -34,7 +43,7 @@ pub use memory::{Prefix, Sequence};
 const WIDTH_STEP: usize = 64;
 
 /// What the self-test found to hold.
-const PROMISE: &str = "the same bits on this machine with this batch";
+pub(crate) const PROMISE: &str = "the same bits on this machine with this batch";
 
 /// What is left when it does not.
 const NO_PROMISE: &str = "none";
@@ -47,16 +56,16 @@ pub struct TensorDecoder {
     format: Format,
     slots: Slots,
     /// [V, D]
-    embedding: Tensor,
+    embedding: Linear,
     layers: Vec<Layer>,
-    norm: Tensor,
-    /// [V, D]
-    output: Tensor,
+    norm: Norm,
+    /// [V, D]; none where the output matrix is the embedding.
+    output: Option<Linear>,
 }
 
 impl TensorDecoder {
-    /// Reads the weights that `spec` describes onto `device`, as `dtype` (F32, BF16 or F16). `batch` rows of a
-    /// step go through the layers at once.
+    /// Reads the weights that `spec` describes onto `device`: dense ones as `dtype` (F32, BF16 or F16), those in
+    /// blocks as they are. `batch` rows of a step go through the layers at once.
     ///
     /// # Errors
     /// When a tensor is missing, has another shape, or is there without being described, and when the device
@@ -69,26 +78,33 @@ impl TensorDecoder {
         batch: usize,
     ) -> Result<Self> {
         let width = batch.max(1).next_multiple_of(WIDTH_STEP);
-        let reader = Reader { parts: Parts::new(weights), dtype, device };
+        let loader = Loader { spec, parts: Parts::new(weights), dtype, device };
         let (v, d) = (spec.vocab_size, spec.hidden_size);
-        let layers = (0..spec.layers.len())
-            .map(|i| Layer::load(spec, i, &reader))
-            .collect::<Result<Vec<_>>>()?;
-        let embedding = reader.matrix(Part::Embedding, [v, d])?;
-        let norm = reader.norm(Part::FinalNorm, d)?;
+        let layers =
+            (0..spec.layers.len()).map(|i| Layer::load(&loader, i)).collect::<Result<Vec<_>>>()?;
+        let embedding = loader.matrix(Part::Embedding, [v, d], false)?;
+        let norm = loader.norm(Part::FinalNorm, d, &spec.norm)?;
         let output = match spec.tied_embeddings {
             true => {
-                reader.parts.ignore(Part::Output, Kind::Weight)?;
-                embedding.clone()
+                loader.parts.ignore(Part::Output, Kind::Weight)?;
+                None
             }
-            false => reader.matrix(Part::Output, [v, d])?,
+            false => Some(loader.matrix(Part::Output, [v, d], spec.output_bias)?),
         };
-        reader.parts.refuse_unused()?;
+        loader.parts.refuse_unused()?;
 
         let format = Format::new(spec, dtype, device);
-        let (q, kv) = (spec.heads * spec.head_dim, spec.kv_heads * spec.head_dim);
-        let elements = layers.iter().map(Layer::weights).sum::<usize>()
-            + if spec.tied_embeddings { v * d } else { 2 * v * d };
+        let (q, kv) =
+            (spec.heads * spec.head_dim, spec.kv_heads * (spec.head_dim + spec.value_dim));
+        let f = spec.intermediate_size.max(
+            spec.experts.map_or(0, |experts| experts.intermediate_size.max(experts.shared_size)),
+        );
+        let weight_bytes = layers.iter().map(Layer::bytes).sum::<usize>()
+            + embedding.bytes()
+            + output.as_ref().map_or(0, Linear::bytes);
+        let mut windows: Vec<_> = spec.layers.iter().map(|layer| layer.window).collect();
+        windows.sort_unstable();
+        windows.dedup();
         let identity = Identity::of(device, dtype, width);
         let mut model = Self {
             info: ModelInfo {
@@ -98,18 +114,19 @@ impl TensorDecoder {
                 numerics: identity.to_string(),
                 promise: NO_PROMISE.into(),
                 instruction_set: identity.device().to_owned(),
-                weight_bytes: elements * dtype.size_in_bytes(),
+                weight_bytes,
                 kv_bytes_per_token: format.position_bytes(),
-                step_bytes_per_token: (4 * d + 3 * q + 2 * kv + 3 * spec.intermediate_size)
-                    * size_of::<f32>(),
+                step_bytes_per_token: (4 * d + 3 * q + kv + 3 * f) * size_of::<f32>(),
                 prefill_chunk: width,
                 draft_width: 1,
             },
             frame: Frame {
                 width,
                 kv_heads: spec.kv_heads,
-                head_dim: spec.head_dim,
-                frequencies: Frequencies::new(&spec.ropes[0]),
+                head_width: spec.head_dim.max(spec.value_dim),
+                ropes: spec.ropes.iter().map(Frequencies::new).collect(),
+                growth: spec.attention.growth,
+                windows,
                 device: device.clone(),
             },
             slots: Slots::new(format.clone(), width),
@@ -130,7 +147,10 @@ impl TensorDecoder {
 
     /// The residual stream [W, D] after the last layer.
     fn forward(&self, pass: &Pass<'_>) -> Result<Tensor> {
-        let mut x = self.embedding.index_select(&pass.ids, 0)?.to_dtype(DType::F32)?;
+        let mut x = self.embedding.rows(&pass.ids)?;
+        if self.spec.embedding_scale != 1.0 {
+            x = (x * self.spec.embedding_scale)?;
+        }
         for (i, layer) in self.layers.iter().enumerate() {
             x = layer.forward(&self.spec, i, &x, pass)?;
         }
@@ -140,10 +160,16 @@ impl TensorDecoder {
     /// Logits [chosen, V] of some tokens of the residual stream `x` [W, D], one row after another. All W go
     /// through the product, so that it has the same shape whichever are chosen.
     fn logits(&self, x: &Tensor, chosen: &[u32]) -> Result<Vec<f32>> {
-        let h = ops::rms_norm(x, &self.norm, self.spec.norm.eps as f32)?;
-        let all = h.to_dtype(self.output.dtype())?.matmul(&self.output.t()?)?;
+        let h = self.norm.forward(x)?.to_dtype(self.format.dtype)?;
+        let all = self.output.as_ref().unwrap_or(&self.embedding).forward(&h)?;
         let chosen = Tensor::new(chosen, &self.frame.device)?;
-        let values = all.index_select(&chosen, 0)?.to_dtype(DType::F32)?;
+        let mut values = all.index_select(&chosen, 0)?.to_dtype(DType::F32)?;
+        if self.spec.logit_scale != 1.0 {
+            values = (values * self.spec.logit_scale)?;
+        }
+        if let Some(cap) = self.spec.logit_softcap {
+            values = ((values / cap)?.tanh()? * cap)?;
+        }
         Ok(values.flatten_all()?.to_vec1()?)
     }
 

@@ -3,13 +3,15 @@
 //!
 //! Two kinds: a *run* takes up to W neighbouring tokens of one text, a *step* one token of each of up to W
 //! sequences. What is missing to W is filled with tokens that nobody reads.
-//! Shapes: W tokens, B blocks that are attended to, P positions of a block, G key-value heads, E head width.
+//! Shapes: W tokens, B blocks that are attended to, P positions of a block, G key-value heads, E width of keys,
+//! U of values.
 
 use candle_core::{DType, Device, Tensor};
 
 use super::memory::{Sequence, SharedBlock};
 use super::store::{BLOCK, Store};
-use crate::decoder::rope::Frequencies;
+use crate::decoder::rope::{self, Frequencies};
+use crate::model::Growth;
 
 /// Added to the score of a position that a token may not see: exp gives exactly 0, and no operation on it
 /// gives something that is not a number.
@@ -27,7 +29,7 @@ pub(super) enum Block<'a> {
 pub(super) enum Target<'a> {
     /// Those of the first `len` tokens to the positions from `at` on of one slot.
     Run { store: &'a Store, slot: usize, at: usize, len: usize },
-    /// That of token w to slot w, at the position that the tensor [W, G, 1, E] says.
+    /// That of token w to slot w, at the position that the tensor [W, G, 1, max(E, U)] says.
     Each { store: &'a Store, at: Tensor },
 }
 
@@ -35,14 +37,39 @@ pub(super) enum Target<'a> {
 pub(super) struct Pass<'a> {
     /// Token ids [W].
     pub(super) ids: Tensor,
-    /// Cosines and sines [W, 1, E / 2] of the tokens' positions, f32.
-    pub(super) cos: Tensor,
-    pub(super) sin: Tensor,
-    /// Added to the scores [1, W, 1, B · P], f32.
-    pub(super) mask: Tensor,
+    /// Of each rope.
+    pub(super) turns: Vec<Turns>,
+    /// Factors on the queries [W, 1, 1, 1], f32, where they grow.
+    pub(super) growth: Option<Tensor>,
+    /// Of each window.
+    masks: Vec<(Option<usize>, Tensor)>,
     /// Blocks in the order of positions for every token, those of prefixes first.
     pub(super) blocks: Vec<Block<'a>>,
     pub(super) target: Target<'a>,
+}
+
+impl Pass<'_> {
+    /// What is added to the scores [1, W, 1, B · P], f32, of layers with this window.
+    pub(super) fn mask(&self, window: Option<usize>) -> candle_core::Result<&Tensor> {
+        match self.masks.iter().find(|(of, _)| *of == window) {
+            Some((_, mask)) => Ok(mask),
+            None => candle_core::bail!("no mask was made for the window {window:?}"),
+        }
+    }
+}
+
+/// Cosines and sines of the tokens' positions for one rope, [W, 1, rotary dim / 2], f32.
+pub(super) struct Turns {
+    pub(super) cos: Tensor,
+    pub(super) sin: Tensor,
+}
+
+/// What a token may see where there is no window.
+struct View {
+    /// The token's own position.
+    position: usize,
+    /// For each block its first position and how many of its positions are the token's past.
+    blocks: Vec<(usize, usize)>,
 }
 
 /// What all passes of a decoder have in common.
@@ -50,8 +77,12 @@ pub(super) struct Frame {
     /// W.
     pub(super) width: usize,
     pub(super) kv_heads: usize,
-    pub(super) head_dim: usize,
-    pub(super) frequencies: Frequencies,
+    /// max(E, U)
+    pub(super) head_width: usize,
+    pub(super) ropes: Vec<Frequencies>,
+    pub(super) growth: Option<Growth>,
+    /// All that layers have.
+    pub(super) windows: Vec<Option<usize>>,
     pub(super) device: Device,
 }
 
@@ -82,13 +113,15 @@ impl Frame {
             .collect();
         // Tokens past the end repeat the last one.
         let places = (0..self.width).map(|w| w.min(tokens.len() - 1));
-        let positions: Vec<usize> = places.clone().map(|i| position + i).collect();
+        let starts = || (0..blocks.len()).map(|b| b * BLOCK);
+        let view = |position| View {
+            position,
+            blocks: starts().map(|start| (start, past(position, start))).collect(),
+        };
+        let views = places.clone().map(|i| view(position + i)).collect();
         let ids = places.map(|i| tokens[i]).collect();
-        let seen = |p: usize, b: usize| (p + 1).saturating_sub(b * BLOCK).min(BLOCK);
-        let seen =
-            positions.iter().flat_map(|&p| (0..blocks.len()).map(move |b| seen(p, b))).collect();
         let target = Target::Run { store, slot, at: position - tail.base, len: tokens.len() };
-        self.pass(ids, &positions, seen, blocks, target)
+        self.pass(ids, views, blocks, target)
     }
 
     /// One token of each sequence; `seats` says for every slot of `store` whose token it is.
@@ -102,23 +135,24 @@ impl Frame {
         let at = |s: &Sequence| s.len() - s.prefix.base_of_next();
         let columns =
             seats.iter().flatten().map(|(s, _)| at(s) / BLOCK + 1).max().unwrap_or_default();
-        let mut seen = Vec::with_capacity(self.width * (shared.len() + columns));
+        let mut views = Vec::with_capacity(self.width);
         let mut places = Vec::with_capacity(self.width);
         for seat in seats {
             // A slot without a token writes where no sequence reads, and sees its own first position.
-            let (place, last) = match seat {
-                Some((sequence, _)) => (at(sequence), at(sequence)),
-                None => (store.blocks() * BLOCK - 1, 0),
+            let (place, position, base) = match seat {
+                Some((s, _)) => (at(s), s.len(), s.prefix.base_of_next()),
+                None => (store.blocks() * BLOCK - 1, 0, 0),
             };
             places.push(place as u32);
-            seen.extend(shared.iter().map(|(level, block)| {
+            let prefix = shared.iter().map(|(level, block)| {
                 let own = seat.and_then(|(sequence, _)| sequence.shared.get(*level));
-                if own.is_some_and(|own| own.is(block)) { BLOCK } else { 0 }
-            }));
-            seen.extend((0..columns).map(|c| (last + 1).saturating_sub(c * BLOCK).min(BLOCK)));
+                let is_own = own.is_some_and(|own| own.is(block));
+                (level * BLOCK, if is_own { BLOCK } else { 0 })
+            });
+            let starts = (0..columns).map(|c| base + c * BLOCK);
+            let tail = starts.map(|start| (start, past(position, start)));
+            views.push(View { position, blocks: prefix.chain(tail).collect() });
         }
-        let positions: Vec<usize> =
-            seats.iter().map(|seat| seat.map_or(0, |(sequence, _)| sequence.len())).collect();
         let ids = seats.iter().map(|seat| seat.map_or(0, |(_, id)| id)).collect();
         let blocks = shared
             .iter()
@@ -126,43 +160,69 @@ impl Frame {
             .chain((0..columns).map(|block| Block::Apart { store, block }))
             .collect();
         let at = Tensor::from_vec(places, (self.width, 1, 1, 1), &self.device)?
-            .broadcast_as((self.width, self.kv_heads, 1, self.head_dim))?
+            .broadcast_as((self.width, self.kv_heads, 1, self.head_width))?
             .contiguous()?;
-        self.pass(ids, &positions, seen, blocks, Target::Each { store, at })
+        self.pass(ids, views, blocks, Target::Each { store, at })
     }
 
-    /// `seen` [W, B]: how many positions of each block each token may see.
     fn pass<'a>(
         &self,
         ids: Vec<u32>,
-        positions: &[usize],
-        seen: Vec<usize>,
+        views: Vec<View>,
         blocks: Vec<Block<'a>>,
         target: Target<'a>,
     ) -> candle_core::Result<Pass<'a>> {
-        let (w, device) = (self.width, &self.device);
-        let (cos, sin): (Vec<_>, Vec<_>) =
-            positions.iter().map(|&p| self.frequencies.angles(p)).unzip();
-        let table = |rows: Vec<Vec<f32>>| {
-            Tensor::from_vec(rows.concat(), (w, 1, self.head_dim / 2), device)
-        };
-        let seen = seen.into_iter().map(|n| n as f32).collect::<Vec<_>>();
-        let seen = Tensor::from_vec(seen, (w, blocks.len(), 1), device)?;
-        let places = Tensor::arange(0f32, BLOCK as f32, device)?.reshape((1, 1, BLOCK))?;
-        let mask = places
-            .broadcast_ge(&seen)?
-            .to_dtype(DType::F32)?
-            .affine(HIDDEN, 0.0)?
-            .reshape((1, w, 1, blocks.len() * BLOCK))?;
+        let turns = self.ropes.iter().map(|rope| self.turns(rope, &views));
+        let growth = self.growth.map(|growth| {
+            let of = |view: &View| rope::growth(&growth, view.position);
+            let factors = views.iter().map(of).collect();
+            Tensor::from_vec(factors, (self.width, 1, 1, 1), &self.device)
+        });
+        let masks = self.windows.iter().map(|&window| Ok((window, self.mask(window, &views)?)));
         Ok(Pass {
-            ids: Tensor::from_vec(ids, w, device)?,
-            cos: table(cos)?,
-            sin: table(sin)?,
-            mask,
+            turns: turns.collect::<candle_core::Result<_>>()?,
+            growth: growth.transpose()?,
+            masks: masks.collect::<candle_core::Result<_>>()?,
+            ids: Tensor::from_vec(ids, self.width, &self.device)?,
             blocks,
             target,
         })
     }
+
+    fn turns(&self, rope: &Frequencies, views: &[View]) -> candle_core::Result<Turns> {
+        let (cos, sin): (Vec<_>, Vec<_>) =
+            views.iter().map(|view| rope.angles(view.position)).unzip();
+        let table = |rows: Vec<Vec<f32>>| {
+            Tensor::from_vec(rows.concat(), (self.width, 1, rope.len()), &self.device)
+        };
+        Ok(Turns { cos: table(cos)?, sin: table(sin)? })
+    }
+
+    /// Hides from each token, of each block, what comes before its window and what is not its past.
+    fn mask(&self, window: Option<usize>, views: &[View]) -> candle_core::Result<Tensor> {
+        let (w, device) = (self.width, &self.device);
+        let bounds = |of: &dyn Fn(&View, (usize, usize)) -> usize| {
+            let rows = views.iter().flat_map(|view| view.blocks.iter().map(|b| of(view, *b)));
+            let bounds: Vec<f32> = rows.map(|n| n as f32).collect();
+            let blocks = bounds.len() / w;
+            Tensor::from_vec(bounds, (w, blocks, 1), device)
+        };
+        let places = Tensor::arange(0f32, BLOCK as f32, device)?.reshape((1, 1, BLOCK))?;
+        let end = bounds(&|_, (_, past)| past)?;
+        let mut hidden = places.broadcast_ge(&end)?.to_dtype(DType::F32)?;
+        if let Some(window) = window {
+            let start = bounds(&|view, (start, _)| {
+                (view.position + 1).saturating_sub(window).saturating_sub(start).min(BLOCK)
+            })?;
+            hidden = (hidden + places.broadcast_lt(&start)?.to_dtype(DType::F32)?)?;
+        }
+        hidden.affine(HIDDEN, 0.0)?.reshape((1, w, 1, ()))
+    }
+}
+
+/// How many positions of the block that begins at `start` are `position` or before it.
+fn past(position: usize, start: usize) -> usize {
+    (position + 1).saturating_sub(start).min(BLOCK)
 }
 
 /// Every block that a prefix of the sequences has, once, with its place in the prefix. Those of one sequence

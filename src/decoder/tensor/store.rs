@@ -1,9 +1,9 @@
 //! Keys and values of consecutive positions as tensors that are written in place, block by block.
 //! Knows nothing about prefixes, sequences or attention.
 //!
-//! Shapes: S slots, G key-value heads, P positions of a block, E head width.
+//! Shapes: S slots, G key-value heads, P positions of a block, E width of keys, U of values.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{D, DType, Device, Tensor};
 
 use crate::error::Result;
 use crate::model::Spec;
@@ -18,6 +18,7 @@ pub(super) struct Format {
     pub(super) layers: usize,
     pub(super) kv_heads: usize,
     pub(super) head_dim: usize,
+    pub(super) value_dim: usize,
     pub(super) dtype: DType,
     pub(super) device: Device,
 }
@@ -28,6 +29,7 @@ impl Format {
             layers: spec.layers.len(),
             kv_heads: spec.kv_heads,
             head_dim: spec.head_dim,
+            value_dim: spec.value_dim,
             dtype,
             device: device.clone(),
         }
@@ -35,7 +37,8 @@ impl Format {
 
     /// Bytes of the keys and values of one position.
     pub(super) fn position_bytes(&self) -> usize {
-        2 * self.layers * self.kv_heads * self.head_dim * self.dtype.size_in_bytes()
+        let width = self.head_dim + self.value_dim;
+        self.layers * self.kv_heads * width * self.dtype.size_in_bytes()
     }
 }
 
@@ -43,21 +46,22 @@ impl Format {
 /// it no weight, but zero times a number that is not finite would still spoil a sum.
 pub(super) struct Store {
     format: Format,
-    slots: usize,
     blocks: usize,
     /// Per layer [S, G, blocks · P, E]. Clones of these would share their memory: they stay in here.
     keys: Vec<Tensor>,
+    /// Per layer [S, G, blocks · P, U].
     values: Vec<Tensor>,
 }
 
 impl Store {
     pub(super) fn new(format: &Format, slots: usize, blocks: usize) -> Result<Self> {
-        let zeros = || {
-            let shape = (slots, format.kv_heads, blocks * BLOCK, format.head_dim);
-            Tensor::zeros(shape, format.dtype, &format.device)
+        let layers = |width: usize| {
+            let shape = (slots, format.kv_heads, blocks * BLOCK, width);
+            let zeros = |_| Tensor::zeros(shape, format.dtype, &format.device);
+            (0..format.layers).map(zeros).collect::<candle_core::Result<_>>()
         };
-        let layers = || (0..format.layers).map(|_| zeros()).collect::<candle_core::Result<_>>();
-        Ok(Self { format: format.clone(), slots, blocks, keys: layers()?, values: layers()? })
+        let (keys, values) = (layers(format.head_dim)?, layers(format.value_dim)?);
+        Ok(Self { format: format.clone(), blocks, keys, values })
     }
 
     /// Blocks that each slot has room for.
@@ -70,9 +74,9 @@ impl Store {
         if blocks <= self.blocks {
             return Ok(());
         }
-        let (slots, heads, e) = (self.slots, self.format.kv_heads, self.format.head_dim);
         for tensor in self.keys.iter_mut().chain(&mut self.values) {
-            let shape = (slots, heads, blocks * BLOCK, e);
+            let (slots, heads, _, width) = tensor.dims4()?;
+            let shape = (slots, heads, blocks * BLOCK, width);
             let larger = Tensor::zeros(shape, self.format.dtype, &self.format.device)?;
             larger.slice_set(tensor, 2, 0)?;
             *tensor = larger;
@@ -81,7 +85,7 @@ impl Store {
         Ok(())
     }
 
-    /// Keys and values [G, P, E] of one block of one slot.
+    /// Keys [G, P, E] and values [G, P, U] of one block of one slot.
     pub(super) fn block(
         &self,
         layer: usize,
@@ -92,7 +96,7 @@ impl Store {
         Ok((view(&self.keys[layer])?, view(&self.values[layer])?))
     }
 
-    /// Keys and values [S, G, P, E] of the same block of all slots.
+    /// Keys [S, G, P, E] and values [S, G, P, U] of the same block of all slots.
     pub(super) fn column(
         &self,
         layer: usize,
@@ -102,7 +106,7 @@ impl Store {
         Ok((view(&self.keys[layer])?, view(&self.values[layer])?))
     }
 
-    /// Writes keys and values [G, n, E] of n positions from `at` on into one slot.
+    /// Writes keys [G, n, E] and values [G, n, U] of n positions from `at` on into one slot.
     pub(super) fn put_run(
         &self,
         layer: usize,
@@ -115,8 +119,8 @@ impl Store {
         self.values[layer].get(slot)?.slice_set(values, 1, at)
     }
 
-    /// Writes the keys and values [S, G, 1, E] of one position in every slot, each at its own: `at`
-    /// [S, G, 1, E] says where.
+    /// Writes the keys [S, G, 1, E] and values [S, G, 1, U] of one position in every slot, each at its own:
+    /// `at` [S, G, 1, max(E, U)] says where.
     pub(super) fn put_each(
         &self,
         layer: usize,
@@ -124,8 +128,11 @@ impl Store {
         keys: &Tensor,
         values: &Tensor,
     ) -> candle_core::Result<()> {
-        self.keys[layer].scatter_set(at, keys, 2)?;
-        self.values[layer].scatter_set(at, values, 2)
+        for (tensor, new) in [(&self.keys[layer], keys), (&self.values[layer], values)] {
+            let at = at.narrow(D::Minus1, 0, new.dim(D::Minus1)?)?.contiguous()?;
+            tensor.scatter_set(&at, new, 2)?;
+        }
+        Ok(())
     }
 
     /// Copies a block of another store's first slot into the first block of `slot`.

@@ -46,6 +46,7 @@ fn deepseek_v2(draft: &mut Draft) -> Result<()> {
         ));
     }
     draft.mlp_bias()?;
+    draft.spec.attention.scale *= draft.score_factor;
     let spec = &mut draft.spec;
     let keys = &mut draft.keys;
     if spec.kv_heads != spec.heads {
@@ -62,8 +63,8 @@ fn deepseek_v2(draft: &mut Draft) -> Result<()> {
         eps: LATENT_EPS,
     });
 
-    // Training, and what the class does in any case.
-    for key in ["aux_loss_alpha", "seq_aux", "ep_size", "num_nextn_predict_layers"] {
+    // Training, and what follows from other keys.
+    for key in ["aux_loss_alpha", "seq_aux", "ep_size", "num_nextn_predict_layers", "qk_head_dim"] {
         keys.value(key);
     }
     for (key, only) in

@@ -76,6 +76,7 @@ fn smollm3(draft: &mut Draft) -> Result<()> {
     for (layer, &turned) in draft.spec.layers.iter_mut().zip(&turned) {
         layer.rope = turned.then_some(0);
     }
+    draft.keys.value("max_window_layers");
     let window = draft.window(None)?;
     let window = match draft.keys.flag("use_sliding_window")? {
         Some(true) => window,

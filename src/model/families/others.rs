@@ -1,7 +1,7 @@
 //! Architectures that differ from Llama in a switch or two.
 
 use super::{BASE, DEFAULTS, Defaults, Family, olmo};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::config::Draft;
 use crate::model::layout::{LLAMA, Layout, Mlp, QkNorms};
 use crate::model::rope::{ROPE, RopeDefaults};
@@ -59,13 +59,22 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         architecture: "HunYuanDenseV1ForCausalLM",
         model_type: "hunyuan_v1_dense",
-        defaults: Defaults { eps: ("rms_norm_eps", 1e-5), ..DEFAULTS },
+        defaults: Defaults {
+            eps: ("rms_norm_eps", 1e-5),
+            rope: RopeDefaults { alpha: true, ..ROPE },
+            ..DEFAULTS
+        },
         layout: Layout {
             qk_norm: QkNorms::One("self_attn.query_layernorm", "self_attn.key_layernorm"),
             ..LLAMA
         },
         read: |draft| {
             draft.attention_bias("attention_bias", false)?;
+            if draft.keys.flag("use_qk_norm")? == Some(false) {
+                return Err(Error::input(
+                    "`config.json`: `use_qk_norm` false is not supported for HunYuan",
+                ));
+            }
             draft.qk_norm(QkSpan::Head);
             draft.spec.attention.qk_norm.iter_mut().for_each(|norm| norm.after_rope = true);
             Ok(())

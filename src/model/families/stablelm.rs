@@ -60,6 +60,10 @@ fn starcoder2(draft: &mut Draft) -> Result<()> {
     // Words of the released configs for what the class does in any case.
     draft.keys.value("mlp_type");
     draft.keys.value("norm_type");
+    // What an earlier class read; this one reads `hidden_act` and always scales.
+    for key in ["activation_function", "scale_attn_weights", "inference_runner"] {
+        draft.keys.value(key);
+    }
     let spec = &mut draft.spec;
     spec.norm.kind = NormKind::Layer;
     spec.norm.bias = true;

@@ -4,9 +4,14 @@
 
 /// The template with `generation` blocks turned into `with` blocks, which have their own scope as well, and
 /// `'...' % x` into `'...'|format(x)`. Whitespace control, comments, raw blocks and strings stay as they are.
-pub(super) fn translate(source: &str) -> String {
+///
+/// # Errors
+/// An expression or a tag is longer than [`CODE_BYTES_MAX`]: its length.
+pub(super) fn translate(source: &str) -> Result<String, usize> {
+    // Jinja reads every kind of line end as one line feed, in strings as well.
+    let source = source.replace("\r\n", "\n").replace('\r', "\n");
     let mut out = String::with_capacity(source.len());
-    let mut rest = source;
+    let mut rest = source.as_str();
     while let Some(start) = next_code(rest) {
         let (text, code) = rest.split_at(start);
         out.push_str(text);
@@ -15,8 +20,16 @@ pub(super) fn translate(source: &str) -> String {
             "{{" => code_length(code, "}}"),
             _ => code_length(code, "%}"),
         };
-        let (code, after) = code.split_at(length.unwrap_or(code.len()));
+        // What never ends is refused by the engine.
+        let Some(length) = length else { return Ok(out + code) };
+        let (code, after) = code.split_at(length);
         rest = after;
+        if length > CODE_BYTES_MAX && !code.starts_with("{#") {
+            let length = length_without_strings(code);
+            if length > CODE_BYTES_MAX {
+                return Err(length);
+            }
+        }
         match tag_name(code) {
             Some((before, "generation", after)) => out.extend([before, "with", after]),
             Some((before, "endgeneration", after)) => out.extend([before, "endwith", after]),
@@ -27,11 +40,26 @@ pub(super) fn translate(source: &str) -> String {
                 rest = after;
             }
             _ if code.starts_with("{#") => out.push_str(code),
-            _ => percent_to_format(code, &mut out),
+            _ => percent_to_format(code, &mut out, 0),
         }
     }
     out.push_str(rest);
-    out
+    Ok(out)
+}
+
+/// Most bytes of one expression or tag, strings not counted: the engine takes time by the square of it.
+pub(super) const CODE_BYTES_MAX: usize = 4096;
+
+fn length_without_strings(code: &str) -> usize {
+    let (mut at, mut length) = (0, 0);
+    while at < code.len() {
+        let unit = unit_length(&code[at..]);
+        if !code[at..].starts_with(['\'', '"']) {
+            length += unit;
+        }
+        at += unit;
+    }
+    length
 }
 
 fn next_code(text: &str) -> Option<usize> {
@@ -108,17 +136,22 @@ fn group_length(text: &str) -> Option<usize> {
     None
 }
 
-fn percent_to_format(code: &str, out: &mut String) {
+/// Operators within operands are translated down to this depth; the engine reads no deeper code.
+const DEPTH_MAX: usize = 150;
+
+fn percent_to_format(code: &str, out: &mut String, depth: usize) {
     let mut at = 0;
     while at < code.len() {
         let length = unit_length(&code[at..]);
         out.push_str(&code[at..at + length]);
         let is_string = code[at..].starts_with(['\'', '"']);
         at += length;
-        if let Some((skipped, operand)) = is_string.then(|| percent_operand(&code[at..])).flatten()
-        {
+        if !is_string || depth == DEPTH_MAX {
+            continue;
+        }
+        if let Some((skipped, operand)) = percent_operand(&code[at..]) {
             out.push_str("|format(");
-            percent_to_format(operand, out);
+            percent_to_format(operand, out, depth + 1);
             out.push(')');
             at += skipped;
         }
@@ -157,7 +190,16 @@ fn percent_operand(text: &str) -> Option<(usize, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::translate;
+    fn translate(source: &str) -> String {
+        super::translate(source).unwrap()
+    }
+
+    #[test]
+    fn code_may_hold_long_strings_and_is_not_long_itself() {
+        let string = format!("{{{{ '{}' }}}}{{# {} #}}", "a".repeat(9999), "1+".repeat(9999));
+        assert_eq!(translate(&string), string);
+        assert_eq!(super::translate(&format!("{{{{{}}}}}", "1+".repeat(2100))), Err(4204));
+    }
 
     #[test]
     fn generation_tags_keep_their_whitespace_control() {
@@ -204,6 +246,7 @@ mod tests {
             "{%",
             "{",
             "é{{",
+            "{{ '%s' % ('%s' % (x",
         ] {
             assert_eq!(translate(same), same);
         }

@@ -2,31 +2,40 @@
 //! (`utils/chat_template_utils.py`). A template is hostile input: it runs on a budget, reads no clock and
 //! no file. Knows nothing about tokens or scenarios.
 
+mod conduct;
 mod date;
 mod dialect;
+mod find;
 mod ordered;
 mod python;
+mod room;
+mod strings;
 mod tojson;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, ErrorKind, Value};
+use minijinja::{Environment, ErrorKind, State, Value};
 use serde::{Deserialize, Serialize};
 
-use super::files::{CHAT_TEMPLATE, ModelFiles, TOKENIZER_CONFIG};
-use super::json::Keys;
+use super::files::ModelFiles;
 use crate::error::{Error, Result};
+use room::with_room;
 
+pub use conduct::{SystemPrompt, check_words};
 pub use date::Date;
 pub use ordered::Json;
 
-/// What one rendering may cost: about an instruction, or 64 bytes, each. Bounds both time and memory at
-/// well over a hundred times what the largest published template takes for a long prompt.
-const FUEL: u64 = 2_000_000;
+/// What one rendering may cost: about an instruction, or 64 bytes, each. Bounds time, memory (16 MB of values)
+/// and how deeply values can be nested, at many times what the largest published template takes.
+const FUEL: u64 = 250_000;
+
+/// A longer template is refused; published ones have up to some twenty thousand bytes.
+const SOURCE_BYTES_MAX: usize = 64 << 10;
 
 const NAME: &str = "chat template";
+const STRFTIME: &str = "strftime_now";
 
 /// One message of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,43 +92,34 @@ pub struct ChatTemplate {
     source: String,
     environment: Environment<'static>,
     special: BTreeMap<String, String>,
+    /// Names that it looks up and does not set before.
+    variables: BTreeSet<String>,
 }
 
 impl ChatTemplate {
-    /// Finds the template: `chat_template.jinja`, else `chat_template` of `tokenizer_config.json` (from a list
-    /// the one named `default`). `None` if there is neither.
+    /// The template of a model's files; `None` if they hold none.
     pub(super) fn open(
         files: &ModelFiles,
         special: &BTreeMap<String, String>,
     ) -> Result<Option<Self>> {
-        if let Some(bytes) = files.get(CHAT_TEMPLATE) {
-            let source = std::str::from_utf8(bytes).map_err(|error| {
-                Error::input(format!("`{CHAT_TEMPLATE}` is not UTF-8: {error}"))
-            })?;
-            return Self::new(source, special).map(Some);
-        }
-        let Some(bytes) = files.get(TOKENIZER_CONFIG) else { return Ok(None) };
-        let mut keys = Keys::parse(TOKENIZER_CONFIG, bytes)?;
-        match keys.value("chat_template") {
-            None => Ok(None),
-            Some(value) => {
-                let source = default_template(&value).ok_or_else(|| {
-                    keys.wrong(
-                        "chat_template",
-                        "a string or a list with a template named `default`",
-                        &names(&value),
-                    )
-                })?;
-                Self::new(source, special).map(Some)
-            }
-        }
+        find::default_template(files)?.map(|source| Self::new(&source, special)).transpose()
     }
 
     /// Compiles a template. `special` maps names such as `bos_token` to the tokens' text.
     ///
     /// # Errors
-    /// The template is malformed, or uses syntax that is not supported.
+    /// The template is malformed, too long, or uses syntax that is not supported.
     pub fn new(source: &str, special: &BTreeMap<String, String>) -> Result<Self> {
+        let too_long = |what: &str, bytes: usize, limit: usize| {
+            Error::input(format!("{what} has {bytes} bytes, more than the {limit} that are read"))
+                .hint(OTHER_TEMPLATE)
+        };
+        if source.len() > SOURCE_BYTES_MAX {
+            return Err(too_long("the chat template", source.len(), SOURCE_BYTES_MAX));
+        }
+        let translated = dialect::translate(source).map_err(|bytes| {
+            too_long("an expression of the chat template", bytes, dialect::CODE_BYTES_MAX)
+        })?;
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         let syntax = syntax.map_err(|error| {
             Error::failed(format!("the template syntax cannot be set up: {error}"))
@@ -135,10 +135,18 @@ impl ChatTemplate {
                     .with_source(Raised(message)))
             },
         );
-        environment.add_template_owned(NAME, dialect::translate(source)).map_err(|error| {
+        let variables = with_room(|| {
+            environment.add_template_owned(NAME, translated)?;
+            let template = environment.get_template(NAME)?;
+            let globals: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
+            let mut names = template.undeclared_variables(false);
+            names.retain(|name| !globals.contains(name.as_str()) && name != STRFTIME);
+            Ok(names.into_iter().collect())
+        })?;
+        let variables = variables.map_err(|error: minijinja::Error| {
             Error::input(format!("the chat template cannot be read: {error}")).hint(OTHER_TEMPLATE)
         })?;
-        Ok(Self { source: source.to_owned(), environment, special: special.clone() })
+        Ok(Self { source: source.to_owned(), environment, special: special.clone(), variables })
     }
 
     /// The template's text as the model brings it.
@@ -151,6 +159,10 @@ impl ChatTemplate {
     /// # Errors
     /// The template refuses the messages, does something that is not supported, or exceeds its budget.
     pub fn render(&self, messages: &[Message], options: &RenderOptions) -> Result<String> {
+        self.try_render(messages, options).map_err(Error::from)
+    }
+
+    fn try_render(&self, messages: &[Message], options: &RenderOptions) -> Result<String, Refusal> {
         let message = |message: &Message| {
             Value::from_pairs([
                 ("role", message.role.as_str()),
@@ -165,13 +177,18 @@ impl ChatTemplate {
     /// # Errors
     /// As [`Self::render`].
     pub fn render_json(&self, messages: &[Json], options: &RenderOptions) -> Result<String> {
-        self.render_value(messages.iter().map(Value::from).collect(), options)
+        let messages = messages.iter().map(|message| Value::from(&completed(message))).collect();
+        self.render_value(messages, options).map_err(Error::from)
     }
 
-    fn render_value(&self, messages: Value, options: &RenderOptions) -> Result<String> {
+    fn render_value(&self, messages: Value, options: &RenderOptions) -> Result<String, Refusal> {
         let date = options.date;
         let mut environment = self.environment.clone();
-        environment.add_function("strftime_now", move |format: String| date.strftime(&format));
+        environment.add_function(STRFTIME, move |state: &State, format: String| {
+            // A directive of two characters becomes a word of nine at most.
+            state.consume_fuel(format.len() as u64 / 8)?;
+            date.strftime(&format)
+        });
 
         let mut context: BTreeMap<&str, Value> = BTreeMap::new();
         // transformers always passes these two; templates ask whether they are none, not whether they are there.
@@ -185,9 +202,33 @@ impl ChatTemplate {
         context.insert("messages", messages);
         context.insert("add_generation_prompt", Value::from(options.add_generation_prompt));
 
-        let template = environment.get_template(NAME).map_err(|error| explain(&error))?;
-        template.render(Value::from_pairs(context)).map_err(|error| explain(&error))
+        let context = Value::from_pairs(context);
+        let render = || environment.get_template(NAME)?.render(context);
+        with_room(|| render().map_err(|error| Refusal::of(&error))).map_err(Refusal::Failed)?
     }
+}
+
+/// A message as transformers hands it on: without keys that are null, and with its reasoning, under whichever
+/// of these names it came, as `reasoning_content` and as `thinking`.
+fn completed(message: &Json) -> Json {
+    let Json::Map(entries) = message else { return message.clone() };
+    let mut entries: Vec<_> =
+        entries.iter().filter(|(_, value)| *value != Json::Null).cloned().collect();
+    let find = |entries: &[(String, Json)], name: &str| {
+        entries.iter().position(|(known, _)| known == name)
+    };
+    let names = ["reasoning_content", "thinking", "reasoning"];
+    if let Some(at) = names.iter().find_map(|name| find(&entries, name)) {
+        let reasoning = entries[at].1.clone();
+        if find(&entries, "thinking").is_none() {
+            entries.insert(0, ("thinking".to_owned(), reasoning.clone()));
+        }
+        match find(&entries, "reasoning_content") {
+            Some(at) => entries[at].1 = reasoning,
+            None => entries.push(("reasoning_content".to_owned(), reasoning)),
+        }
+    }
+    Json::Map(entries)
 }
 
 const OTHER_TEMPLATE: &str =
@@ -205,38 +246,43 @@ impl fmt::Display for Raised {
 
 impl std::error::Error for Raised {}
 
-fn explain(error: &minijinja::Error) -> Error {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(inner) = cause {
-        if let Some(Raised(message)) = inner.downcast_ref() {
-            return Error::input(format!("the chat template refuses these messages: {message}"))
-                .hint("the scenario's messages do not fit this model; some templates take no system message");
-        }
-        cause = inner.source();
-    }
-    if error.kind() == ErrorKind::OutOfFuel {
-        return Error::input("the chat template does not come to an end within its budget")
-            .hint(OTHER_TEMPLATE);
-    }
-    Error::input(format!("the chat template cannot be rendered: {error}")).hint(OTHER_TEMPLATE)
+/// Why there is no text.
+#[derive(Debug)]
+enum Refusal {
+    /// The template itself refuses the messages, in these words.
+    Raised(String),
+    /// Rendering failed.
+    Failed(Error),
 }
 
-fn default_template(value: &serde_json::Value) -> Option<&str> {
-    match value {
-        serde_json::Value::String(source) => Some(source),
-        serde_json::Value::Array(list) => {
-            list.iter().find(|entry| entry["name"] == "default")?["template"].as_str()
+impl Refusal {
+    fn of(error: &minijinja::Error) -> Self {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(inner) = cause {
+            if let Some(Raised(message)) = inner.downcast_ref() {
+                return Self::Raised(message.clone());
+            }
+            cause = inner.source();
         }
-        _ => None,
+        let message = if error.kind() == ErrorKind::OutOfFuel {
+            "the chat template does not come to an end within its budget".to_owned()
+        } else {
+            format!("the chat template cannot be rendered: {error}")
+        };
+        Self::Failed(Error::input(message).hint(OTHER_TEMPLATE))
     }
 }
 
-/// What to show of a list without a default: the names rather than the templates.
-fn names(value: &serde_json::Value) -> serde_json::Value {
-    value.as_array().map_or_else(
-        || value.clone(),
-        |list| list.iter().map(|entry| entry["name"].clone()).collect(),
-    )
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Raised(message) => {
+                Self::input(format!("the chat template refuses these messages: {message}"))
+                    .hint("the scenario's messages do not fit this model")
+            }
+            Refusal::Failed(error) => error,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -336,34 +382,6 @@ mod tests {
     fn loop_controls_and_generation_tags_work() {
         let source = "{% for m in messages %}{% if loop.index0 == 1 %}{% break %}{% endif %}{%- generation -%}\n {{ m.role }} \n{%- endgeneration %}.{% endfor %}";
         assert_eq!(render(source).unwrap(), "system.");
-    }
-
-    #[test]
-    fn the_file_wins_over_the_config_and_the_default_over_other_names() {
-        let open = |files: &[(&str, &str)]| {
-            let files: Vec<(&str, &[u8])> =
-                files.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
-            ChatTemplate::open(&ModelFiles::literal(&files), &special())
-                .map(|template| template.map(|found| found.source))
-        };
-        let list = r#"{"chat_template": [{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d"}]}"#;
-        assert_eq!(
-            open(&[(TOKENIZER_CONFIG, r#"{"chat_template": "x"}"#)]).unwrap().as_deref(),
-            Some("x")
-        );
-        assert_eq!(open(&[(TOKENIZER_CONFIG, list)]).unwrap().as_deref(), Some("d"));
-        assert_eq!(
-            open(&[(TOKENIZER_CONFIG, list), (CHAT_TEMPLATE, "f")]).unwrap().as_deref(),
-            Some("f")
-        );
-        assert_eq!(open(&[(TOKENIZER_CONFIG, r#"{"chat_template": null}"#)]).unwrap(), None);
-        let other = r#"{"chat_template": [{"name": "rag", "template": "t"}]}"#;
-        assert!(
-            open(&[(TOKENIZER_CONFIG, other)])
-                .unwrap_err()
-                .to_string()
-                .ends_with(r#"named `default`, found ["rag"]"#)
-        );
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! Where the template engine is less like Python than templates expect: string methods that its own Python
-//! compatibility lacks, and filters and tests that differ. Knows nothing about prompts.
+//! Where the template engine is less like Python than templates expect: filters and tests that differ, and
+//! methods, which are those of `minijinja_contrib::pycompat` and of `strings.rs`. Knows nothing about prompts.
 
-use minijinja::value::{Kwargs, ValueKind, from_args};
-use minijinja::{Environment, Error, ErrorKind, State, Value};
+use minijinja::value::{Kwargs, ValueKind};
+use minijinja::{Environment, Error, State, Value};
 
+use super::strings;
 use super::tojson::tojson;
 
 /// Makes an environment behave as Jinja does in Python.
@@ -12,6 +13,11 @@ pub(super) fn install(environment: &mut Environment<'_>) {
     environment.add_filter("tojson", tojson);
     environment.add_filter("default", default);
     environment.add_filter("d", default);
+    environment.add_filter("trim", trim);
+    environment.add_filter("wordcount", |text: &str| strings::words(text, None).len());
+    environment.add_filter("center", |state: &State, text: &str, width: Option<usize>| {
+        strings::pad(state, text, width.unwrap_or(80), ' ', strings::Side::Both)
+    });
     // In Python a string and a dictionary are sequences, and a truth value is a number.
     environment.add_test("sequence", |value: &Value| value.len().is_some());
     environment.add_test("number", |value: &Value| {
@@ -35,74 +41,22 @@ fn default(
     Ok(value.clone())
 }
 
-/// Calls a method of a value: those of `minijinja_contrib::pycompat`, then those below.
+/// `trim(value, chars=none)`; of a value that is not text, its text.
+fn trim(state: &State, value: &Value, chars: Option<String>) -> Result<String, Error> {
+    let text = value.to_string();
+    state.consume_fuel(text.len() as u64 / 64)?;
+    Ok(strings::strip(&text, chars.as_deref(), strings::Side::Both).to_owned())
+}
+
+/// Calls a method of a value. A call on a text costs fuel by its length, as most of them look at all of it.
 fn call(state: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
-    match minijinja_contrib::pycompat::unknown_method_callback(state, value, method, args) {
-        Err(error) if error.kind() == ErrorKind::UnknownMethod => match value.as_str() {
-            Some(text) => string_method(text, method, args),
-            None => Err(error),
-        },
-        result => result,
+    if let Some(text) = value.as_str() {
+        state.consume_fuel(text.len() as u64 / 64)?;
+        if let Some(result) = strings::call(state, text, method, args) {
+            return result;
+        }
     }
-}
-
-fn string_method(text: &str, method: &str, args: &[Value]) -> Result<Value, Error> {
-    match method {
-        "removeprefix" => {
-            let (prefix,): (&str,) = from_args(args)?;
-            Ok(Value::from(text.strip_prefix(prefix).unwrap_or(text)))
-        }
-        "removesuffix" => {
-            let (suffix,): (&str,) = from_args(args)?;
-            Ok(Value::from(text.strip_suffix(suffix).unwrap_or(text)))
-        }
-        "partition" => {
-            let (separator,): (&str,) = from_args(args)?;
-            Ok(match split_at_separator(text.split_once(separator), separator)? {
-                Some(parts) => parts,
-                None => list([text, "", ""]),
-            })
-        }
-        "rpartition" => {
-            let (separator,): (&str,) = from_args(args)?;
-            Ok(match split_at_separator(text.rsplit_once(separator), separator)? {
-                Some(parts) => parts,
-                None => list(["", "", text]),
-            })
-        }
-        "rsplit" => {
-            let (separator, limit): (&str, Option<i64>) = from_args(args)?;
-            if separator.is_empty() {
-                return Err(empty_separator());
-            }
-            // A negative limit means none.
-            let limit = limit
-                .and_then(|limit| usize::try_from(limit).ok())
-                .map_or(usize::MAX, |limit| limit.saturating_add(1));
-            let mut parts: Vec<&str> = text.rsplitn(limit, separator).collect();
-            parts.reverse();
-            Ok(list(parts))
-        }
-        _ => Err(Error::from(ErrorKind::UnknownMethod)),
-    }
-}
-
-fn split_at_separator(
-    halves: Option<(&str, &str)>,
-    separator: &str,
-) -> Result<Option<Value>, Error> {
-    if separator.is_empty() {
-        return Err(empty_separator());
-    }
-    Ok(halves.map(|(before, after)| list([before, separator, after])))
-}
-
-fn list<'a>(parts: impl IntoIterator<Item = &'a str>) -> Value {
-    parts.into_iter().map(Value::from).collect()
-}
-
-fn empty_separator() -> Error {
-    Error::new(ErrorKind::InvalidOperation, "the separator must not be empty")
+    minijinja_contrib::pycompat::unknown_method_callback(state, value, method, args)
 }
 
 #[cfg(test)]
@@ -132,24 +86,5 @@ mod tests {
             ),
             "[True, True, False, False, True, False]"
         );
-    }
-
-    #[test]
-    fn methods_are_those_of_python() {
-        assert_eq!(
-            value("'abc'.removeprefix('ab') ~ 'abc'.removesuffix('bc') ~ 'abc'.removeprefix('x')"),
-            "caabc"
-        );
-        assert_eq!(value("'a-b-c'.partition('-') | join('|')"), "a|-|b-c");
-        assert_eq!(value("'a-b-c'.rpartition('-') | join('|')"), "a-b|-|c");
-        assert_eq!(value("'abc'.partition('-') | join('|')"), "abc||");
-        assert_eq!(value("'abc'.rpartition('-') | join('|')"), "||abc");
-        assert_eq!(value("'a-b-c'.rsplit('-', 1) | join('|')"), "a-b|c");
-        assert_eq!(value("'a-b-c'.rsplit('-') | join('|')"), "a|b|c");
-        assert_eq!(value("'a-b-c'.rsplit('-', 0) | join('|')"), "a-b-c");
-        assert_eq!(value("' Ab '.strip().upper()"), "AB");
-        assert!(value("'a'.partition('')").starts_with("error"));
-        assert!(value("'a'.nothing()").starts_with("error"));
-        assert!(value("[1].partition('a')").starts_with("error"));
     }
 }

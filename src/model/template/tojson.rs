@@ -4,13 +4,14 @@
 use std::fmt::Write as _;
 
 use minijinja::value::{Kwargs, ValueKind};
-use minijinja::{Error, ErrorKind, Value};
+use minijinja::{Error, ErrorKind, State, Value};
 
 /// Deeper values are refused, as each level takes stack.
 const DEPTH_MAX: usize = 128;
 
 /// `json.dumps(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False)`.
 pub(super) fn tojson(
+    state: &State,
     value: &Value,
     ensure_ascii: Option<Value>,
     indent: Option<Value>,
@@ -28,7 +29,8 @@ pub(super) fn tojson(
     // As in Python: with an indent the comma stands at the end of the line.
     let comma = if indent.is_some() { "," } else { ", " };
     let (item, key) = separators.unwrap_or_else(|| (comma.to_owned(), ": ".to_owned()));
-    let mut writer = Writer { out: String::new(), ensure_ascii, indent, item, key, sort_keys };
+    let mut writer =
+        Writer { state, out: String::new(), ensure_ascii, indent, item, key, sort_keys };
     writer.value(value, 0)?;
     Ok(writer.out)
 }
@@ -58,7 +60,9 @@ fn separators(pair: &Value) -> Result<(String, String), Error> {
     }
 }
 
-struct Writer {
+struct Writer<'a> {
+    /// Whose fuel pays for the text, as it grows.
+    state: &'a State<'a, 'a>,
     out: String,
     ensure_ascii: bool,
     indent: Option<String>,
@@ -69,13 +73,13 @@ struct Writer {
     sort_keys: bool,
 }
 
-impl Writer {
+impl Writer<'_> {
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
         if depth > DEPTH_MAX {
             return Err(wrong("the value is nested too deeply"));
         }
         match value.kind() {
-            ValueKind::String => self.string(value.as_str().unwrap_or_default()),
+            ValueKind::String => self.string(value.as_str().unwrap_or_default())?,
             ValueKind::Seq | ValueKind::Iterable => {
                 let items: Vec<Value> = value.try_iter()?.collect();
                 self.container('[', ']', &items, depth, |writer, item| {
@@ -92,12 +96,16 @@ impl Writer {
                     entries.sort_by(|(a, _), (b, _)| a.cmp(b));
                 }
                 self.container('{', '}', &entries, depth, |writer, (key, item)| {
-                    writer.string(key);
+                    writer.string(key)?;
+                    writer.pay(writer.key.len())?;
                     writer.out.push_str(&writer.key.clone());
                     writer.value(item, depth + 1)
                 })?;
             }
-            _ => self.out.push_str(&scalar(value)?),
+            _ => {
+                self.pay(0)?;
+                self.out.push_str(&scalar(value)?);
+            }
         }
         Ok(())
     }
@@ -113,28 +121,37 @@ impl Writer {
         self.out.push(open);
         for (index, item) in items.iter().enumerate() {
             if index > 0 {
+                self.pay(self.item.len())?;
                 self.out.push_str(&self.item);
             }
-            self.line(depth + 1);
+            self.line(depth + 1)?;
             write(self, item)?;
         }
         if !items.is_empty() {
-            self.line(depth);
+            self.line(depth)?;
         }
         self.out.push(close);
         Ok(())
     }
 
-    fn line(&mut self, depth: usize) {
+    fn line(&mut self, depth: usize) -> Result<(), Error> {
         if let Some(indent) = &self.indent {
+            self.pay(indent.len().saturating_mul(depth))?;
             self.out.push('\n');
             for _ in 0..depth {
                 self.out.push_str(indent);
             }
         }
+        Ok(())
     }
 
-    fn string(&mut self, text: &str) {
+    /// A unit of fuel, and one for each 16 bytes: escapes can make text six times as long.
+    fn pay(&self, bytes: usize) -> Result<(), Error> {
+        self.state.consume_fuel(1 + bytes as u64 / 16)
+    }
+
+    fn string(&mut self, text: &str) -> Result<(), Error> {
+        self.pay(text.len())?;
         self.out.push('"');
         for c in text.chars() {
             match c {
@@ -155,6 +172,7 @@ impl Writer {
             }
         }
         self.out.push('"');
+        Ok(())
     }
 }
 

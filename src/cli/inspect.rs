@@ -1,0 +1,340 @@
+//! `candor models inspect`: everything that can be said of a model without running it, and what would refuse it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::args::InspectArgs;
+use super::models::{Memory, size};
+use super::render::options;
+use super::show;
+use super::talk::{Talk, print, visible};
+use super::tokenize::piece;
+use crate::decoder::CpuDecoder;
+use crate::engine::Sampling;
+use crate::error::{Error, Result};
+use crate::model::hub::Access;
+use crate::model::{Inspection, Message, Model, RenderOptions, Sizes, Spec, Tensor, Weights};
+use crate::run::{Plan, Settings};
+use crate::scenario::{RequestSet, Scenario};
+
+/// What a prompt is expected to leave room for, as `run` does where nothing else is said.
+const MAX_TOKENS: usize = 1024;
+
+/// What `--json` prints. Parts that could not be read are null.
+#[derive(Serialize)]
+struct Found {
+    model: String,
+    spec: Option<Value>,
+    tensors: Option<Tensors>,
+    /// BLAKE3 of every file; null with `--no-read`.
+    digests: Option<BTreeMap<String, String>>,
+    tokenizer: Option<Tokens>,
+    /// The first request in each tier.
+    prompts: Vec<Prompt>,
+    /// Bytes, computed from the spec; null where it does not account for the weights.
+    memory_bytes: Option<Memory>,
+    notes: Vec<String>,
+    checks: Vec<Check>,
+}
+
+#[derive(Serialize)]
+struct Tensors {
+    count: usize,
+    bytes: usize,
+    /// By type.
+    types: BTreeMap<String, OfType>,
+    /// All of them, with `--tensors`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    list: Option<Vec<Tensor>>,
+}
+
+#[derive(Default, Serialize)]
+struct OfType {
+    count: usize,
+    bytes: usize,
+}
+
+#[derive(Serialize)]
+struct Tokens {
+    kind: &'static str,
+    size: usize,
+    special_tokens: BTreeMap<String, String>,
+    stop_ids: Vec<u32>,
+    /// As the vocabulary spells them.
+    stop_tokens: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Prompt {
+    request: String,
+    tier: String,
+    tokens: usize,
+    bos_count: usize,
+    text: String,
+    ids: Vec<u32>,
+}
+
+/// One thing that must hold for a run.
+#[derive(Serialize)]
+struct Check {
+    check: &'static str,
+    /// Null where it was not made, or could not be.
+    holds: Option<bool>,
+    error: Option<String>,
+    hint: Option<String>,
+}
+
+impl Check {
+    fn of<T>(check: &'static str, result: &Result<T>) -> Self {
+        let error = result.as_ref().err();
+        Self {
+            check,
+            holds: Some(error.is_none()),
+            error: error.map(Error::to_string),
+            hint: error.and_then(|error| error.hint_text().map(str::to_owned)),
+        }
+    }
+
+    fn not_made(check: &'static str, why: &str) -> Self {
+        Self { check, holds: None, error: Some(why.to_owned()), hint: None }
+    }
+}
+
+pub(super) fn inspect(args: &InspectArgs, talk: &Talk) -> Result<()> {
+    let options = options(&args.args, &args.date, true)?;
+    let scenario = Scenario::load(&args.scenario)?;
+    let requests = RequestSet::load(&scenario.requests)?;
+    let access = || Access::from_environment(talk.offline());
+    let mut downloads = talk.downloads();
+    let inspection = Inspection::open(&args.model, &access, &mut downloads);
+    downloads.clear();
+    let inspection = inspection?;
+    let found = look(args, &options, &scenario, &requests, inspection);
+    if args.json { show::json(&found) } else { print(&text(&found)) }
+}
+
+fn look(
+    args: &InspectArgs,
+    options: &RenderOptions,
+    scenario: &Scenario,
+    requests: &RequestSet,
+    inspection: Inspection,
+) -> Found {
+    let spec = inspection.spec.as_ref().ok().and_then(|spec| serde_json::to_value(spec).ok());
+    let tensors = inspection.weights.as_ref().ok().map(|weights| tensors(weights, args.tensors));
+    let memory = inspection.spec.as_ref().ok().zip(inspection.weights.as_ref().ok());
+    let memory = memory.and_then(|(spec, weights)| memory_of(spec, weights));
+    let digests = (!args.no_read).then(|| inspection.files.digests());
+    let tokenizer = inspection.tokenizer.as_ref().ok();
+    let (stop_ids, notes) = match &inspection.stop {
+        Some(Ok(stop)) => (stop.ids(), stop.notes.clone()),
+        _ => (Vec::new(), Vec::new()),
+    };
+    let tokens = tokenizer.map(|tokenizer| Tokens {
+        kind: tokenizer.kind(),
+        size: tokenizer.vocab_size(),
+        special_tokens: tokenizer.special_tokens().clone(),
+        stop_tokens: stop_ids.iter().map(|&id| piece(tokenizer, id)).collect(),
+        stop_ids,
+    });
+    let mut checks = vec![
+        Check::of("config", &inspection.spec),
+        Check::of("tokenizer", &inspection.tokenizer),
+        match &inspection.template {
+            Ok(None) => Check::of::<()>(
+                "chat template",
+                &Err(Error::input("the model has no chat template")
+                    .hint("use an instruction-tuned model")),
+            ),
+            template => Check::of("chat template", template),
+        },
+        match &inspection.stop {
+            Some(stop) => Check::of("stop ids", stop),
+            None => Check::not_made("stop ids", "needs the config and the tokenizer"),
+        },
+        Check::of("weight files", &inspection.weights),
+    ];
+    checks.push(match (&inspection.spec, &inspection.weights) {
+        _ if args.no_read => Check::not_made("weights", "left out by `--no-read`"),
+        (Ok(spec), Ok(weights)) => Check::of("weights", &CpuDecoder::load(spec, weights, None)),
+        _ => Check::not_made("weights", "needs the config and the weight files"),
+    });
+    let prompts = prompts(&inspection, options, scenario, requests);
+    let label = inspection.label.clone();
+    checks.push(match inspection.into_model() {
+        Some(model) if model.template.is_some() => {
+            Check::of("prompts", &plan(&model, options, scenario, requests))
+        }
+        _ => Check::not_made("prompts", "needs config, tokenizer, chat template and stop ids"),
+    });
+    Found {
+        model: label,
+        spec,
+        tensors,
+        digests,
+        tokenizer: tokens,
+        prompts,
+        memory_bytes: memory,
+        notes,
+        checks,
+    }
+}
+
+fn tensors(weights: &Weights, all: bool) -> Tensors {
+    let list = weights.list();
+    let mut types: BTreeMap<String, OfType> = BTreeMap::new();
+    for tensor in &list {
+        let of = types.entry(tensor.dtype.clone()).or_default();
+        of.count += 1;
+        of.bytes += tensor.bytes;
+    }
+    let bytes = list.iter().map(|tensor| tensor.bytes).sum();
+    Tensors { count: list.len(), bytes, types, list: all.then_some(list) }
+}
+
+/// What the spec's sizes take, if they are the whole story: if they give the numbers that the weights hold, but
+/// for the norms and biases.
+fn memory_of(spec: &Spec, weights: &Weights) -> Option<Memory> {
+    let sizes = Sizes {
+        layers: spec.layers.len(),
+        hidden: spec.hidden_size,
+        heads: spec.heads,
+        kv_heads: spec.kv_heads,
+        head_dim: spec.head_dim,
+        intermediate: spec.intermediate_size,
+        vocabulary: spec.vocab_size,
+        tied: spec.tied_embeddings,
+        gated_mlp: spec.mlp.gated,
+        experts: None,
+    };
+    let matrices = weights.list().into_iter().filter(|tensor| tensor.shape.len() == 2);
+    let stored: usize = matrices.map(|tensor| tensor.shape.iter().product::<usize>()).sum();
+    (stored as u64 == sizes.parameters()).then(|| Memory::of(&sizes).ok()).flatten()
+}
+
+/// The first request in each tier, as far as there are a template and a tokenizer to make it.
+fn prompts(
+    inspection: &Inspection,
+    options: &RenderOptions,
+    scenario: &Scenario,
+    requests: &RequestSet,
+) -> Vec<Prompt> {
+    let (Ok(Some(template)), Ok(tokenizer)) = (&inspection.template, &inspection.tokenizer) else {
+        return Vec::new();
+    };
+    let (Some(variant), Some(request)) = (scenario.variants.first(), requests.requests.first())
+    else {
+        return Vec::new();
+    };
+    let prompt = |tier| {
+        let messages = variant.messages(tier, request);
+        let messages = [("system", messages.system), ("user", messages.user)]
+            .map(|(role, content)| Message { role: role.into(), content });
+        let text = template.render(&messages, options).ok()?;
+        let ids = tokenizer.encode(&text).ok()?;
+        Some(Prompt {
+            request: request.id.clone(),
+            tier: tier.name.clone(),
+            tokens: ids.len(),
+            bos_count: ids.iter().filter(|&&id| Some(id) == tokenizer.bos_id()).count(),
+            text,
+            ids,
+        })
+    };
+    // What stops a prompt is what the check of all prompts says.
+    [scenario.free(), scenario.paid()].into_iter().filter_map(prompt).collect()
+}
+
+/// Renders and checks every prompt of the scenario, as a run does.
+fn plan(
+    model: &Model,
+    options: &RenderOptions,
+    scenario: &Scenario,
+    requests: &RequestSet,
+) -> Result<()> {
+    let settings = Settings {
+        seed: 0,
+        samples: 1,
+        max_tokens: MAX_TOKENS,
+        sampling: Sampling {
+            temperature: 1.0,
+            top_k: None,
+            top_p: None,
+            min_p: None,
+            repetition_penalty: 1.0,
+        },
+        coupled: true,
+        date: options.date.to_string(),
+        template_args: options.args.clone(),
+    };
+    let variant = scenario
+        .variants
+        .first()
+        .ok_or_else(|| Error::input(format!("scenario `{}` has no variant", scenario.name)))?;
+    Plan::new(model, scenario, variant, requests, &settings).map(|_| ())
+}
+
+fn text(found: &Found) -> String {
+    let mut text = show::pairs([("model", visible(&found.model))]);
+    if let Some(Value::Object(spec)) = &found.spec {
+        let rows = spec.iter().map(|(key, value)| vec![key.clone(), visible(&value.to_string())]);
+        text += &format!("\n{}", show::table(&["spec", ""], &[], rows));
+    }
+    if let Some(tensors) = &found.tensors {
+        let mut rows: Vec<Vec<String>> = tensors
+            .types
+            .iter()
+            .map(|(name, of)| vec![visible(name), of.count.to_string(), size(of.bytes as u64)])
+            .collect();
+        rows.push(vec!["all".into(), tensors.count.to_string(), size(tensors.bytes as u64)]);
+        text += &format!("\n{}", show::table(&["type", "tensors", "bytes"], &[1, 2], rows));
+        if let Some(list) = &tensors.list {
+            let rows = list.iter().map(|tensor| {
+                let shape: Vec<String> = tensor.shape.iter().map(usize::to_string).collect();
+                vec![visible(&tensor.name), tensor.dtype.clone(), shape.join(" × ")]
+            });
+            text += &format!("\n{}", show::table(&["tensor", "type", "shape"], &[], rows));
+        }
+    }
+    if let Some(digests) = &found.digests {
+        let rows = digests.iter().map(|(name, digest)| vec![visible(name), digest.clone()]);
+        text += &format!("\n{}", show::table(&["file", "BLAKE3"], &[], rows));
+    }
+    if let Some(tokens) = &found.tokenizer {
+        let mut lines = vec![("tokenizer", format!("{}, {} tokens", tokens.kind, tokens.size))];
+        lines.extend(tokens.special_tokens.iter().map(|(k, v)| (k.as_str(), show::quoted(v))));
+        let stops = tokens.stop_ids.iter().zip(&tokens.stop_tokens);
+        lines
+            .extend(stops.map(|(id, token)| ("stops at", format!("{id} {}", show::quoted(token)))));
+        text += &format!("\n{}", show::pairs(lines));
+    }
+    if let Some(memory) = &found.memory_bytes {
+        text += &format!("\n{}", show::pairs(memory.lines()));
+    }
+    for Prompt { request, tier, tokens, bos_count, text: prompt, .. } in &found.prompts {
+        let ended = if prompt.ends_with('\n') { "" } else { "\n" };
+        text += &format!(
+            "\n── {tier}, request {request}: {tokens} tokens, {bos_count} beginning of sequence ──\n{}{ended}",
+            visible(prompt)
+        );
+    }
+    let rows = found.checks.iter().map(|check| {
+        let holds = match check.holds {
+            Some(true) => "ok",
+            Some(false) => "REFUSED",
+            None => "not made",
+        };
+        let error = check.error.clone().unwrap_or_default().replace('\n', " ");
+        vec![check.check.to_owned(), holds.to_owned(), visible(&error)]
+    });
+    text += &format!("\n{}", show::table(&["check", "", ""], &[], rows));
+    for hint in found.checks.iter().filter_map(|check| check.hint.as_ref()) {
+        text += &format!("hint: {}\n", visible(hint));
+    }
+    for note in &found.notes {
+        text += &format!("note: {}\n", visible(note));
+    }
+    text
+}

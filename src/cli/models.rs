@@ -1,0 +1,208 @@
+//! `candor models`: the known open-weight models, and what is in one.
+
+use serde::Serialize;
+
+use super::args::{ModelsArgs, ModelsCommand};
+use super::run::shown;
+use super::talk::{Talk, print};
+use super::{inspect, show};
+use crate::decoder::{Precision, Quantize, weight_bytes};
+use crate::error::{Error, Result};
+use crate::model::hub::{self, Access, HubName};
+use crate::model::{Card, Sizes};
+
+pub(super) fn models(args: &ModelsArgs, talk: &Talk) -> Result<()> {
+    match &args.command {
+        ModelsCommand::List { json } => list(*json),
+        ModelsCommand::Show { id, json } => show_one(id, *json),
+        ModelsCommand::Inspect(args) => inspect::inspect(args, talk),
+        ModelsCommand::Pull { name } => pull(name, talk),
+    }
+}
+
+/// Fetches a model of the hub, so that it is there when there is no network.
+fn pull(name: &str, talk: &Talk) -> Result<()> {
+    let name = HubName::parse(name).ok_or_else(|| {
+        Error::input(format!("`{name}` is not the name of a model on the hub"))
+            .hint("`org/name[@revision]`, `org/name:QUANT` or `org/name:FILE.gguf`")
+    })?;
+    let access = Access::from_environment(talk.offline())?;
+    let mut downloads = talk.downloads();
+    let fetched = hub::fetch(&name, &access, &mut downloads);
+    downloads.clear();
+    let fetched = fetched?;
+    for note in &fetched.notes {
+        talk.say(format!("note: {note}"));
+    }
+    talk.say(format!("{name} at commit {}", fetched.origin.commit));
+    print(&format!("{}\n", shown(&fetched.path)))
+}
+
+/// Bytes that weights, keys and values take, computed from the sizes; norms and biases are not counted.
+#[derive(Debug, Serialize)]
+pub(super) struct Memory {
+    pub(super) f32: u64,
+    pub(super) bf16: u64,
+    pub(super) q8_0: u64,
+    pub(super) q4_k_m: u64,
+    /// Keys and values of 1,000 tokens in f32, as they are held beside dense weights.
+    pub(super) kv_1000_tokens_f32: u64,
+    /// The same in f16, as they are held beside weights in blocks.
+    pub(super) kv_1000_tokens_f16: u64,
+}
+
+impl Memory {
+    pub(super) fn of(sizes: &Sizes) -> Result<Self> {
+        let bytes = |precision| weight_bytes(sizes, precision);
+        let blocks =
+            |name: &str| -> Result<u64> { Ok(bytes(Precision::Blocks(name.parse::<Quantize>()?))) };
+        Ok(Self {
+            f32: bytes(Precision::F32),
+            bf16: bytes(Precision::Bf16),
+            q8_0: blocks("q8_0")?,
+            q4_k_m: blocks("q4_k_m")?,
+            kv_1000_tokens_f32: 1000 * 4 * sizes.kv_numbers_per_token(),
+            kv_1000_tokens_f16: 1000 * 2 * sizes.kv_numbers_per_token(),
+        })
+    }
+
+    /// For people: one line for the weights, one for keys and values.
+    pub(super) fn lines(&self) -> [(&'static str, String); 2] {
+        let Self { f32, bf16, q8_0, q4_k_m, kv_1000_tokens_f32, kv_1000_tokens_f16 } = *self;
+        let weights = [("f32", f32), ("bf16", bf16), ("q8_0", q8_0), ("q4_k_m", q4_k_m)];
+        let weights = weights.map(|(name, bytes)| format!("{name} {}", size(bytes)));
+        let kv = format!(
+            "{} in f32, {} in f16 beside weights in blocks",
+            size(kv_1000_tokens_f32),
+            size(kv_1000_tokens_f16)
+        );
+        [("weights", weights.join(" · ")), ("1,000 tokens", kv)]
+    }
+}
+
+/// A card and what follows from its sizes.
+#[derive(Serialize)]
+struct Known {
+    #[serde(flatten)]
+    card: Card,
+    /// Numbers in the matrices.
+    parameters_computed: u64,
+    memory_bytes: Memory,
+    /// The command that runs it.
+    run: String,
+}
+
+impl Known {
+    fn new(card: Card) -> Result<Self> {
+        let thinking = card.template.as_ref().and_then(|template| template.thinking_off.as_ref());
+        let thinking = thinking.map_or(String::new(), |argument| format!(" --arg {argument}"));
+        Ok(Self {
+            parameters_computed: card.sizes.parameters(),
+            memory_bytes: Memory::of(&card.sizes)?,
+            run: format!("candor run {}{thinking}", card.id),
+            card,
+        })
+    }
+}
+
+fn list(json: bool) -> Result<()> {
+    let all = Card::all()?.into_iter().map(Known::new).collect::<Result<Vec<_>>>()?;
+    if json {
+        return show::json(&all);
+    }
+    let rows = all.iter().map(|known| {
+        let Card { id, family, parameters, license, gated, context, .. } = &known.card;
+        vec![
+            id.clone(),
+            family.replace("ForCausalLM", "").replace("ForConditionalGeneration", ""),
+            parameters.clone(),
+            context.map_or_else(|| "?".into(), |context| show::grouped(context as u64)),
+            size(known.memory_bytes.bf16),
+            size(known.memory_bytes.q4_k_m),
+            flag(*gated).to_owned(),
+            license.clone().unwrap_or_else(|| "?".into()),
+        ]
+    });
+    let heads = ["model", "family", "parameters", "context", "bf16", "q4_k_m", "gated", "license"];
+    print(&format!(
+        "{}bf16, q4_k_m: memory of the weights. gated: the hub wants a token. ?: not known.\n",
+        show::table(&heads, &[2, 3, 4, 5], rows)
+    ))
+}
+
+fn show_one(id: &str, json: bool) -> Result<()> {
+    let known = Known::new(Card::named(id)?)?;
+    if json {
+        return show::json(&known);
+    }
+    let Card { id, family, parameters, license, gated, context, sizes, template, sources } =
+        &known.card;
+    let Sizes { layers, hidden, heads, kv_heads, head_dim, intermediate, vocabulary, .. } = *sizes;
+    let computed = show::grouped(known.parameters_computed);
+    let mut lines = vec![
+        ("model", id.clone()),
+        ("family", family.clone()),
+        ("parameters", format!("{parameters} ({computed} in its matrices)")),
+        ("license", license.clone().unwrap_or_else(|| "not known".into())),
+        ("gated", flag(*gated).replace('?', "not known")),
+        (
+            "context",
+            match context {
+                Some(context) => format!("{} tokens", show::grouped(*context as u64)),
+                None => "not known".to_owned(),
+            },
+        ),
+        ("layers", format!("{layers} of width {hidden}")),
+        ("attention", format!("{heads} heads of {head_dim}, {kv_heads} for keys and values")),
+        (
+            "mlp",
+            format!(
+                "width {intermediate}{}",
+                match sizes.experts {
+                    Some(experts) => format!(", {} of {} experts", experts.used, experts.count),
+                    None => String::new(),
+                }
+            ),
+        ),
+        (
+            "vocabulary",
+            format!(
+                "{}{}",
+                show::grouped(vocabulary as u64),
+                match sizes.tied {
+                    true => ", the output matrix is the embedding",
+                    false => "",
+                }
+            ),
+        ),
+    ];
+    lines.extend(known.memory_bytes.lines());
+    if let Some(template) = template {
+        let does = |does: bool| if does { "yes" } else { "no" };
+        lines.push(("system turn", does(template.system_role).into()));
+        lines.push(("writes its BOS", does(template.writes_bos).into()));
+        if let Some(argument) = &template.thinking_off {
+            lines.push(("without thinking", format!("--arg {argument}")));
+        }
+        lines.extend(template.note.clone().map(|note| ("template", note)));
+    }
+    lines.extend(sources.iter().map(|(what, source)| ("source", format!("{what}: {source}"))));
+    print(&format!("{}\n{}\n", show::pairs(lines), known.run))
+}
+
+fn flag(flag: Option<bool>) -> &'static str {
+    match flag {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "?",
+    }
+}
+
+/// Bytes for people, in powers of ten.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}

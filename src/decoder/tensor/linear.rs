@@ -1,0 +1,150 @@
+//! A weight matrix on a device, dense or in GGML's blocks of small codes. Knows nothing about what it is for.
+
+use candle_core::quantized::{GgmlDType, QStorage, QTensor};
+use candle_core::{DType, Device, Result, Tensor};
+
+use crate::decoder::ggml;
+use crate::error::Error;
+use crate::model::Stored;
+
+/// A linear map from K inputs to N outputs, y = x Wᵀ + b.
+pub(super) struct Linear {
+    weight: Weight,
+    bias: Option<Tensor>,
+}
+
+/// [N, K]
+enum Weight {
+    Dense(Tensor),
+    /// They stay as the file has them; candle multiplies them with rows of f32.
+    Blocks(QTensor),
+}
+
+impl Linear {
+    /// Puts `weight` [N, K] and an optional `bias` [N] onto `device`: dense as `dtype`, blocks as they are.
+    ///
+    /// # Errors
+    /// The type of the blocks is not supported, or the device has no room.
+    pub(super) fn new(
+        weight: &Stored<'_>,
+        bias: Option<&Stored<'_>>,
+        dtype: DType,
+        device: &Device,
+    ) -> crate::error::Result<Self> {
+        let stored = weight.dtype();
+        let weight = if stored.block_size() == 1 {
+            Weight::Dense(weight.tensor()?.to_device(device)?.to_dtype(dtype)?)
+        } else {
+            Weight::blocks(weight.to_bytes(), stored, weight.shape(), device)?
+        };
+        let bias = match bias {
+            Some(bias) => Some(bias.tensor()?.to_device(device)?.to_dtype(dtype)?),
+            None => None,
+        };
+        Ok(Self { weight, bias })
+    }
+
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        let bytes = |t: &Tensor| t.elem_count() * t.dtype().size_in_bytes();
+        let weight = match &self.weight {
+            Weight::Dense(weight) => bytes(weight),
+            Weight::Blocks(weight) => weight.storage_size_in_bytes(),
+        };
+        weight + self.bias.as_ref().map_or(0, bytes)
+    }
+
+    /// `x` [W, K] to [W, N], in the type of `x`, which is that of dense weights.
+    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let y = match &self.weight {
+            Weight::Dense(weight) => x.matmul(&weight.t()?)?,
+            Weight::Blocks(weight) => {
+                x.to_dtype(DType::F32)?.apply_op1_no_bwd(weight)?.to_dtype(x.dtype())?
+            }
+        };
+        match &self.bias {
+            Some(bias) => y.broadcast_add(bias),
+            None => Ok(y),
+        }
+    }
+
+    /// Rows of the weights as f32, by number: tokens' embeddings, where the matrix is the embedding.
+    pub(super) fn rows(&self, numbers: &Tensor) -> Result<Tensor> {
+        match &self.weight {
+            Weight::Dense(weight) => weight.index_select(numbers, 0)?.to_dtype(DType::F32),
+            Weight::Blocks(weight) => weight.embedding(numbers)?.to_dtype(DType::F32),
+        }
+    }
+}
+
+impl Weight {
+    /// Blocks of type `stored`, row by row.
+    fn blocks(
+        bytes: Vec<u8>,
+        stored: GgmlDType,
+        shape: &[usize],
+        device: &Device,
+    ) -> crate::error::Result<Self> {
+        if ggml::layout(stored).is_none() {
+            return Err(Error::input(format!("weights of type {stored:?} are not supported")));
+        }
+        let storage = QStorage::from_data(bytes.into(), device, stored)?;
+        Ok(Self::Blocks(QTensor::new(storage, shape)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INPUTS: usize = 512;
+
+    fn pattern(rows: usize, step: usize) -> Tensor {
+        let values = (0..rows * INPUTS).map(|i| ((i * step) % 4099) as f32 / 2049.5 - 1.0);
+        let values: Vec<f32> = values.collect();
+        Tensor::from_vec(values, (rows, INPUTS), &Device::Cpu).unwrap()
+    }
+
+    fn bits(row: &Tensor) -> Vec<u32> {
+        let row: Vec<f32> = row.to_dtype(DType::F32).unwrap().to_vec1().unwrap();
+        row.iter().map(|x| x.to_bits()).collect()
+    }
+
+    #[test]
+    fn blocks_are_multiplied_row_by_row_as_what_they_stand_for() {
+        use GgmlDType::*;
+        let x = pattern(64, 7919);
+        for dtype in [Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2K, Q3K, Q4K, Q5K, Q6K] {
+            let blocks = QTensor::quantize(&pattern(40, 104_729), dtype).unwrap();
+            let bytes = blocks.data().unwrap().into_owned();
+            let weight = Weight::blocks(bytes, dtype, &[40, INPUTS], &Device::Cpu).unwrap();
+            let linear = Linear { weight, bias: None };
+            let dense = blocks.dequantize(&Device::Cpu).unwrap();
+            let exact = x.matmul(&dense.t().unwrap()).unwrap();
+
+            let y = linear.forward(&x).unwrap();
+            let far = (&y - &exact).unwrap().abs().unwrap().max_all().unwrap();
+            let scale = exact.abs().unwrap().max_all().unwrap();
+            // candle rounds the rows to eight bits.
+            let far = far.to_scalar::<f32>().unwrap() / scale.to_scalar::<f32>().unwrap();
+            assert!(far < 0.02, "{dtype:?}: {far}");
+
+            // The same row among others.
+            let among = Tensor::cat(&[&pattern(63, 31), &x.narrow(0, 5, 1).unwrap()], 0).unwrap();
+            let among = linear.forward(&among).unwrap();
+            assert_eq!(bits(&among.get(63).unwrap()), bits(&y.get(5).unwrap()), "{dtype:?}");
+
+            let half = linear.forward(&x.to_dtype(DType::BF16).unwrap()).unwrap();
+            assert_eq!(half.dtype(), DType::BF16);
+            let row = linear.rows(&Tensor::new(&[7u32], &Device::Cpu).unwrap()).unwrap();
+            assert_eq!(bits(&row.get(0).unwrap()), bits(&dense.get(7).unwrap()), "{dtype:?}");
+        }
+    }
+
+    #[test]
+    fn blocks_that_no_file_has_are_refused() {
+        let refused = Weight::blocks(Vec::new(), GgmlDType::Q8K, &[0, 256], &Device::Cpu);
+        let message = refused.map(|_| ()).unwrap_err().to_string();
+        assert!(message.contains("Q8K are not supported"), "{message}");
+    }
+}

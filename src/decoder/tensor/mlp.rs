@@ -1,0 +1,75 @@
+//! One MLP: that of a dense layer, of an expert, or the one that all tokens pass beside their experts.
+//!
+//! Shapes: W tokens, D width, F width of the MLP.
+
+use candle_core::{DType, Result, Tensor};
+use candle_nn::ops;
+
+use super::linear::Linear;
+use super::loader::Loader;
+use crate::model::{Activation, LayerPart, MlpSpec, Projection};
+
+pub(super) struct Mlp {
+    form: MlpSpec,
+    gate: Option<Linear>,
+    up: Linear,
+    down: Linear,
+}
+
+impl Mlp {
+    /// `part` says which part of the layer each projection is.
+    pub(super) fn load(
+        loader: &Loader<'_>,
+        layer: usize,
+        width: usize,
+        part: impl Fn(Projection) -> LayerPart,
+    ) -> crate::error::Result<Self> {
+        let form = loader.spec.mlp;
+        let d = loader.spec.hidden_size;
+        let matrix =
+            |projection, shape| loader.layer_matrix(layer, part(projection), shape, form.bias);
+        Ok(Self {
+            form,
+            gate: form.gated.then(|| matrix(Projection::Gate, [width, d])).transpose()?,
+            up: matrix(Projection::Up, [width, d])?,
+            down: matrix(Projection::Down, [d, width])?,
+        })
+    }
+
+    pub(super) fn matrices(&self) -> impl Iterator<Item = &Linear> {
+        self.gate.iter().chain([&self.up, &self.down])
+    }
+
+    /// `h` [W, D] to [W, D], both in the decoder's type.
+    pub(super) fn forward(&self, h: &Tensor) -> Result<Tensor> {
+        let up = self.up.forward(h)?; // [W, F]
+        let inner = match &self.gate {
+            Some(gate) => gated(self.form.activation, &gate.forward(h)?, &up)?,
+            None => activate(self.form.activation, &up)?,
+        };
+        self.down.forward(&inner)
+    }
+}
+
+/// activation(gate) × up.
+fn gated(activation: Activation, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+    let up = match activation {
+        Activation::ClampedSwish { limit, .. } => (up.clamp(-limit, limit)? + 1.0)?,
+        _ => up.clone(),
+    };
+    activate(activation, gate)? * up
+}
+
+fn activate(activation: Activation, x: &Tensor) -> Result<Tensor> {
+    match activation {
+        Activation::Silu => ops::silu(x),
+        Activation::Gelu => x.gelu_erf(),
+        Activation::GeluTanh => x.gelu(),
+        Activation::ReluSquared => x.relu()?.sqr(),
+        // Several operations: in f32, so that it is rounded once.
+        Activation::ClampedSwish { alpha, limit } => {
+            let gate = x.to_dtype(DType::F32)?.minimum(limit)?;
+            (&gate * ops::sigmoid(&(&gate * alpha)?)?)?.to_dtype(x.dtype())
+        }
+    }
+}

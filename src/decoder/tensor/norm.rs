@@ -1,0 +1,51 @@
+//! Norms of rows, in f32. Knows nothing about where they stand in a layer.
+
+use candle_core::{D, Result, Tensor};
+use candle_nn::ops;
+
+use crate::model::{NormKind, NormSpec};
+
+/// A norm over rows of one length, N.
+pub(super) struct Norm {
+    form: Form,
+    /// [N]
+    weight: Tensor,
+    eps: f32,
+}
+
+/// Kinds of norms and their bias [N].
+enum Form {
+    Rms(Option<Tensor>),
+    Layer(Tensor),
+}
+
+impl Norm {
+    /// `weight` [N] with its offset, `bias` [N], both f32.
+    pub(super) fn new(
+        spec: &NormSpec,
+        weight: Tensor,
+        bias: Option<Tensor>,
+    ) -> crate::error::Result<Self> {
+        let form = match (spec.kind, bias) {
+            (NormKind::Rms, bias) => Form::Rms(bias),
+            (NormKind::Layer, Some(bias)) => Form::Layer(bias),
+            (NormKind::Layer, None) => Form::Layer(weight.zeros_like()?),
+        };
+        Ok(Self { form, weight, eps: spec.eps as f32 })
+    }
+
+    /// Every row of `x` [.., N], which has no gaps.
+    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        match &self.form {
+            Form::Rms(None) => ops::rms_norm(x, &self.weight, self.eps),
+            Form::Rms(Some(bias)) => ops::rms_norm(x, &self.weight, self.eps)?.broadcast_add(bias),
+            Form::Layer(bias) => ops::layer_norm(x, &self.weight, bias, self.eps),
+        }
+    }
+
+    /// Every N neighbouring elements of `x`, whose last dimensions are as long as a multiple of N.
+    pub(super) fn parts(&self, x: &Tensor) -> Result<Tensor> {
+        let rows = x.reshape(((), self.weight.dim(D::Minus1)?))?;
+        self.forward(&rows)?.reshape(x.shape())
+    }
+}

@@ -1,0 +1,102 @@
+//! A model looked at part by part, so that what is wrong with one part does not hide the others. Knows nothing
+//! about scenarios or how anything is shown.
+
+use std::collections::BTreeMap;
+
+use super::files::ModelFiles;
+use super::layout::Naming;
+use super::source::Source;
+use super::spec::Spec;
+use super::stop::StopIds;
+use super::template::ChatTemplate;
+use super::tokenizer::Tokenizer;
+use super::weights::Weights;
+use super::{Model, described, hub, stop};
+use crate::error::{Error, Result};
+
+/// Every part of a model, or what is wrong with it. A part that cannot be looked at because of another one is
+/// none.
+pub struct Inspection {
+    /// As [`Model::label`].
+    pub label: String,
+    /// Where the files came from, of a model of the hub.
+    pub origin: Option<hub::Origin>,
+    /// The files that were found.
+    pub files: ModelFiles,
+    /// What `config.json` describes.
+    pub spec: Result<Spec>,
+    naming: Option<Naming>,
+    /// The tokenizer.
+    pub tokenizer: Result<Tokenizer>,
+    /// The chat template, if there is one.
+    pub template: Result<Option<ChatTemplate>>,
+    /// Ids that end a reply, and what the user should know of them.
+    pub stop: Option<Result<StopIds>>,
+    /// The headers of the weights.
+    pub weights: Result<Weights>,
+}
+
+impl Inspection {
+    /// Resolves `name` and looks at every part; the weights themselves are not read. Of a hub name the files
+    /// are fetched, as `access` allows.
+    ///
+    /// # Errors
+    /// The name stands for nothing, or a file that every model needs is missing or cannot be read.
+    pub fn open(
+        name: &str,
+        access: &dyn Fn() -> Result<hub::Access>,
+        progress: &mut dyn hub::Progress,
+    ) -> Result<Self> {
+        let source = Source::parse(name)?;
+        let label = source.label();
+        let (source, origin) = match &source {
+            Source::Hub(hub) => {
+                let fetched = hub::fetch(hub, &access()?, progress)?;
+                (Source::at(&fetched.path)?, Some(fetched.origin))
+            }
+            _ => (source, None),
+        };
+        let files = ModelFiles::open(&source)?;
+        let read = described(&files);
+        let tokenizer = Tokenizer::open(&files);
+        let no_tokens = BTreeMap::new();
+        let special = tokenizer.as_ref().map_or(&no_tokens, Tokenizer::special_tokens);
+        let template = ChatTemplate::open(&files, special);
+        let stop = match (&read, &tokenizer) {
+            (Ok((spec, _)), Ok(tokenizer)) => {
+                let template = template.as_ref().ok().and_then(Option::as_ref);
+                Some(stop::read(&files, tokenizer, template, spec.vocab_size))
+            }
+            _ => None,
+        };
+        let weights = match &read {
+            Ok((spec, naming)) => Weights::open(&files, *naming, spec),
+            Err(_) => Err(Error::input("without a config it is not known what the tensors are")),
+        };
+        let (spec, naming) = match read {
+            Ok((spec, naming)) => (Ok(spec), Some(naming)),
+            Err(error) => (Err(error), None),
+        };
+        Ok(Self { label, origin, files, spec, naming, tokenizer, template, stop, weights })
+    }
+
+    /// The model, if no part but the weights is missing; what is wrong was seen already.
+    pub fn into_model(self) -> Option<Model> {
+        let (spec, tokenizer) = (self.spec.ok()?, self.tokenizer.ok()?);
+        let stop = self.stop?.ok()?;
+        let template = self.template.ok()?;
+        let Self { label, files, origin, .. } = self;
+        Some(Model {
+            label,
+            spec,
+            naming: self.naming?,
+            tokenizer,
+            template,
+            stop_ids: stop.ids(),
+            stop_sources: stop.sources,
+            notes: stop.notes,
+            files,
+            origin,
+        })
+    }
+}
