@@ -8,6 +8,7 @@ use super::view::View;
 
 /// Which stored tensor is which part, in either kind of file.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it for a model")]
 pub(super) enum Naming {
     /// Safetensors of Hugging Face.
     HuggingFace(&'static Layout),

@@ -50,6 +50,7 @@ pub(super) fn names(contents: &Contents<'_>) -> Result<Names> {
     let has = |tensor| contents.has_tensor(tensor);
     Ok(Names {
         pairs: family(contents)?.pairs,
+        mlp_norm: family(contents)?.mlp_norm,
         fused_qkv: has("blk.0.attn_qkv.weight"),
         fused_gate: matches!(family(contents)?.name, "phi3" | "chatglm" | "glm4")
             && !has("blk.0.ffn_gate.weight"),

@@ -22,6 +22,8 @@ pub(super) struct Family {
     /// Whether neighbouring elements of a head are turned together, as llama.cpp's `llama_model_rope_type` has
     /// it: where the class turns halves, the converter put the rows of query and key into this order.
     pub(super) pairs: bool,
+    /// What the norm of the MLP's input is called.
+    pub(super) mlp_norm: &'static str,
     /// Writes what is its own.
     pub(super) write: fn(&mut Draft<'_>) -> Result<()>,
 }
@@ -46,6 +48,7 @@ const BASE: Family = Family {
     names_head_dim: false,
     partial: Partial::None,
     pairs: false,
+    mlp_norm: "ffn_norm",
     write: |_| Ok(()),
 };
 
@@ -180,6 +183,30 @@ pub(super) const FAMILIES: &[Family] = &[
         model_type: "smollm3",
         pairs: true,
         write: biases,
+        ..BASE
+    },
+    Family {
+        name: "arcee",
+        architecture: "ArceeForCausalLM",
+        model_type: "arcee",
+        pairs: true,
+        write: biases,
+        ..BASE
+    },
+    Family {
+        name: "exaone4",
+        architecture: "Exaone4ForCausalLM",
+        model_type: "exaone4",
+        write: exaone4,
+        ..BASE
+    },
+    Family {
+        name: "seed_oss",
+        architecture: "SeedOssForCausalLM",
+        model_type: "seed_oss",
+        names_head_dim: true,
+        mlp_norm: "post_attention_norm",
+        write: seed_oss,
         ..BASE
     },
     Family {
@@ -356,12 +383,20 @@ fn olmo2(draft: &mut Draft<'_>) -> Result<()> {
     if draft.windows(4, None)? {
         draft.put("architectures", json!(["Olmo3ForCausalLM"]));
         draft.put("model_type", "olmo3");
+        let theta = draft.config.get("rope_theta").cloned().unwrap_or_default();
+        draft.expect("rope.freq_base_swa", &[theta])?;
     }
     Ok(())
 }
 
 fn granite(draft: &mut Draft<'_>) -> Result<()> {
     biases(draft)?;
+    // Models of Granite 4 without Mamba layers keep the keys of such layers, and name their MLP's width twice.
+    draft.keys.retain(|key, _| !key.starts_with("ssm."));
+    if !draft.has("ffn_gate_inp.weight") {
+        let width = draft.config.get("intermediate_size").cloned().unwrap_or_default();
+        draft.expect("expert_shared_feed_forward_length", &[width])?;
+    }
     // A class beside these leaves the rotation out, which this key says.
     draft.expect("rope.scaling.finetuned", &[json!(true)])?;
     for (from, to) in [
@@ -384,6 +419,22 @@ fn granite_moe(draft: &mut Draft<'_>) -> Result<()> {
         draft.put("model_type", "granitemoeshared");
         draft.copy_size("expert_shared_feed_forward_length", "shared_intermediate_size")?;
     }
+    Ok(())
+}
+
+fn exaone4(draft: &mut Draft<'_>) -> Result<()> {
+    // Those with windows leave the rotation out of the layers without.
+    if !draft.windows(4, None)? {
+        draft.put("sliding_window", json!(null));
+    }
+    let theta = draft.config.get("rope_theta").cloned().unwrap_or_default();
+    draft.expect("rope.freq_base_swa", &[theta])
+}
+
+fn seed_oss(draft: &mut Draft<'_>) -> Result<()> {
+    let (bias, output_bias) = (draft.has("attn_q.bias"), draft.has("attn_output.bias"));
+    draft.put("attention_bias", bias);
+    draft.put("attention_out_bias", output_bias);
     Ok(())
 }
 

@@ -10,6 +10,8 @@ use crate::model::view::View;
 pub(in crate::model) struct Names {
     /// Whether neighbouring elements of a head are turned together.
     pub(super) pairs: bool,
+    /// What the norm of the MLP's input is called.
+    pub(super) mlp_norm: &'static str,
     /// Whether queries, keys and values stand one after another in one matrix.
     pub(super) fused_qkv: bool,
     /// Whether the MLP's gate stands above what it gates in one matrix.
@@ -34,7 +36,7 @@ impl Names {
         Some(match part {
             LayerPart::AttentionNorm => named("attn_norm"),
             LayerPart::AttentionPostNorm => named("post_attention_norm"),
-            LayerPart::MlpNorm => named("ffn_norm"),
+            LayerPart::MlpNorm => named(self.mlp_norm),
             LayerPart::MlpPostNorm => named("post_ffw_norm"),
             LayerPart::Query => self.heads(spec, 0, &named),
             LayerPart::Key => self.heads(spec, 1, &named),
