@@ -218,9 +218,9 @@ fn damaged_folders_are_refused_by_name() {
     std::fs::remove_file(&shard).unwrap();
     assert!(message(&short).contains("has no `model-00002-of-00002.safetensors`"));
 
-    let yarn = copy("llama3-rope");
-    edit(&yarn, "config.json", "\"llama3\"", "\"yarn\"");
-    assert!(message(&yarn).contains("rope type `dynamic` is not supported"));
+    let dynamic = copy("llama3-rope");
+    edit(&dynamic, "config.json", "\"llama3\"", "\"dynamic\"");
+    assert!(message(&dynamic).contains("rope type `dynamic` is not supported"));
 
     let few_rows = copy("qwen2");
     edit(&few_rows, "config.json", "\"vocab_size\": 300", "\"vocab_size\": 7");

@@ -24,7 +24,7 @@ pub(super) const CONTEXT_MAX: usize = 1 << 24;
 
 /// Keys that do not change what the decoder computes, whatever they say: training, bookkeeping, ids that
 /// other files decide, and sampling defaults, which are not used here.
-const HARMLESS: [&str; 48] = [
+const HARMLESS: [&str; 50] = [
     "_attn_implementation_autoset",
     "_name_or_path",
     "attention_dropout",
@@ -36,6 +36,7 @@ const HARMLESS: [&str; 48] = [
     "dtype",
     "embd_pdrop",
     "embedding_dropout",
+    "eod_token_id",
     "eos_token_id",
     "gradient_checkpointing",
     "hidden_dropout",
@@ -62,6 +63,7 @@ const HARMLESS: [&str; 48] = [
     "router_aux_loss_coef",
     "router_jitter_noise",
     "scale_attention_softmax_in_fp32",
+    "sep_token_id",
     "temperature",
     "tokenizer_class",
     "top_k",

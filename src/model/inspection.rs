@@ -12,7 +12,7 @@ use super::template::ChatTemplate;
 use super::tokenizer::Tokenizer;
 use super::weights::Weights;
 use super::{Model, described, hub, stop};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Every part of a model, or what is wrong with it. A part that cannot be looked at because of another one is
 /// none.
@@ -69,10 +69,8 @@ impl Inspection {
             }
             _ => None,
         };
-        let weights = match &read {
-            Ok((spec, naming)) => Weights::open(&files, *naming, spec),
-            Err(_) => Err(Error::input("without a config it is not known what the tensors are")),
-        };
+        let parts = read.as_ref().ok().map(|(spec, naming)| (*naming, spec));
+        let weights = Weights::open(&files, parts);
         let (spec, naming) = match read {
             Ok((spec, naming)) => (Ok(spec), Some(naming)),
             Err(error) => (Err(error), None),

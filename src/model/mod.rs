@@ -160,7 +160,7 @@ impl Model {
     /// # Errors
     /// No safetensors file, or one that is cut short or malformed.
     pub fn weights(&self) -> Result<Weights> {
-        Weights::open(&self.files, self.naming, &self.spec)
+        Weights::open(&self.files, Some((self.naming, &self.spec)))
             .map_err(|error| error.within(format!("model `{}`", self.label)))
     }
 

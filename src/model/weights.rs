@@ -16,6 +16,7 @@ use super::part::{Kind, Part};
 use super::safetensors;
 use super::spec::Spec;
 use super::stored::Stored;
+use super::view::View;
 use crate::error::{Error, Result};
 
 const MISMATCH: &str = "`config.json` and the weights do not belong together";
@@ -24,9 +25,8 @@ const MISMATCH: &str = "`config.json` and the weights do not belong together";
 #[derive(Debug)]
 pub struct Weights {
     tensors: BTreeMap<String, Entry>,
-    /// Which tensor is which part.
-    naming: Naming,
-    spec: Spec,
+    /// Which tensor is which part; none where that is not known, for want of a config.
+    parts: Option<(Naming, Spec)>,
 }
 
 /// What a file says of a tensor.
@@ -85,7 +85,7 @@ impl Weights {
     /// # Errors
     /// There is no weight file, one is cut short or malformed, a tensor is in two files, or the index and
     /// the files do not agree.
-    pub(super) fn open(files: &ModelFiles, naming: Naming, spec: &Spec) -> Result<Self> {
+    pub(super) fn open(files: &ModelFiles, parts: Option<(Naming, &Spec)>) -> Result<Self> {
         let mut tensors = BTreeMap::new();
         for (file, bytes) in files.weights() {
             for tensor in safetensors::tensors(file, &bytes)? {
@@ -113,7 +113,8 @@ impl Weights {
             return Err(Error::input("there are no safetensors weights")
                 .hint("the folder needs `model.safetensors`, or shards with `model.safetensors.index.json`"));
         }
-        let weights = Self { tensors, naming, spec: spec.clone() };
+        let parts = parts.map(|(naming, spec)| (naming, spec.clone()));
+        let weights = Self { tensors, parts };
         weights.check_index(files)?;
         Ok(weights)
     }
@@ -143,11 +144,14 @@ impl Weights {
         self.view(part, kind).map(|view| view.tensor)
     }
 
-    fn view(&self, part: Part, kind: Kind) -> Result<super::view::View> {
-        self.naming.view(&self.spec, part, kind).ok_or_else(|| {
+    fn view(&self, part: Part, kind: Kind) -> Result<View> {
+        let (naming, spec) = self.parts.as_ref().ok_or_else(|| {
+            Error::failed("without a config it is not known which tensor is what")
+        })?;
+        naming.view(spec, part, kind).ok_or_else(|| {
             Error::failed(format!(
                 "it is not known where the {kind:?} of the {part} of `{}` is stored",
-                self.spec.architecture
+                spec.architecture
             ))
         })
     }
@@ -245,18 +249,20 @@ impl Weights {
     pub fn check_all_used<S: AsRef<str>>(&self, asked: &[S]) -> Result<()> {
         let asked: BTreeSet<&str> = asked.iter().map(AsRef::as_ref).collect();
         let stored = |part| {
-            let name = self.naming.view(&self.spec, part, Kind::Weight)?.tensor;
+            let name = self.view(part, Kind::Weight).ok()?.tensor;
             self.tensors.get_key_value(&name)
         };
         let copied = |name: &str| match (stored(Part::Output), stored(Part::Embedding)) {
             (Some((output, o)), Some((_, e))) => name == output && o.data() == e.data(),
             _ => false,
         };
+        let is_idle =
+            |name: &str| self.parts.as_ref().is_some_and(|(naming, _)| naming.is_idle(name));
         let unused: Vec<&str> = self
             .tensors
             .keys()
             .map(String::as_str)
-            .filter(|name| !asked.contains(name) && !self.naming.is_idle(name) && !copied(name))
+            .filter(|name| !asked.contains(name) && !is_idle(name) && !copied(name))
             .collect();
         if unused.is_empty() {
             return Ok(());
@@ -330,11 +336,8 @@ mod tests {
             context: 8,
         };
         let rope = Rope { theta: 1e4, rotary_dim: 2, scaling: RopeScaling::None };
-        Weights::open(
-            files,
-            Naming::HuggingFace(&LLAMA),
-            &Spec::llama("LlamaForCausalLM", sizes, rope, 1e-6),
-        )
+        let spec = Spec::llama("LlamaForCausalLM", sizes, rope, 1e-6);
+        Weights::open(files, Some((Naming::HuggingFace(&LLAMA), &spec)))
     }
 
     /// A file with an F32 tensor `a` of shape [2, 2] and a BF16 tensor `b` of shape [3], from its parts.
