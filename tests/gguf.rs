@@ -142,6 +142,44 @@ fn parts_are_one_model() {
     }
 }
 
+/// Weights in blocks against the same weights as plain numbers. Products in blocks also round the rows to
+/// eight bits, which llama.cpp does too: it is as far away from these references (`tests/fixtures/README.md`).
+#[test]
+fn weights_in_blocks_are_near_what_they_stand_for() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/families/quantized");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|kind| kind != "gguf") {
+            continue;
+        }
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let model = Model::open(path.to_str().unwrap()).unwrap();
+        let weights = model.weights().unwrap();
+        let decoder = CpuDecoder::load(&model.spec, &weights, None);
+        if name.starts_with("IQ") {
+            let message = decoder.map(drop).unwrap_err().to_string();
+            assert!(message.contains("IQ4_"), "{name}: {message}");
+            continue;
+        }
+        let reference = path.with_file_name(format!("{name}.reference.safetensors"));
+        let reference = candle_core::safetensors::load(reference, &Device::Cpu).unwrap();
+        let fixture = Fixture { folder: path.clone(), model, reference };
+        let ids = fixture.ids("ids");
+        let decoder = decoder.unwrap();
+        let ours = all_logits(&decoder, &ids, 0, &[ids.len()]);
+        let far = distance(&ours, &reference(&fixture, "logits"));
+        let dense = ["F16", "BF16"].contains(&name.as_str());
+        println!("{name}: {far:.1e}");
+        assert!(far < if dense { TOLERANCE } else { 4e-2 }, "{name}: {far}");
+        let pieces = all_logits(&decoder, &ids, 7, &[1, 9]);
+        let v = fixture.model.spec.vocab_size;
+        assert_eq!(fixtures::bits(&pieces), fixtures::bits(&ours[7 * v..]), "{name}");
+        seen += 1;
+    }
+    assert!(seen >= 10, "{seen}");
+}
+
 #[test]
 fn only_the_file_itself_is_digested() {
     let llama = files().into_iter().find(|path| path.parent().unwrap().ends_with("llama2"));
