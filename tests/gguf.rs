@@ -162,9 +162,9 @@ fn weights_in_blocks_are_near_what_they_stand_for() {
             assert!(message.contains("IQ4_"), "{name}: {message}");
             continue;
         }
-        let reference = path.with_file_name(format!("{name}.reference.safetensors"));
-        let reference = candle_core::safetensors::load(reference, &Device::Cpu).unwrap();
-        let fixture = Fixture { folder: path.clone(), model, reference };
+        let stored = path.with_file_name(format!("{name}.reference.safetensors"));
+        let stored = candle_core::safetensors::load(stored, &Device::Cpu).unwrap();
+        let fixture = Fixture { folder: path.clone(), model, reference: stored };
         let ids = fixture.ids("ids");
         let decoder = decoder.unwrap();
         let ours = all_logits(&decoder, &ids, 0, &[ids.len()]);

@@ -178,7 +178,8 @@ impl ModelFiles {
         Self::unpacked(files)
     }
 
-    fn unpacked(files: Vec<(String, Bytes)>) -> Result<Self> {
+    /// The same of files that are at hand.
+    pub(super) fn unpacked(files: Vec<(String, Bytes)>) -> Result<Self> {
         let gguf::Unpacked { files: texts, tensors, names } = gguf::unpack(&files)?;
         let texts = texts.into_iter();
         Ok(Self {

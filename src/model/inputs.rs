@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::files::{
-    CONFIG, GENERATION_CONFIG, ModelFiles, SPECIAL_TOKENS_MAP, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS,
+    Bytes, CONFIG, GENERATION_CONFIG, ModelFiles, SPECIAL_TOKENS_MAP, TOKENIZER, TOKENIZER_CONFIG,
+    WEIGHTS,
 };
 use super::template::{ChatTemplate, Message, RenderOptions};
 use super::tokenizer::Tokenizer;
@@ -27,6 +28,15 @@ pub fn config(bytes: &[u8]) -> Result<()> {
 /// The file is refused.
 pub fn safetensors(bytes: &[u8]) -> Result<()> {
     super::safetensors::tensors(WEIGHTS, bytes).map(drop)
+}
+
+/// A GGUF file: its metadata becomes a config, a tokenizer and a template, which are read in their turn.
+///
+/// # Errors
+/// The file, or one of these, is refused.
+pub fn gguf(bytes: &[u8]) -> Result<()> {
+    let files = ModelFiles::unpacked(vec![("model.gguf".to_owned(), Bytes::Owned(bytes.into()))])?;
+    super::Model::from_files("model".to_owned(), files)?.weights().map(drop)
 }
 
 /// `tokenizer.json`: a text is encoded and decoded.
