@@ -1,6 +1,8 @@
 //! A weight matrix as the kernels want it: panels of 32 output columns, dense or in blocks of small codes.
 //! Knows nothing about what the matrix is for.
 
+use std::ops::Range;
+
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use half::{bf16, f16};
@@ -19,6 +21,9 @@ const SERIAL_BELOW: usize = 100_000;
 
 /// Weights that are quantised at a time while a model is loaded.
 const QUANTIZED_AT_ONCE: usize = 1 << 20;
+
+/// Weights that are packed at a time, before the pages of the file that they came from are given back.
+const PACKED_AT_ONCE: usize = 1 << 23;
 
 /// A linear map from K inputs to N outputs, y = x Wᵀ + b.
 pub(crate) struct Matrix {
@@ -62,7 +67,11 @@ impl Matrix {
             }
             (dtype, _) => {
                 let mut blocks = zeroed(dtype, outputs, inputs)?;
-                fill(&mut blocks, 0, outputs, dtype, |row| weight.row(row));
+                for rows in pieces(outputs, inputs) {
+                    let (first, count) = (rows.start, rows.len());
+                    fill(&mut blocks, first, count, dtype, |row| weight.row(first + row));
+                    weight.release(rows);
+                }
                 Panels::Blocks(blocks)
             }
         };
@@ -179,15 +188,26 @@ fn pack<E: Element, const N: usize>(
 ) -> Slab<E> {
     let (outputs, inputs) = (weight.shape()[0], weight.shape()[1]);
     let mut panels = Slab::zeroed(padded(outputs) * inputs);
-    panels.par_chunks_mut(PANEL * inputs).enumerate().for_each(|(p, panel)| {
-        for column in 0..PANEL.min(outputs.saturating_sub(p * PANEL)) {
-            let row = weight.row(p * PANEL + column).as_chunks::<N>().0;
-            for (k, &bytes) in row.iter().enumerate() {
-                panel[k * PANEL + column] = element(bytes);
+    for rows in pieces(outputs, inputs) {
+        let part = &mut panels[rows.start * inputs..padded(rows.end) * inputs];
+        part.par_chunks_mut(PANEL * inputs).enumerate().for_each(|(p, panel)| {
+            let first = rows.start + p * PANEL;
+            for column in 0..PANEL.min(outputs.saturating_sub(first)) {
+                let row = weight.row(first + column).as_chunks::<N>().0;
+                for (k, &bytes) in row.iter().enumerate() {
+                    panel[k * PANEL + column] = element(bytes);
+                }
             }
-        }
-    });
+        });
+        weight.release(rows);
+    }
     panels
+}
+
+/// The rows of a matrix in pieces of whole panels.
+fn pieces(outputs: usize, inputs: usize) -> impl Iterator<Item = Range<usize>> {
+    let rows = (PACKED_AT_ONCE / inputs.max(1)).next_multiple_of(PANEL).max(PANEL);
+    (0..outputs).step_by(rows).map(move |first| first..outputs.min(first + rows))
 }
 
 fn zeroed(dtype: GgmlDType, outputs: usize, inputs: usize) -> Result<Blocks> {

@@ -138,7 +138,7 @@ impl<'a> Stored<'a> {
     }
 
     /// Gives the pages of some rows back to the system, which were read and will not be again.
-    fn release(&self, rows: Range<usize>) {
+    pub fn release(&self, rows: Range<usize>) {
         if let (Data::File(file, range), Rows::All) = (&self.data, &self.rows) {
             let len = self.row_bytes();
             file.release(range.start + rows.start * len..range.start + rows.end * len);
