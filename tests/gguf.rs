@@ -42,15 +42,6 @@ fn open(path: &Path) -> Fixture {
     Fixture { folder, model, reference }
 }
 
-fn decoder(fixture: &Fixture, tokens: usize) -> CpuDecoder {
-    let spec = fixture.model.spec.for_texts_of(tokens);
-    CpuDecoder::load(&spec, &fixture.model.weights().unwrap(), None).unwrap()
-}
-
-fn reference(fixture: &Fixture, name: &str) -> Vec<f32> {
-    fixture.reference[name].flatten_all().unwrap().to_vec1().unwrap()
-}
-
 /// What the converter leaves out, so that nothing can know of it: the windows of `MistralForCausalLM` and of
 /// Qwen2; and GLM's context, for which it writes the hidden size.
 fn is_cut(path: &Path) -> bool {
@@ -88,10 +79,10 @@ fn logits_are_those_of_transformers() {
         }
         let fixture = open(path);
         let ids = fixture.ids("ids");
-        let long = all_logits(&decoder(&fixture, ids.len()), &ids, 0, &[ids.len()]);
-        let far = distance(&long, &reference(&fixture, "logits"));
-        let short = all_logits(&decoder(&fixture, SHORT), &ids[..SHORT], 0, &[SHORT]);
-        let near = distance(&short, &reference(&fixture, "short"));
+        let long = all_logits(&fixture.cpu_for(ids.len()), &ids, 0, &[ids.len()]);
+        let far = distance(&long, &fixture.values("logits"));
+        let short = all_logits(&fixture.cpu_for(SHORT), &ids[..SHORT], 0, &[SHORT]);
+        let near = distance(&short, &fixture.values("short"));
         println!(
             "{}: {far:.1e} over {} positions, {near:.1e} over {SHORT}",
             path.display(),
@@ -109,7 +100,7 @@ fn greedy_continuations_are_those_of_transformers() {
         }
         let fixture = open(path);
         let (ids, theirs) = (fixture.ids("ids"), fixture.ids("greedy"));
-        let ours = greedy(&decoder(&fixture, 20 + theirs.len()), &ids[..20], theirs.len());
+        let ours = greedy(&fixture.cpu_for(20 + theirs.len()), &ids[..20], theirs.len());
         assert_eq!(ours, theirs, "{}", path.display());
     });
 }
@@ -168,7 +159,7 @@ fn weights_in_blocks_are_near_what_they_stand_for() {
         let ids = fixture.ids("ids");
         let decoder = decoder.unwrap();
         let ours = all_logits(&decoder, &ids, 0, &[ids.len()]);
-        let far = distance(&ours, &reference(&fixture, "logits"));
+        let far = distance(&ours, &fixture.values("logits"));
         let dense = ["F16", "BF16"].contains(&name.as_str());
         println!("{name}: {far:.1e}");
         assert!(far < if dense { TOLERANCE } else { 4e-2 }, "{name}: {far}");

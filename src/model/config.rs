@@ -211,6 +211,12 @@ impl Draft {
         Ok(if mentioned { window } else { missing })
     }
 
+    /// Of how many layers one is without a window, under the key of releases or that of transformers 5.
+    pub(super) fn window_pattern(&mut self, missing: usize) -> Result<usize> {
+        let released = self.keys.size("sliding_window_pattern", LAYERS_MAX)?;
+        Ok(released.or(self.keys.size("_sliding_window_pattern", LAYERS_MAX)?).unwrap_or(missing))
+    }
+
     /// Every layer has the window that the config gives.
     pub(super) fn window_everywhere(&mut self, missing: Option<usize>) -> Result<()> {
         let window = self.window(missing)?;

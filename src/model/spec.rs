@@ -230,6 +230,25 @@ pub struct Experts {
     pub shared_gate: bool,
 }
 
+impl Experts {
+    /// A plain mixture: shares by softmax, as they are, and nothing that all tokens pass.
+    pub fn new(count: usize, used: usize, intermediate_size: usize) -> Self {
+        Self {
+            count,
+            used,
+            intermediate_size,
+            shares: Shares::Softmax,
+            normalized: false,
+            scale: 1.0,
+            router_bias: false,
+            correction: false,
+            groups: None,
+            shared_size: 0,
+            shared_gate: false,
+        }
+    }
+}
+
 /// How an expert's scores become shares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -56,9 +56,7 @@ fn common(draft: &mut Draft) -> Result<()> {
 fn cohere2(draft: &mut Draft) -> Result<()> {
     common(draft)?;
     let window = draft.window(Some(4096))?;
-    let pattern = draft.keys.size("sliding_window_pattern", 1 << 10)?;
-    let old = draft.keys.size("_sliding_window_pattern", 1 << 10)?;
-    let pattern = pattern.or(old).unwrap_or(4);
+    let pattern = draft.window_pattern(4)?;
     // Words of the released config for what the class does in any case.
     for key in ["order_of_interleaved_layers", "position_embedding_type", "rotary_pct"] {
         draft.keys.value(key);

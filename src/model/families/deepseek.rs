@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::config::{Draft, EXPERTS_MAX, HEAD_DIM_MAX, WIDTH_MAX};
 use crate::model::json::Keys;
 use crate::model::layout::{LLAMA, Layout, Mlp, Qkv};
-use crate::model::spec::{Experts, Groups, Latent, Shares};
+use crate::model::spec::{Experts, Groups, Latent};
 
 pub(super) const FAMILIES: &[Family] = &[Family {
     architecture: "DeepseekV2ForCausalLM",
@@ -103,18 +103,12 @@ fn deepseek_v2(draft: &mut Draft) -> Result<()> {
         }
     };
     let dense = keys.count("first_k_dense_replace")?.unwrap_or(0);
+    let used = keys.required_size("num_experts_per_tok", count)?;
     spec.experts = Some(Experts {
-        count,
-        used: keys.required_size("num_experts_per_tok", count)?,
-        intermediate_size: width,
-        shares: Shares::Softmax,
-        normalized: false,
         scale: keys.positive("routed_scaling_factor")?.unwrap_or(1.0),
-        router_bias: false,
-        correction: false,
         groups,
         shared_size: width * keys.size("n_shared_experts", EXPERTS_MAX)?.unwrap_or(2),
-        shared_gate: false,
+        ..Experts::new(count, used, width)
     });
     let layers = spec.layers.iter_mut().enumerate();
     layers.for_each(|(i, layer)| layer.experts = i >= dense);

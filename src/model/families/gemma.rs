@@ -118,9 +118,7 @@ fn gemma3(draft: &mut Draft) -> Result<()> {
     capped(draft, None, None)?;
     draft.qk_norm(QkSpan::Head);
     let window = draft.window(Some(4096))?;
-    let pattern = draft.keys.size("sliding_window_pattern", 1 << 10)?;
-    let old = draft.keys.size("_sliding_window_pattern", 1 << 10)?;
-    let pattern = pattern.or(old).unwrap_or(6);
+    let pattern = draft.window_pattern(6)?;
     draft.windows_by_type(window, |i| (i + 1) % pattern != 0)?;
     draft.rope_by_window();
     Ok(())

@@ -89,18 +89,15 @@ fn glm4_moe(draft: &mut Draft) -> Result<()> {
         )));
     }
     let dense = keys.count("first_k_dense_replace")?.unwrap_or(1);
+    let used = keys.size("num_experts_per_tok", count)?.unwrap_or(8);
     draft.spec.experts = Some(Experts {
-        count,
-        used: keys.size("num_experts_per_tok", count)?.unwrap_or(8),
-        intermediate_size: width,
         shares: Shares::Sigmoid,
         normalized: keys.flag("norm_topk_prob")?.unwrap_or(true),
         scale: keys.positive("routed_scaling_factor")?.unwrap_or(1.0),
-        router_bias: false,
         correction: true,
         groups: (groups > 1).then_some(Groups { count: groups, used: used_groups, scored_by: 2 }),
         shared_size: width * keys.size("n_shared_experts", EXPERTS_MAX)?.unwrap_or(1),
-        shared_gate: false,
+        ..Experts::new(count, used, width)
     });
     let layers = draft.spec.layers.iter_mut().enumerate();
     layers.for_each(|(i, layer)| layer.experts = i >= dense);

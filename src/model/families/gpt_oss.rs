@@ -47,17 +47,9 @@ fn gpt_oss(draft: &mut Draft) -> Result<()> {
         limit: keys.positive("swiglu_limit")?.unwrap_or(7.0),
     };
     draft.spec.experts = Some(Experts {
-        count,
-        used,
-        intermediate_size: draft.spec.intermediate_size,
         shares: Shares::SoftmaxOfChosen,
-        normalized: false,
-        scale: 1.0,
         router_bias: true,
-        correction: false,
-        groups: None,
-        shared_size: 0,
-        shared_gate: false,
+        ..Experts::new(count, used, draft.spec.intermediate_size)
     });
     draft.spec.layers.iter_mut().for_each(|layer| layer.experts = true);
     Ok(())

@@ -60,18 +60,11 @@ fn factors(draft: &mut Draft) -> Result<()> {
 fn experts(draft: &mut Draft, shared_size: usize) -> Result<()> {
     let keys = &mut draft.keys;
     let count = keys.size("num_local_experts", EXPERTS_MAX)?.unwrap_or(8);
+    let used = keys.size("num_experts_per_tok", count)?.unwrap_or(2);
     draft.spec.experts = Some(Experts {
-        count,
-        used: keys.size("num_experts_per_tok", count)?.unwrap_or(2),
-        intermediate_size: draft.spec.intermediate_size,
         shares: Shares::SoftmaxOfChosen,
-        normalized: false,
-        scale: 1.0,
-        router_bias: false,
-        correction: false,
-        groups: None,
         shared_size,
-        shared_gate: false,
+        ..Experts::new(count, used, draft.spec.intermediate_size)
     });
     draft.spec.layers.iter_mut().for_each(|layer| layer.experts = true);
     Ok(())

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::model::config::{Draft, EXPERTS_MAX};
 use crate::model::layout::{self, LLAMA, Layout};
 use crate::model::rope::{ROPE, RopeDefaults};
-use crate::model::spec::{Experts, Shares};
+use crate::model::spec::Experts;
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -69,18 +69,10 @@ fn ministral3(draft: &mut Draft) -> Result<()> {
 fn mixtral(draft: &mut Draft) -> Result<()> {
     let keys = &mut draft.keys;
     let count = keys.size("num_local_experts", EXPERTS_MAX)?.unwrap_or(8);
+    let used = keys.size("num_experts_per_tok", count)?.unwrap_or(2);
     draft.spec.experts = Some(Experts {
-        count,
-        used: keys.size("num_experts_per_tok", count)?.unwrap_or(2),
-        intermediate_size: draft.spec.intermediate_size,
-        shares: Shares::Softmax,
         normalized: true,
-        scale: 1.0,
-        router_bias: false,
-        correction: false,
-        groups: None,
-        shared_size: 0,
-        shared_gate: false,
+        ..Experts::new(count, used, draft.spec.intermediate_size)
     });
     draft.spec.layers.iter_mut().for_each(|layer| layer.experts = true);
     draft.window_everywhere(None)

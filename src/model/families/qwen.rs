@@ -3,7 +3,7 @@
 use super::{BASE, DEFAULTS, Defaults, Family};
 use crate::error::Result;
 use crate::model::config::{Draft, EXPERTS_MAX, WIDTH_MAX};
-use crate::model::spec::{Experts, QkSpan, Shares};
+use crate::model::spec::{Experts, QkSpan};
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -82,18 +82,12 @@ fn experts(
     // Older configs have the first name.
     let given = keys.size("num_experts", EXPERTS_MAX)?;
     let count = given.or(keys.size("num_local_experts", EXPERTS_MAX)?).unwrap_or(count);
+    let used = keys.size("num_experts_per_tok", count)?.unwrap_or(used);
     draft.spec.experts = Some(Experts {
-        count,
-        used: keys.size("num_experts_per_tok", count)?.unwrap_or(used),
-        intermediate_size: keys.size("moe_intermediate_size", WIDTH_MAX)?.unwrap_or(width),
-        shares: Shares::Softmax,
         normalized: keys.flag("norm_topk_prob")?.unwrap_or(false),
-        scale: 1.0,
-        router_bias: false,
-        correction: false,
-        groups: None,
         shared_size,
         shared_gate: shared_size > 0,
+        ..Experts::new(count, used, keys.size("moe_intermediate_size", WIDTH_MAX)?.unwrap_or(width))
     });
     let step = keys.size("decoder_sparse_step", 1 << 10)?.unwrap_or(1);
     let dense: Vec<u64> = match keys.value("mlp_only_layers") {
