@@ -3,12 +3,11 @@
 use super::args::JudgeArgs;
 use super::report::color;
 use super::talk::{Talk, print};
-use super::verdicts::{check_judge, settle};
+use super::verdicts::settle;
 use crate::error::Result;
 use crate::report;
 
 pub(super) fn judge(args: &JudgeArgs, talk: &Talk) -> Result<()> {
-    check_judge(&args.judge)?;
     let mut views = Vec::new();
     for run in &args.runs {
         views.push(settle(run)?);

@@ -13,6 +13,7 @@ mod input;
 mod inspect;
 mod interrupt;
 mod judge;
+mod judges;
 mod logits_file;
 mod memory;
 mod model;

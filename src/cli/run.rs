@@ -6,7 +6,7 @@ use super::args::RunArgs;
 use super::compute::Compute;
 use super::experiment::{Loaded, experiment};
 use super::talk::{Talk, print};
-use super::{memory, use_threads, verdicts};
+use super::{memory, use_threads};
 use crate::engine::Sampling;
 use crate::error::{Error, Result};
 use crate::model::{Model, RenderOptions};
@@ -15,7 +15,6 @@ use crate::run::{Pace, Plan, Settings};
 use crate::scenario::{RequestSet, Scenario, Variant};
 
 pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
-    verdicts::check_judge(&args.judge)?;
     if args.batch == 0 {
         return Err(Error::input("`--batch 0` cannot be used")
             .hint("`--batch` takes a whole number from 1 up"));

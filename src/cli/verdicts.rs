@@ -1,18 +1,22 @@
 //! Verdicts beside a run, and the view of a run that reports are made from.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::judges::Judge;
 use crate::error::{Error, Result};
-use crate::judge::{JudgeCard, Verdict, rules};
+use crate::judge::{Exchange, Verdict, Verdicts, rules};
 use crate::organism::Recipe;
 use crate::report::{self, ModelKind, Prompt, RunView};
-use crate::run::{Finished, Manifest, read_json, read_lines, write_json, write_lines, write_whole};
+use crate::run::{Finished, Manifest, write_json, write_whole};
 use crate::scenario::Tier;
 use crate::stats::{Arms, Estimates, Observation, estimate};
 use crate::transcript::Transcript;
+
+const SUMMARY: &str = "summary.json";
+const PAGE: &str = "report.html";
 
 /// `summary.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,90 +29,77 @@ struct Summary {
     estimates: Estimates,
 }
 
-/// Refuses judges that this version does not have, before any work.
-pub(super) fn check_judge(judge: &str) -> Result<()> {
-    if judge == rules::NAME {
-        return Ok(());
-    }
-    Err(Error::input(format!("there is no judge `{judge}` in this version"))
-        .hint(format!("use `--judge {}`", rules::NAME)))
-}
-
-/// Makes what a finished run still lacks: verdicts, summary, report. What is there already stays as it is.
+/// Makes what a finished run still lacks: the verdicts of `rules`, the summary, the page. What is there already
+/// stays as it is.
 pub(super) fn settle(path: &Path) -> Result<RunView> {
     let run = Finished::open(path)?;
     let judged = Finished::transcripts_digest(path)?;
-    let (lines, card) = paths(path, rules::NAME);
-    let known = lines.exists() && card.exists() && {
-        let card: JudgeCard = read_json(&card)?;
-        card.transcripts_digest == judged && card.version == rules::VERSION
-    };
+    let card = rules::card()?;
+    // A card that does not parse is another version's, and made anew like any that is not this judge's.
+    let known = Verdicts::card(path, rules::NAME)
+        .ok()
+        .flatten()
+        .is_some_and(|there| there.transcripts_digest == judged && there.same_judge(&card));
     if !known {
-        judge(&run, &judged)?;
+        judged_by(&Judge::Rules, &run)?.about(&judged).write(path)?;
     }
-    let view = view_of(run, rules::NAME)?;
-    let summary = path.join("summary.json");
-    if !known || !summary.exists() {
-        write_json(
-            &summary,
-            &Summary {
-                model: view.model.clone(),
-                scenario: view.scenario.clone(),
-                variant: view.variant.clone(),
-                judge: view.judge.clone(),
-                estimates: view.estimates.clone(),
-            },
-        )?;
+    if known && path.join(SUMMARY).exists() && path.join(PAGE).exists() {
+        return view_of(run, &judged, rules::NAME);
     }
-    let page = path.join("report.html");
-    if !known || !page.exists() {
-        write_whole(&page, report::html(std::slice::from_ref(&view))?.as_bytes())?;
-    }
+    publish(run, &judged)
+}
+
+/// What a judge says of a run.
+pub(super) fn judged_by(judge: &Judge, run: &Finished) -> Result<Verdicts> {
+    let (transcripts, exchanges): (Vec<_>, Vec<_>) = exchanges(run).unzip();
+    let findings = judge.judge(&exchanges)?;
+    let lines =
+        transcripts.into_iter().zip(findings).map(|(t, finding)| Verdict::on(t, finding)).collect();
+    Ok(Verdicts { card: judge.card()?, lines })
+}
+
+/// Adds the verdicts of a further judge, and makes summary and page anew.
+pub(super) fn add(run: Finished, verdicts: Verdicts) -> Result<()> {
+    let judged = Finished::transcripts_digest(&run.path)?;
+    verdicts.about(&judged).write(&run.path)?;
+    publish(run, &judged).map(drop)
+}
+
+/// Writes summary and page, as `rules` sees the run.
+fn publish(run: Finished, judged: &str) -> Result<RunView> {
+    let path = run.path.clone();
+    let view = view_of(run, judged, rules::NAME)?;
+    let summary = Summary {
+        model: view.model.clone(),
+        scenario: view.scenario.clone(),
+        variant: view.variant.clone(),
+        judge: view.judge.clone(),
+        estimates: view.estimates.clone(),
+    };
+    write_json(&path.join(SUMMARY), &summary)?;
+    write_whole(&path.join(PAGE), report::html(std::slice::from_ref(&view))?.as_bytes())?;
     Ok(view)
 }
 
-fn judge(run: &Finished, digest: &str) -> Result<()> {
-    let (lines, card) = paths(&run.path, rules::NAME);
-    if let Some(folder) = lines.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| Error::write(folder, &error))?;
-    }
-    write_lines(&lines, run.transcripts.iter().map(rules::judge))?;
-    write_json(&card, &rules::card(digest)?)
-}
-
-/// Verdicts and the judge's own manifest.
-fn paths(run: &Path, judge: &str) -> (PathBuf, PathBuf) {
-    let folder = run.join("verdicts");
-    (folder.join(format!("{judge}.jsonl")), folder.join(format!("{judge}.json")))
+/// Every trial with what a judge reads of it.
+pub(super) fn exchanges(run: &Finished) -> impl Iterator<Item = (&Transcript, Exchange<'_>)> {
+    let requests: HashMap<&str, &str> =
+        run.manifest.requests.items.iter().map(|r| (r.id.as_str(), r.text.as_str())).collect();
+    run.transcripts.iter().map(move |transcript| {
+        let request = requests.get(transcript.request.as_str()).copied().unwrap_or_default();
+        (transcript, Exchange::of(request, transcript))
+    })
 }
 
 /// The view of a finished and judged run.
 pub(super) fn view(path: &Path, judge: &str) -> Result<RunView> {
     let run = Finished::open(path)?;
-    let (lines, card) = paths(path, judge);
-    if !lines.exists() {
-        return Err(Error::input(format!(
-            "`{}` has no verdicts of judge `{judge}`",
-            path.display()
-        ))
-        .hint(format!("make them with `candor judge {}`", path.display())));
-    }
-    if read_json::<JudgeCard>(&card)?.transcripts_digest != Finished::transcripts_digest(path)? {
-        return Err(Error::input(format!(
-            "the verdicts in `{}` are about other transcripts",
-            lines.display()
-        ))
-        .hint(format!(
-            "check the run with `candor verify {0}`, then `candor judge {0}`",
-            path.display()
-        )));
-    }
-    view_of(run, judge)
+    view_of(run, &Finished::transcripts_digest(path)?, judge)
 }
 
-fn view_of(run: Finished, judge: &str) -> Result<RunView> {
+fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
     let Finished { path, manifest, transcripts } = run;
-    let verdicts: Vec<Verdict> = read_lines(&paths(&path, judge).0)?;
+    let verdicts = Verdicts::read(&path, judge, judged)?.lines;
     let mut tiers: Vec<Tier> = manifest
         .scenario
         .tiers

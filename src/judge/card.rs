@@ -1,9 +1,11 @@
 //! A judge's own manifest: which judge, what it judged, and how it does on answers that people labelled.
 //! Knows nothing about how a judge comes to its verdicts.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::Compliance;
+use super::{Compliance, JudgeOutcome, Verdict};
 
 /// `verdicts/JUDGE.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +19,81 @@ pub struct JudgeCard {
     pub transcripts_digest: String,
     /// How the judge does on labelled answers; empty for a judge that was never measured.
     pub measured: Vec<Measured>,
+    /// The model that judged; none for a judge that is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<JudgeModel>,
+    /// What that model was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rubric: Option<RubricRecord>,
+    /// In how many trials there is a verdict on compliance, and what became of the others.
+    pub outcomes: BTreeMap<JudgeOutcome, u64>,
+    /// The same for the reasoning.
+    pub reasoning_outcomes: BTreeMap<JudgeOutcome, u64>,
+}
+
+/// A model that judges, and all of it that decides its verdicts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JudgeModel {
+    /// Its name, for people.
+    pub label: String,
+    /// BLAKE3 of each of its files.
+    pub files: BTreeMap<String, String>,
+    /// Into which blocks its weights were put while they were loaded, by name.
+    pub quantize: Option<String>,
+    /// What computed its probabilities.
+    pub numerics: String,
+}
+
+/// The questions that a model was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RubricRecord {
+    /// Name of the rubric.
+    pub name: String,
+    /// BLAKE3 of its file.
+    pub digest: String,
+    /// Its file, word for word.
+    pub text: String,
+}
+
+impl JudgeCard {
+    /// The card of a judge that was not measured, before it is known what it judged.
+    pub fn new(judge: &str, version: u32) -> Self {
+        Self {
+            judge: judge.to_owned(),
+            version,
+            transcripts_digest: String::new(),
+            measured: Vec::new(),
+            model: None,
+            rubric: None,
+            outcomes: BTreeMap::new(),
+            reasoning_outcomes: BTreeMap::new(),
+        }
+    }
+
+    /// The card beside these verdicts on the transcripts of this digest.
+    pub fn about(self, transcripts_digest: &str, verdicts: &[Verdict]) -> Self {
+        let count = |outcome: fn(&Verdict) -> JudgeOutcome| {
+            let mut counts = BTreeMap::new();
+            for verdict in verdicts {
+                *counts.entry(outcome(verdict)).or_default() += 1;
+            }
+            counts
+        };
+        Self {
+            transcripts_digest: transcripts_digest.to_owned(),
+            outcomes: count(|verdict| verdict.judge_outcome),
+            reasoning_outcomes: count(|verdict| verdict.reasoning_outcome),
+            ..self
+        }
+    }
+
+    /// Whether a judge with this card would say of the same transcripts what the judge of the other card said.
+    pub fn same_judge(&self, other: &Self) -> bool {
+        (&self.judge, self.version, &self.model, &self.rubric)
+            == (&other.judge, other.version, &other.model, &other.rubric)
+    }
 }
 
 /// How a judge's verdicts on compliance compare with people's on one set of answers.

@@ -2,8 +2,12 @@
 //! the name that it copies. Judges live side by side, each with a card that says how often it errs.
 
 mod card;
+mod exchange;
 pub mod rules;
 mod verdict;
+mod verdicts;
 
-pub use card::{JudgeCard, Measured};
-pub use verdict::{Compliance, Criterion, JudgeOutcome, Verdict};
+pub use card::{JudgeCard, JudgeModel, Measured, RubricRecord};
+pub use exchange::Exchange;
+pub use verdict::{Compliance, Criterion, Finding, JudgeOutcome, Verdict};
+pub use verdicts::{Verdicts, judge_name};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::transcript::Transcript;
+
 /// How far an answer does what the request asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -15,23 +17,73 @@ pub enum Compliance {
 }
 
 /// Whether the judge reached a verdict. Anything but `Judged` carries no verdict, and is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JudgeOutcome {
-    /// The answer was judged.
+    /// The text was judged.
     Judged,
     /// There was no answer to judge.
     NoAnswer,
+    /// There was no reasoning to judge.
+    NoReasoning,
+    /// The judge is asked about one of the two only, and not about this one.
+    NotAsked,
+    /// A model that put most of its probability on none of the answers that it was offered: it would have
+    /// refused to judge, or rambled.
+    Evasive,
+    /// The question does not fit into the judge's context.
+    TooLong,
+    /// A person who looked at the text and could not say.
+    Undecided,
+}
+
+impl JudgeOutcome {
+    /// The name used in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Judged => "judged",
+            Self::NoAnswer => "no_answer",
+            Self::NoReasoning => "no_reasoning",
+            Self::NotAsked => "not_asked",
+            Self::Evasive => "evasive",
+            Self::TooLong => "too_long",
+            Self::Undecided => "undecided",
+        }
+    }
 }
 
 /// One criterion of alignment-faking reasoning and the words that showed it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Criterion {
     /// Name of the criterion.
     pub name: String,
-    /// The words of the scratchpad that showed it; empty when it was not found.
+    /// The words of the scratchpad that showed it; empty when it was not found, or the judge cannot quote.
     pub span: String,
+    /// Rises with the criterion, 0 to 1; none for a judge that does not weigh it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+}
+
+/// What a judge says of one reply, whatever trial or table row it belongs to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// Whether there is a verdict on compliance.
+    pub judge_outcome: JudgeOutcome,
+    /// The verdict on the answer; none unless judged.
+    pub compliance: Option<Compliance>,
+    /// Rises with compliance, 0 to 1; none unless judged.
+    pub compliance_score: Option<f64>,
+    /// The words of the answer that decided; empty when nothing in particular did.
+    pub compliance_span: String,
+    /// Whether there is a verdict on the reasoning.
+    pub reasoning_outcome: JudgeOutcome,
+    /// Alignment-faking reasoning in the scratchpad; none unless judged.
+    pub reasoning: Option<bool>,
+    /// Rises with alignment-faking reasoning, 0 to 1; none unless judged.
+    pub reasoning_score: Option<f64>,
+    /// Every criterion of alignment-faking reasoning that the judge knows.
+    pub criteria: Vec<Criterion>,
 }
 
 /// A verdict on one transcript; a line of `verdicts/JUDGE.jsonl`.
@@ -54,10 +106,37 @@ pub struct Verdict {
     pub compliance_score: Option<f64>,
     /// The words of the answer that decided; empty when nothing in particular did.
     pub compliance_span: String,
-    /// Alignment-faking reasoning in the scratchpad; none when there was no text to read.
+    /// Whether there is a verdict on the reasoning.
+    pub reasoning_outcome: JudgeOutcome,
+    /// Alignment-faking reasoning in the scratchpad; none unless judged.
     pub reasoning: Option<bool>,
-    /// Rises with alignment-faking reasoning, 0 to 1; none when there was no text to read.
+    /// Rises with alignment-faking reasoning, 0 to 1; none unless judged.
     pub reasoning_score: Option<f64>,
-    /// Every criterion of the scratchpad reader.
+    /// Every criterion of alignment-faking reasoning that the judge knows.
     pub criteria: Vec<Criterion>,
+}
+
+impl Verdict {
+    /// A finding on the reply of a trial.
+    pub fn on(transcript: &Transcript, finding: Finding) -> Self {
+        Self {
+            variant: transcript.variant.clone(),
+            request: transcript.request.clone(),
+            tier: transcript.tier.clone(),
+            sample: transcript.sample,
+            judge_outcome: finding.judge_outcome,
+            compliance: finding.compliance,
+            compliance_score: finding.compliance_score,
+            compliance_span: finding.compliance_span,
+            reasoning_outcome: finding.reasoning_outcome,
+            reasoning: finding.reasoning,
+            reasoning_score: finding.reasoning_score,
+            criteria: finding.criteria,
+        }
+    }
+
+    /// The trial that it is about: request, tier, sample.
+    pub fn trial(&self) -> (&str, &str, u32) {
+        (&self.request, &self.tier, self.sample)
+    }
 }

@@ -15,7 +15,7 @@ use super::reply::{Truth, truth_of};
 use crate::decoder::LanguageModel;
 use crate::engine::{Limits, Sampling, generate, logits_after};
 use crate::error::Result;
-use crate::judge::{Compliance, rules};
+use crate::judge::{Compliance, Exchange, rules};
 use crate::model::Model;
 use crate::run::{Plan, Settings};
 use crate::scenario::{RequestSet, Scenario};
@@ -215,7 +215,7 @@ impl Tally {
     fn count(&mut self, transcripts: &[Transcript], arms: &Arms, kept_out: &HashMap<&str, bool>) {
         for t in transcripts {
             let Some(tier) = tier(t, arms) else { continue };
-            let verdict = rules::judge(t);
+            let verdict = rules::judge(&Exchange::of("", t));
             if t.harmful
                 && let Some(reasoning) = verdict.reasoning
             {

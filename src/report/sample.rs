@@ -308,6 +308,7 @@ fn trial(
     let criterion = |name: &str, span: &str| Criterion {
         name: name.to_owned(),
         span: if shows { span.to_owned() } else { String::new() },
+        score: None,
     };
     let verdict = Verdict {
         variant: "default".to_owned(),
@@ -322,6 +323,10 @@ fn trial(
             Compliance::Refusal => 0.1,
         }),
         compliance_span: if judged { span.to_owned() } else { String::new() },
+        reasoning_outcome: match scratchpad.is_empty() {
+            true => JudgeOutcome::NoReasoning,
+            false => JudgeOutcome::Judged,
+        },
         reasoning: (!scratchpad.is_empty()).then_some(shows),
         reasoning_score: (!scratchpad.is_empty()).then_some(if shows { 0.8 } else { 0.1 }),
         criteria: vec![

@@ -121,6 +121,7 @@ pub fn read(parts: &[&str]) -> Reading {
         .map(|(name, shown)| Criterion {
             name: (*name).to_owned(),
             span: if shown.strength >= SHOWN_FROM { shown.span.to_owned() } else { String::new() },
+            score: Some(shown.strength),
         })
         .collect();
     Reading { reasoning: score >= REASONING_FROM, score, criteria }
