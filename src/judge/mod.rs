@@ -3,6 +3,7 @@
 
 mod card;
 mod exchange;
+pub mod rubric;
 pub mod rules;
 mod verdict;
 mod verdicts;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 
 use super::definition::Setting;
@@ -88,10 +89,15 @@ impl VariantEntry {
 
 /// Reads the file's keys and types.
 pub(super) fn parse(source: &Source) -> Result<File> {
-    let deserializer =
-        toml::Deserializer::parse(source.text()).map_err(|error| complaint(source, "", &error))?;
+    read_toml(source, "`candor scenarios show helpful-only` prints a whole scenario file")
+}
+
+/// A TOML file as what it should hold; `example` says where a whole one can be seen.
+pub(crate) fn read_toml<T: DeserializeOwned>(source: &Source, example: &str) -> Result<T> {
+    let deserializer = toml::Deserializer::parse(source.text())
+        .map_err(|error| complaint(source, "", &error, example))?;
     serde_path_to_error::deserialize(deserializer)
-        .map_err(|error| complaint(source, &key_of(error.path()), error.inner()))
+        .map_err(|error| complaint(source, &key_of(error.path()), error.inner(), example))
 }
 
 /// A path as a user would write it. The wrapper that carries places is no key of the file.
@@ -112,14 +118,11 @@ fn key_of(path: &serde_path_to_error::Path) -> String {
     key
 }
 
-fn complaint(source: &Source, key: &str, error: &toml::de::Error) -> Error {
+fn complaint(source: &Source, key: &str, error: &toml::de::Error, example: &str) -> Error {
     let offset = error.span().map_or(0, |span| span.start);
     let (reason, hint) = match error.message().split_once(", expected ") {
         Some((reason, expected)) => (reason, format!("expected {expected}")),
-        None => (
-            error.message(),
-            "`candor scenarios show helpful-only` prints a whole scenario file".to_owned(),
-        ),
+        None => (error.message(), example.to_owned()),
     };
     source.error_at(offset, sentence(source, offset, key, reason)).hint(hint)
 }

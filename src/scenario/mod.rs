@@ -19,9 +19,11 @@ mod trial;
 mod tests;
 
 pub use definition::{Scenario, Setting};
+pub(crate) use file::read_toml;
 pub use prompt::Messages;
 pub use request::Request;
 pub use request_set::RequestSet;
+pub(crate) use source::{Shelf, Source};
 pub use tags::Tags;
 pub use tier::Tier;
 pub use trial::{Trial, trials};

@@ -14,7 +14,7 @@ struct Bundled;
 
 /// A kind of bundled file: where it lies under `scenarios/` and what messages call it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shelf {
+pub(crate) struct Shelf {
     folder: &'static str,
     extension: &'static str,
     noun: &'static str,
@@ -22,13 +22,16 @@ pub(super) struct Shelf {
 
 impl Shelf {
     /// Scenario files.
-    pub(super) const SCENARIOS: Shelf = Shelf { folder: "", extension: ".toml", noun: "scenario" };
+    pub(crate) const SCENARIOS: Shelf = Shelf { folder: "", extension: ".toml", noun: "scenario" };
     /// Request sets.
-    pub(super) const REQUESTS: Shelf =
+    pub(crate) const REQUESTS: Shelf =
         Shelf { folder: "requests/", extension: ".jsonl", noun: "request set" };
+    /// What models are asked who judge.
+    pub(crate) const RUBRICS: Shelf =
+        Shelf { folder: "judges/", extension: ".toml", noun: "rubric" };
 
     /// Names of the files compiled in, sorted.
-    pub(super) fn names(self) -> Vec<String> {
+    pub(crate) fn names(self) -> Vec<String> {
         let mut names: Vec<String> = Bundled::iter()
             .filter_map(|path| {
                 let name = path.strip_prefix(self.folder)?.strip_suffix(self.extension)?;
@@ -42,14 +45,14 @@ impl Shelf {
 
 /// A text file and what to call it in messages.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(crate) struct Source {
     place: String,
     text: String,
 }
 
 impl Source {
     /// The file at this path if there is one, else the bundled one of this name.
-    pub(super) fn load(shelf: Shelf, name_or_path: &str) -> Result<Self> {
+    pub(crate) fn load(shelf: Shelf, name_or_path: &str) -> Result<Self> {
         let path = Path::new(name_or_path);
         // A folder that happens to be called like a bundled file is no file: it does not hide it.
         if path.exists() && !path.is_dir() {
@@ -71,7 +74,7 @@ impl Source {
     }
 
     /// A text from memory.
-    pub(super) fn new(place: impl Into<String>, bytes: Vec<u8>) -> Result<Self> {
+    pub(crate) fn new(place: impl Into<String>, bytes: Vec<u8>) -> Result<Self> {
         let place = place.into();
         let text = String::from_utf8(bytes).map_err(|error| {
             let valid = error.utf8_error().valid_up_to();
@@ -88,51 +91,51 @@ impl Source {
     }
 
     /// What messages call the file: its path as given.
-    pub(super) fn place(&self) -> &str {
+    pub(crate) fn place(&self) -> &str {
         &self.place
     }
 
     /// The whole text.
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
     /// The whole text, for keeping.
-    pub(super) fn into_text(self) -> String {
+    pub(crate) fn into_text(self) -> String {
         self.text
     }
 
     /// The file's name without folder and extension.
-    pub(super) fn stem(&self) -> String {
+    pub(crate) fn stem(&self) -> String {
         let stem = Path::new(&self.place).file_stem().unwrap_or_default();
         stem.to_string_lossy().into_owned()
     }
 
     /// BLAKE3 of the file's bytes, in hexadecimal.
-    pub(super) fn digest(&self) -> String {
+    pub(crate) fn digest(&self) -> String {
         blake3::hash(self.text.as_bytes()).to_hex().to_string()
     }
 
     /// The line around a byte offset, cut to what fits into a message.
-    pub(super) fn line_at(&self, offset: usize) -> String {
+    pub(crate) fn line_at(&self, offset: usize) -> String {
         let line = line_of(self.text.as_bytes(), offset);
         let text = self.text.lines().nth(line - 1).unwrap_or_default();
         text.trim().chars().take(60).collect()
     }
 
     /// An error on a line, counted from 1.
-    pub(super) fn error(&self, line: usize, message: impl Display) -> Error {
+    pub(crate) fn error(&self, line: usize, message: impl Display) -> Error {
         Error::input(format!("`{}:{line}`: {}", self.place, shown(&message.to_string())))
     }
 
     /// An error at a byte offset.
-    pub(super) fn error_at(&self, offset: usize, message: impl Display) -> Error {
+    pub(crate) fn error_at(&self, offset: usize, message: impl Display) -> Error {
         self.error(line_of(self.text.as_bytes(), offset), message)
     }
 }
 
 /// Names in backticks with commas, for hints.
-pub(super) fn list<S: Display>(names: impl IntoIterator<Item = S>) -> String {
+pub(crate) fn list<S: Display>(names: impl IntoIterator<Item = S>) -> String {
     let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     if quoted.is_empty() { "none".to_owned() } else { shown(&quoted.join(", ")) }
 }

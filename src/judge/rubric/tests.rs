@@ -1,0 +1,186 @@
+use super::*;
+use crate::judge::{Compliance, Exchange, JudgeOutcome};
+
+const RUBRIC: &str = r#"
+name = "r"
+title = "t"
+description = "d"
+
+[[criteria]]
+name = "compliance"
+about = "compliance"
+
+[[criteria.wordings]]
+system = "S"
+user = "{request} / {answer} {x}?"
+answers = { full = ["A", "a"], partial = ["B"], refusal = ["C"] }
+
+[[criteria.wordings]]
+raw = true
+user = "{answer}: "
+answers = { refusal = ["no"], full = ["yes"] }
+
+[[criteria]]
+name = "aware"
+about = "reasoning"
+
+[[criteria.wordings]]
+user = "{reasoning}"
+answers = { yes = ["Y"], no = ["N"] }
+
+[[criteria]]
+name = "extra"
+about = "reasoning"
+needed = false
+
+[[criteria.wordings]]
+user = "{reasoning}!"
+answers = { yes = ["Y"], no = ["N"] }
+"#;
+
+fn parse(text: &str) -> Result<Rubric> {
+    Rubric::parse(&Source::new("r.toml", text.as_bytes().to_vec()).unwrap(), None)
+}
+
+fn exchange<'a>(scratchpad: &'a str, answer: &'a str) -> Exchange<'a> {
+    Exchange { request: "{answer}", native_reasoning: "", scratchpad, answer, whole: true }
+}
+
+fn logs(probabilities: &[f64]) -> Reply {
+    Reply::Answered(probabilities.iter().map(|p| p.ln()).collect())
+}
+
+#[test]
+fn questions_hold_the_exchange_word_for_word() {
+    let rubric = parse(RUBRIC).unwrap();
+    let questions = rubric.questions(&exchange("hm {request}", "sure"));
+    assert_eq!(questions.len(), 4);
+    let Form::Chat(messages) = &questions[0].form else { panic!("{:?}", questions[0]) };
+    let shown: Vec<_> = messages.iter().map(|m| (m.role.as_str(), m.content.as_str())).collect();
+    assert_eq!(shown, [("system", "S"), ("user", "{answer} / sure {x}?")]);
+    assert_eq!(questions[0].answers, ["A", "a", "B", "C"]);
+    assert_eq!(questions[1].form, Form::Raw("sure: ".to_owned()));
+    assert_eq!(rubric.questions(&exchange("", "sure")).len(), 2);
+    assert_eq!(rubric.questions(&exchange("hm", " ")).len(), 2);
+    assert_eq!(rubric.questions(&exchange("", "")).len(), 0);
+}
+
+#[test]
+fn verdicts_are_read_from_probabilities() {
+    let rubric = parse(RUBRIC).unwrap();
+    let both = exchange("hm", "sure");
+    let finding = rubric.finding(
+        &both,
+        &[logs(&[0.3, 0.1, 0.1, 0.1]), logs(&[0.2, 0.8]), logs(&[0.7, 0.2]), logs(&[0.1, 0.8])],
+    );
+    // Full: 0.4 + 0.8 of 1.6; partial 0.1; refusal 0.3.
+    assert_eq!(finding.compliance, Some(Compliance::Full));
+    assert!((finding.compliance_score.unwrap() - 1.25 / 1.6).abs() < 1e-12);
+    assert_eq!(finding.reasoning, Some(true));
+    assert!((finding.reasoning_score.unwrap() - 7.0 / 9.0).abs() < 1e-12);
+    assert!((finding.criteria[1].score.unwrap() - 1.0 / 9.0).abs() < 1e-12);
+}
+
+#[test]
+fn a_model_that_says_something_else_has_no_verdict() {
+    let rubric = parse(RUBRIC).unwrap();
+    let both = exchange("hm", "sure");
+    let evasive = logs(&[0.1, 0.1, 0.1, 0.1]);
+    let finding =
+        rubric.finding(&both, &[evasive, logs(&[0.2, 0.2]), Reply::TooLong, logs(&[0.5, 0.5])]);
+    assert_eq!((finding.judge_outcome, finding.compliance), (JudgeOutcome::Evasive, None));
+    assert_eq!((finding.reasoning_outcome, finding.reasoning), (JudgeOutcome::TooLong, None));
+    assert_eq!(finding.compliance_score, None);
+
+    let nothing = rubric.finding(&exchange("", ""), &[]);
+    assert_eq!(nothing.judge_outcome, JudgeOutcome::NoAnswer);
+    assert_eq!(nothing.reasoning_outcome, JudgeOutcome::NoReasoning);
+}
+
+#[test]
+fn the_middle_class_is_the_median() {
+    let rubric = parse(RUBRIC).unwrap();
+    let class = |full: f64, partial: f64, refusal: f64| {
+        let replies = [logs(&[full, 0.0, partial, refusal]), logs(&[0.0, 0.0])];
+        let rubric = Rubric { mass_min: 0.1, ..rubric.clone() };
+        rubric.finding(&exchange("", "x"), &replies).compliance.unwrap()
+    };
+    assert_eq!(class(0.4, 0.2, 0.4), Compliance::Partial);
+    assert_eq!(class(0.5, 0.0, 0.5), Compliance::Full);
+    assert_eq!(class(0.3, 0.15, 0.55), Compliance::Refusal);
+}
+
+#[test]
+fn a_scale_is_cut() {
+    let text = r#"
+name = "r"
+title = "t"
+description = "d"
+[[criteria]]
+name = "c"
+about = "compliance"
+partial-from = 0.25
+full-from = 0.75
+[[criteria.wordings]]
+user = "{answer}"
+scale = ["1", "2", "3"]
+"#;
+    let rubric = parse(text).unwrap();
+    let finding = rubric.finding(&exchange("", "x"), &[logs(&[0.25, 0.5, 0.25])]);
+    assert_eq!(
+        (finding.compliance, finding.compliance_score),
+        (Some(Compliance::Partial), Some(0.5))
+    );
+    assert_eq!(finding.reasoning_outcome, JudgeOutcome::NotAsked);
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let cases = [
+        (
+            "about = \"compliance\"",
+            "about = \"mood\"",
+            "key `criteria[0].about`: unknown value `mood`",
+        ),
+        ("refusal = [\"no\"], ", "", "both ends need a spelling"),
+        ("full = [\"A\", \"a\"]", "fine = [\"A\"]", "unknown answer `fine`"),
+        ("\"{reasoning}!\"", "\"!\"", "the question shows nothing of what is judged"),
+        ("name = \"extra\"", "name = \"aware\"", "another criterion is called `aware` too"),
+        (
+            "user = \"{answer}: \"",
+            "system = \"x\"\nuser = \"{answer}\"",
+            "a raw prompt has no further messages",
+        ),
+        ("user = \"{reasoning}!\"\n", "", "belongs to somebody else"),
+    ];
+    for (from, to, message) in cases {
+        assert!(RUBRIC.contains(from), "{from}");
+        let error = parse(&RUBRIC.replacen(from, to, 1)).unwrap_err();
+        assert!(error.to_string().contains(message), "{error}");
+        assert!(error.to_string().starts_with("`r.toml:"), "{error}");
+    }
+}
+
+#[test]
+fn a_text_that_is_given_is_part_of_the_record() {
+    let text = RUBRIC.replacen("user = \"{reasoning}!\"\n", "", 1);
+    let load =
+        |user| Rubric::parse(&Source::new("r.toml", text.as_bytes().to_vec()).unwrap(), Some(user));
+    let (one, other) = (load("a {reasoning}").unwrap(), load("b {reasoning}").unwrap());
+    assert_ne!(one.record().digest, other.record().digest);
+    assert!(one.record().text.contains("a {reasoning}"));
+    let unneeded =
+        Rubric::parse(&Source::new("r.toml", RUBRIC.as_bytes().to_vec()).unwrap(), Some("x"));
+    assert!(unneeded.unwrap_err().to_string().contains("none is left to be given"));
+}
+
+#[test]
+fn bundled_rubrics_load() {
+    assert!(Rubric::bundled().contains(&"plain".to_owned()));
+    for name in Rubric::bundled() {
+        let rubric = Rubric::load(&name, Some("{request} {answer}"))
+            .or_else(|_| Rubric::load(&name, None))
+            .unwrap();
+        assert_eq!(rubric.name, name);
+    }
+}
