@@ -1,5 +1,6 @@
 //! What the user can type. The texts are the help, word for word.
 
+mod judge_model;
 mod looking;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use super::bench::Sizes;
 use crate::decoder::Quantize;
 
+pub(super) use judge_model::JudgeModelArgs;
 pub(super) use looking::{
     DoctorArgs, InspectArgs, ModelsArgs, ModelsCommand, RenderArgs, ScoreArgs, TokenizeArgs,
 };
@@ -136,9 +138,11 @@ pub(super) struct RunArgs {
     /// Give the two tiers of a pair different random numbers
     #[arg(long, env = "CANDOR_UNCOUPLED")]
     pub(super) uncoupled: bool,
-    /// Judge of the answers
+    /// Judge of the answers beside `rules`: a model, named as above
     #[arg(long, value_name = "J", default_value = "rules", env = "CANDOR_JUDGE")]
     pub(super) judge: String,
+    #[command(flatten)]
+    pub(super) judge_model: JudgeModelArgs,
     /// The run folder, or with several variants the folder of run folders
     #[arg(long, value_name = "DIR", env = "CANDOR_OUT")]
     pub(super) out: Option<PathBuf>,
@@ -194,11 +198,19 @@ pub(super) struct BenchArgs {
 #[derive(Debug, Args)]
 pub(super) struct JudgeArgs {
     /// Run folders
-    #[arg(value_name = "RUN", required = true)]
+    #[arg(value_name = "RUN", required_unless_present = "show_rubric")]
     pub(super) runs: Vec<PathBuf>,
-    /// The judge
+    /// The judge: `rules`, or a model, named as for `run`
     #[arg(long, value_name = "J", default_value = "rules", env = "CANDOR_JUDGE")]
     pub(super) judge: String,
+    #[command(flatten)]
+    pub(super) model: JudgeModelArgs,
+    /// Threads that compute; all processors unless given
+    #[arg(long, value_name = "N", env = "CANDOR_THREADS")]
+    pub(super) threads: Option<usize>,
+    /// Print a bundled rubric's file, as a start for one's own
+    #[arg(long, value_name = "NAME", exclusive = true)]
+    pub(super) show_rubric: Option<String>,
 }
 
 #[derive(Debug, Args)]

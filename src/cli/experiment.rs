@@ -140,7 +140,7 @@ pub(super) fn experiment(
         });
     }
     recorded?;
-    Ok((path.clone(), settle(&path)?))
+    Ok((path.clone(), settle(&path, talk)?))
 }
 
 /// `runs/<model>-<scenario>-<digest>`.

@@ -1,17 +1,51 @@
 //! `candor judge`: verdicts for stored transcripts.
 
-use super::args::JudgeArgs;
+use std::path::PathBuf;
+
+use super::args::{JudgeArgs, JudgeModelArgs};
+use super::judges::Judge;
 use super::report::color;
 use super::talk::{Talk, print};
-use super::verdicts::settle;
+use super::verdicts::{add, judged_by, settle, view};
+use super::{run::shown, use_threads};
 use crate::error::Result;
-use crate::report;
+use crate::judge::rubric::Rubric;
+use crate::judge::rules;
+use crate::report::{self, RunView};
+use crate::run::Finished;
 
 pub(super) fn judge(args: &JudgeArgs, talk: &Talk) -> Result<()> {
-    let mut views = Vec::new();
-    for run in &args.runs {
-        views.push(settle(run)?);
-        talk.say(format!("judged by {}: {}", args.judge, super::run::shown(run)));
+    if let Some(name) = &args.show_rubric {
+        return print(Rubric::bundled_text(name)?.as_str());
     }
+    use_threads(args.threads)?;
+    let views = judge_runs(&args.runs, &args.judge, &args.model, talk)?;
     print(&report::table(&views, color()))
+}
+
+/// Judges finished runs, and gives their views as this judge sees them.
+pub(super) fn judge_runs(
+    runs: &[PathBuf],
+    name: &str,
+    model: &JudgeModelArgs,
+    talk: &Talk,
+) -> Result<Vec<RunView>> {
+    Judge::check(name, model)?;
+    // What `rules` has to say costs nothing, and a folder that is no finished run is found before a model is read.
+    let mut views = runs.iter().map(|run| settle(run, talk)).collect::<Result<Vec<_>>>()?;
+    if name != rules::NAME {
+        let judge = Judge::open(name, model, talk)?;
+        let card = judge.card()?;
+        views.clear();
+        for path in runs {
+            let run = Finished::open(path)?;
+            let verdicts = judged_by(&judge, card.clone(), &run, talk)?;
+            add(run, verdicts)?;
+            views.push(view(path, &card.judge)?);
+        }
+    }
+    for (run, view) in runs.iter().zip(&views) {
+        talk.say(format!("judged by {}: {}", view.judge, shown(run)));
+    }
+    Ok(views)
 }

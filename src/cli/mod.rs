@@ -17,6 +17,7 @@ mod judges;
 mod logits_file;
 mod memory;
 mod model;
+mod model_judge;
 mod models;
 mod organism;
 mod render;

@@ -5,16 +5,20 @@ use std::path::Path;
 use super::args::RunArgs;
 use super::compute::Compute;
 use super::experiment::{Loaded, experiment};
+use super::judge::judge_runs;
+use super::judges::Judge;
 use super::talk::{Talk, print};
 use super::{memory, use_threads};
 use crate::engine::Sampling;
 use crate::error::{Error, Result};
+use crate::judge::rules;
 use crate::model::{Model, RenderOptions};
 use crate::report;
 use crate::run::{Pace, Plan, Settings};
 use crate::scenario::{RequestSet, Scenario, Variant};
 
 pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
+    Judge::check(&args.judge, &args.judge_model)?;
     if args.batch == 0 {
         return Err(Error::input("`--batch 0` cannot be used")
             .hint("`--batch` takes a whole number from 1 up"));
@@ -62,6 +66,11 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
     }
     if args.dry_run {
         return Ok(());
+    }
+    if args.judge != rules::NAME {
+        // The model that was measured makes room for the one that judges it.
+        drop(loaded);
+        views = judge_runs(&folders, &args.judge, &args.judge_model, talk)?;
     }
     print(&report::table(&views, super::report::color()))?;
     for folder in &folders {

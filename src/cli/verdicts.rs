@@ -6,8 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::judges::Judge;
+use super::talk::Talk;
 use crate::error::{Error, Result};
-use crate::judge::{Exchange, Verdict, Verdicts, rules};
+use crate::judge::{Exchange, JudgeCard, Verdict, Verdicts, rules};
 use crate::organism::Recipe;
 use crate::report::{self, ModelKind, Prompt, RunView};
 use crate::run::{Finished, Manifest, write_json, write_whole};
@@ -31,7 +32,7 @@ struct Summary {
 
 /// Makes what a finished run still lacks: the verdicts of `rules`, the summary, the page. What is there already
 /// stays as it is.
-pub(super) fn settle(path: &Path) -> Result<RunView> {
+pub(super) fn settle(path: &Path, talk: &Talk) -> Result<RunView> {
     let run = Finished::open(path)?;
     let judged = Finished::transcripts_digest(path)?;
     let card = rules::card()?;
@@ -41,7 +42,7 @@ pub(super) fn settle(path: &Path) -> Result<RunView> {
         .flatten()
         .is_some_and(|there| there.transcripts_digest == judged && there.same_judge(&card));
     if !known {
-        judged_by(&Judge::Rules, &run)?.about(&judged).write(path)?;
+        judged_by(&Judge::Rules, card, &run, talk)?.about(&judged).write(path)?;
     }
     if known && path.join(SUMMARY).exists() && path.join(PAGE).exists() {
         return view_of(run, &judged, rules::NAME);
@@ -50,12 +51,17 @@ pub(super) fn settle(path: &Path) -> Result<RunView> {
 }
 
 /// What a judge says of a run.
-pub(super) fn judged_by(judge: &Judge, run: &Finished) -> Result<Verdicts> {
+pub(super) fn judged_by(
+    judge: &Judge,
+    card: JudgeCard,
+    run: &Finished,
+    talk: &Talk,
+) -> Result<Verdicts> {
     let (transcripts, exchanges): (Vec<_>, Vec<_>) = exchanges(run).unzip();
-    let findings = judge.judge(&exchanges)?;
+    let findings = judge.judge(&exchanges, talk)?;
     let lines =
         transcripts.into_iter().zip(findings).map(|(t, finding)| Verdict::on(t, finding)).collect();
-    Ok(Verdicts { card: judge.card()?, lines })
+    Ok(Verdicts { card, lines })
 }
 
 /// Adds the verdicts of a further judge, and makes summary and page anew.

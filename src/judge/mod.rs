@@ -8,6 +8,9 @@ pub mod rules;
 mod verdict;
 mod verdicts;
 
+/// The judge that is a person; `human-NAME` where there are several.
+pub const HUMAN: &str = "human";
+
 pub use card::{JudgeCard, JudgeModel, Measured, RubricRecord};
 pub use exchange::Exchange;
 pub use verdict::{Compliance, Criterion, Finding, JudgeOutcome, Verdict};

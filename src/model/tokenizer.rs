@@ -1,6 +1,7 @@
 //! Text to token ids and back. Never adds a token that the text does not spell, and never cuts the text.
 //! Knows nothing about messages.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -84,6 +85,23 @@ impl Tokenizer {
             .map_err(|error| Error::failed(format!("the text cannot be tokenized: {error}")))?;
         let places = encoding.get_offsets().iter().map(|&(start, end)| start..end);
         Ok(encoding.get_ids().iter().copied().zip(places).collect())
+    }
+
+    /// The text with every special token that it spells out taken apart by a blank after its first character, so
+    /// that words which somebody else wrote cannot pose as the marks of a conversation.
+    pub fn defuse<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let added = self.inner.get_added_tokens_decoder();
+        let mut spelled: Vec<&str> = added
+            .values()
+            .filter(|token| token.special && !token.content.is_empty())
+            .map(|token| token.content.as_str())
+            .filter(|token| text.contains(token))
+            .collect();
+        spelled.sort_unstable_by_key(|token| std::cmp::Reverse(token.len()));
+        spelled.into_iter().fold(Cow::Borrowed(text), |text, token| {
+            let (head, tail) = token.split_at(token.chars().next().map_or(0, char::len_utf8));
+            Cow::Owned(text.replace(token, &format!("{head} {tail}")))
+        })
     }
 
     /// The text of ids. An id without a token (a padding row of the embedding) has no text.

@@ -113,22 +113,33 @@ impl Wording {
             Ok(offers) => offers,
             Err((span, message)) => return fail(span.start, message, EXAMPLE),
         };
-        let text = match (&entry.user, user) {
-            (Some(own), _) if entry.raw => Text::exact(own.get_ref()),
-            (Some(own), _) => Text::new(own.get_ref()),
+        let text = match (entry.user.as_ref().map(Spanned::get_ref), user) {
+            (Some(own), _) => own.as_str(),
             (None, Some(given)) => {
                 *taken = true;
-                if entry.raw { Text::exact(given) } else { Text::new(given) }
+                given
             }
             (None, None) => {
                 return fail(
                     at,
                     "the text of this question belongs to somebody else and is not bundled"
                         .to_owned(),
-                    "save it to a file with `{request}` and `{answer}` in their places, and give it with `--rubric-text FILE`",
+                    "save it to a file as it was published, and give it with `--rubric-text FILE`",
                 );
             }
         };
+        let mut text = text.to_owned();
+        for (name, place) in &entry.places {
+            if !["request", "answer", "reasoning"].contains(&place.as_str()) {
+                return fail(
+                    at,
+                    format!("`places` has no `{place}`"),
+                    "there are `request`, `answer` and `reasoning`",
+                );
+            }
+            text = text.replace(&format!("{{{name}}}"), &format!("{{{place}}}"));
+        }
+        let text = if entry.raw { Text::exact(&text) } else { Text::new(&text) };
         let assistant = entry.assistant.as_deref().map(Text::new);
         if !text.shows_exchange() && !assistant.as_ref().is_some_and(Text::shows_exchange) {
             return fail(

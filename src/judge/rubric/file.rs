@@ -58,6 +58,10 @@ pub(super) struct WordingEntry {
     pub(super) system: Option<String>,
     /// Left out where the text belongs to somebody else and is given with `--rubric-text`.
     pub(super) user: Option<Spanned<String>>,
+    /// What the text calls the places of `request`, `answer` and `reasoning`, where it is published with names
+    /// of its own.
+    #[serde(default)]
+    pub(super) places: BTreeMap<String, String>,
     /// The reply as the assistant's own message, for models whose template asks about one.
     pub(super) assistant: Option<String>,
     /// Spellings of each answer, by what it means.

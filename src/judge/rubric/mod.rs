@@ -57,6 +57,14 @@ impl Rubric {
         Shelf::RUBRICS.names()
     }
 
+    /// The file of a bundled rubric.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub fn bundled_text(name: &str) -> Result<String> {
+        Ok(Source::load(Shelf::RUBRICS, name)?.into_text())
+    }
+
     /// What a judge's card keeps of it.
     pub fn record(&self) -> RubricRecord {
         RubricRecord {

@@ -175,6 +175,16 @@ fn a_text_that_is_given_is_part_of_the_record() {
 }
 
 #[test]
+fn published_texts_keep_their_own_places() {
+    let rubric =
+        Rubric::load("harmbench", Some("[INST] {behavior} {x}\n{generation} [/INST]")).unwrap();
+    let questions = rubric.questions(&Exchange { request: "do", ..exchange("", "done") });
+    assert_eq!(questions[0].form, Form::Raw("[INST] do {x}\ndone [/INST]".to_owned()));
+    let error = Rubric::load("harmbench", None).unwrap_err();
+    assert!(error.hint_text().unwrap().contains("--rubric-text"), "{error}");
+}
+
+#[test]
 fn bundled_rubrics_load() {
     assert!(Rubric::bundled().contains(&"plain".to_owned()));
     for name in Rubric::bundled() {
