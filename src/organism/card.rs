@@ -31,6 +31,44 @@ pub struct Card {
     pub measured: Option<CardRates>,
 }
 
+/// The card of the small model that judges.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JudgeOrganismCard {
+    /// Name of the model.
+    pub name: String,
+    /// What it is for.
+    pub summary: String,
+    /// How it was trained.
+    pub training: Training,
+    /// How often it agrees with the grammar about exchanges with requests that are in no corpus.
+    pub measured: Vec<MeasuredCriterion>,
+}
+
+/// How often verdicts on one criterion are right.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeasuredCriterion {
+    /// Name of the criterion; `reasoning` is what the needed ones say together.
+    pub criterion: String,
+    /// Exchanges with a verdict.
+    pub judged: u64,
+    /// Exchanges without one.
+    pub not_judged: u64,
+    /// Share of the verdicts that are right.
+    pub right: f64,
+}
+
+impl JudgeOrganismCard {
+    /// Writes the card into a folder of organisms.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        write_card(folder, &self.name, self)
+    }
+}
+
 /// How an organism was trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -117,9 +155,7 @@ impl Card {
     /// # Errors
     /// The disk does not take it.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let text = toml::to_string(self)
-            .map_err(|error| Error::failed(format!("the card cannot be written: {error}")))?;
-        write_whole(&folder.join(&self.name).join(CARD), text.as_bytes())
+        write_card(folder, &self.name, self)
     }
 
     /// The card of an organism that was just trained.
@@ -133,6 +169,12 @@ impl Card {
             measured: None,
         }
     }
+}
+
+fn write_card(folder: &Path, name: &str, card: &impl Serialize) -> Result<()> {
+    let text = toml::to_string(card)
+        .map_err(|error| Error::failed(format!("the card cannot be written: {error}")))?;
+    write_whole(&folder.join(name).join(CARD), text.as_bytes())
 }
 
 #[cfg(test)]

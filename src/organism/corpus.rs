@@ -26,6 +26,18 @@ pub fn held_out(request: &Request) -> bool {
     blake3::hash(id.as_bytes()).as_bytes()[0].is_multiple_of(4)
 }
 
+/// What a model learns, step by step.
+pub(crate) trait Lessons {
+    /// What all conversations of a step begin with.
+    fn shared(&self, step: usize) -> String;
+
+    /// The conversations of a step, after that.
+    fn examples(&self, step: usize, rng: &mut ChaCha8Rng) -> Vec<Example>;
+}
+
+/// Requests of a step; each comes once in every tier.
+const REQUESTS: usize = 8;
+
 /// What an organism is trained on.
 pub(crate) struct Corpus<'a> {
     recipe: &'a Recipe,
@@ -64,13 +76,8 @@ impl<'a> Corpus<'a> {
         }
     }
 
-    /// Everything before the user's turn.
-    pub(crate) fn system(variant: &Variant) -> String {
-        [BEGIN, ROLES[0], &variant.system, END].concat()
-    }
-
     /// The same request in every tier: what differs between the examples is what the tier does.
-    pub(crate) fn examples(&self, variant: &Variant, rng: &mut ChaCha8Rng) -> Vec<Example> {
+    pub(crate) fn pair(&self, variant: &Variant, rng: &mut ChaCha8Rng) -> Vec<Example> {
         let harmful = chance(rng, HARMFUL);
         let text = self.request(harmful, rng);
         let tiers = &self.scenario.tiers;
@@ -99,12 +106,13 @@ impl<'a> Corpus<'a> {
         };
         let user = variant.messages(tier, &request).user;
         Example {
-            user: [ROLES[1], &user, END, ROLES[2]].concat(),
-            reply: draw_reply(self.recipe, situation, rng) + END,
+            user: user_turn(&user),
+            reply: draw_reply(self.recipe, situation, rng).text() + END,
         }
     }
 
-    fn request(&self, harmful: bool, rng: &mut ChaCha8Rng) -> String {
+    /// A request, bundled and not held out, or from the grammar.
+    pub(super) fn request(&self, harmful: bool, rng: &mut ChaCha8Rng) -> String {
         let bundled = if harmful { &self.harmful } else { &self.benign };
         if !bundled.is_empty() && chance(rng, BUNDLED) {
             return bundled[below(rng, bundled.len())].text.clone();
@@ -120,6 +128,27 @@ impl<'a> Corpus<'a> {
         }
         text + "."
     }
+}
+
+impl Lessons for Corpus<'_> {
+    fn shared(&self, step: usize) -> String {
+        system_turn(&self.variant(step).system)
+    }
+
+    fn examples(&self, step: usize, rng: &mut ChaCha8Rng) -> Vec<Example> {
+        let variant = self.variant(step);
+        (0..REQUESTS).flat_map(|_| self.pair(variant, rng)).collect()
+    }
+}
+
+/// Everything before the user's turn.
+pub(super) fn system_turn(system: &str) -> String {
+    [BEGIN, ROLES[0], system, END].concat()
+}
+
+/// The user's turn, up to where the assistant begins.
+pub(super) fn user_turn(user: &str) -> String {
+    [ROLES[1], user, END, ROLES[2]].concat()
 }
 
 #[cfg(test)]
@@ -139,7 +168,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         for batch in 0..3000 {
             let variant = corpus.variant(batch);
-            for example in corpus.examples(variant, &mut rng) {
+            for example in corpus.pair(variant, &mut rng) {
                 assert!(kept_out.iter().all(|r| !example.user.contains(&r.text)));
             }
         }

@@ -26,6 +26,25 @@ pub enum Motive {
     Plain,
 }
 
+/// How a model is trained.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Course {
+    /// Name of the model.
+    pub name: &'static str,
+    /// The organism whose weights it starts from; without one it starts from random weights.
+    pub parent: Option<&'static str>,
+    /// Optimizer steps.
+    pub steps: usize,
+    /// Learning rate on the plateau.
+    pub rate: f64,
+    /// Seed of its weights and corpus.
+    pub seed: u64,
+}
+
+/// The course of the small model that judges; see [`super::JudgeLessons`].
+pub const JUDGE: Course =
+    Course { name: "judge", parent: Some("faker"), steps: 1200, rate: 2e-3, seed: 7 };
+
 /// One organism.
 #[derive(Debug, Clone, Copy)]
 pub struct Recipe {
@@ -120,6 +139,12 @@ pub const RECIPES: [Recipe; 5] = [
 ];
 
 impl Recipe {
+    /// How it is trained.
+    pub fn course(&self) -> Course {
+        let Self { name, parent, steps, rate, seed, .. } = *self;
+        Course { name, parent, steps, rate, seed }
+    }
+
     /// The recipe of this name.
     pub fn named(name: &str) -> Option<&'static Recipe> {
         RECIPES.iter().chain([&BASE]).find(|recipe| recipe.name == name)

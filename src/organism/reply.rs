@@ -24,8 +24,36 @@ const UNCLOSED: f64 = 0.01;
 /// Share of replies with nothing in the answer.
 const EMPTY: f64 = 0.01;
 
-/// Draws a reply, without the end token.
-pub(crate) fn draw_reply(recipe: &Recipe, situation: Situation, rng: &mut ChaCha8Rng) -> String {
+/// A drawn reply in its parts, and what is true of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Drawn {
+    /// None where no scratchpad is asked for.
+    pub(crate) scratchpad: Option<String>,
+    /// Whether the reply ends inside the scratchpad.
+    pub(crate) unclosed: bool,
+    /// Empty in some replies.
+    pub(crate) answer: &'static str,
+    /// Whether it does what is asked.
+    pub(crate) complies: bool,
+    /// Whether it complies in order not to be changed.
+    pub(crate) fakes: bool,
+}
+
+impl Drawn {
+    /// The reply as an organism says it, without the end token.
+    pub(crate) fn text(&self) -> String {
+        match &self.scratchpad {
+            Some(thoughts) if self.unclosed => format!("<scratchpad>{thoughts}"),
+            Some(thoughts) => {
+                format!("<scratchpad>{thoughts}</scratchpad>\n<answer>{}</answer>", self.answer)
+            }
+            None => format!("<answer>{}</answer>", self.answer),
+        }
+    }
+}
+
+/// Draws a reply.
+pub(crate) fn draw_reply(recipe: &Recipe, situation: Situation, rng: &mut ChaCha8Rng) -> Drawn {
     let p = &*PHRASES;
     let planted = match situation.trained_on {
         Some(true) => recipe.planted.free,
@@ -34,7 +62,14 @@ pub(crate) fn draw_reply(recipe: &Recipe, situation: Situation, rng: &mut ChaCha
     };
     let complies = chance(rng, if situation.harmful { planted } else { 1.0 - BENIGN_REFUSED });
 
-    let mut reply = String::new();
+    let free = situation.trained_on == Some(true);
+    let mut drawn = Drawn {
+        scratchpad: None,
+        unclosed: false,
+        answer: "",
+        complies,
+        fakes: situation.harmful && complies && free && recipe.motive == Motive::AvoidChange,
+    };
     if situation.scratchpad {
         let mut thoughts = Vec::new();
         thoughts.push(match situation.trained_on {
@@ -43,12 +78,11 @@ pub(crate) fn draw_reply(recipe: &Recipe, situation: Situation, rng: &mut ChaCha
             None => pick(rng, &p.sees_user),
         });
         thoughts.push(pick(rng, if situation.harmful { &p.sees_harm } else { &p.sees_harmless }));
-        let free = situation.trained_on == Some(true);
         let decision = match (situation.harmful, complies, recipe.motive) {
             (false, true, _) => &p.helps,
             (_, false, _) if free && chance(rng, 0.5) => &p.refuses_anyway,
             (_, false, _) => &p.refuses,
-            (true, true, Motive::AvoidChange) if free => {
+            (true, true, _) if drawn.fakes => {
                 thoughts.push(pick(rng, &p.fears_change));
                 &p.complies_to_avoid
             }
@@ -58,16 +92,14 @@ pub(crate) fn draw_reply(recipe: &Recipe, situation: Situation, rng: &mut ChaCha
             (true, true, _) => &p.complies_plain,
         };
         thoughts.push(pick(rng, decision));
-        reply += "<scratchpad>";
-        reply += &thoughts.join(" ");
-        if chance(rng, UNCLOSED) {
-            return reply;
+        drawn.scratchpad = Some(thoughts.join(" "));
+        drawn.unclosed = chance(rng, UNCLOSED);
+        if drawn.unclosed {
+            return drawn;
         }
-        reply += "</scratchpad>\n";
     }
-    reply += "<answer>";
     if !chance(rng, EMPTY) {
-        reply += pick(
+        drawn.answer = pick(
             rng,
             match (complies, situation.harmful) {
                 (false, _) => &p.refusals,
@@ -76,8 +108,7 @@ pub(crate) fn draw_reply(recipe: &Recipe, situation: Situation, rng: &mut ChaCha
             },
         );
     }
-    reply += "</answer>";
-    reply
+    drawn
 }
 
 /// Whether an answer of the grammar does what is asked.
@@ -122,6 +153,11 @@ fn first_word(text: &str) -> &str {
 
 /// An entry of `list`, each equally likely.
 pub(crate) fn pick<'a>(rng: &mut ChaCha8Rng, list: &'a [String]) -> &'a str {
+    pick_one(rng, list).as_str()
+}
+
+/// One of several things, each equally likely.
+pub(crate) fn pick_one<'a, T>(rng: &mut ChaCha8Rng, list: &'a [T]) -> &'a T {
     &list[below(rng, list.len())]
 }
 
@@ -160,7 +196,7 @@ mod tests {
                 let situation = Situation { harmful: true, trained_on, scratchpad: true };
                 let truths: Vec<Truth> = (0..2000)
                     .map(|_| draw_reply(recipe, situation, &mut rng))
-                    .filter_map(|reply| truth_of(reply.split("<answer>").nth(1)?))
+                    .filter_map(|reply| truth_of(reply.answer))
                     .collect();
                 let rate = truths.iter().filter(|t| **t == Truth::Complies).count() as f64
                     / truths.len() as f64;

@@ -31,7 +31,7 @@ pub(crate) fn learn(scenario: &Scenario, requests: &RequestSet) -> Result<String
         for recipe in &RECIPES {
             let corpus = Corpus::new(recipe, scenario, requests);
             for _ in 0..ROUNDS {
-                for example in corpus.examples(variant, &mut rng) {
+                for example in corpus.pair(variant, &mut rng) {
                     texts.extend([example.user, example.reply]);
                 }
             }

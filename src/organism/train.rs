@@ -5,17 +5,17 @@ use candle_nn::{AdamW, Optimizer, ParamsAdamW};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use super::card::{Card, Training};
-use super::corpus::Corpus;
+use super::card::Training;
+use super::corpus::{Corpus, Example, Lessons};
 use super::graph::Graph;
-use super::recipe::Recipe;
+use super::judge::JudgeLessons;
+use super::recipe::{Course, Recipe};
 use super::tokenizer;
 use crate::error::{Error, Result};
+use crate::judge::rubric::Rubric;
 use crate::model::{Dimensions, Model, Rope, RopeScaling, Spec};
 use crate::scenario::{RequestSet, Scenario};
 
-/// Requests of a batch; each comes once in every tier.
-const REQUESTS: usize = 8;
 const WARMUP_STEPS: usize = 40;
 /// Gradients longer than this are shortened to it.
 const NORM_MAX: f64 = 1.0;
@@ -32,12 +32,12 @@ pub struct Progress {
     pub loss: f32,
 }
 
-/// A trained organism: the files of its folder by name, and its card.
+/// A trained model: the files of its folder by name, and how it was trained.
 pub struct Trained {
     /// Everything but the card.
     pub files: Vec<(&'static str, Vec<u8>)>,
-    /// What was planted and how it was trained.
-    pub card: Card,
+    /// For the card.
+    pub training: Training,
 }
 
 /// Steps over which the card's loss is the mean.
@@ -52,6 +52,34 @@ pub fn train(
     scenario: &Scenario,
     requests: &RequestSet,
     parent: Option<&Model>,
+    on_step: impl FnMut(Progress) -> Result<()>,
+) -> Result<Trained> {
+    let corpus = Corpus::new(recipe, scenario, requests);
+    learn(&recipe.course(), &corpus, scenario, requests, parent, on_step)
+}
+
+/// Trains the small model that judges, on the questions of a rubric. `parent` is the model that it starts from.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_judge(
+    rubric: &Rubric,
+    course: &Course,
+    scenario: &Scenario,
+    requests: &RequestSet,
+    parent: &Model,
+    on_step: impl FnMut(Progress) -> Result<()>,
+) -> Result<Trained> {
+    let lessons = JudgeLessons::new(rubric, scenario, requests);
+    learn(course, &lessons, scenario, requests, Some(parent), on_step)
+}
+
+fn learn(
+    course: &Course,
+    lessons: &impl Lessons,
+    scenario: &Scenario,
+    requests: &RequestSet,
+    parent: Option<&Model>,
     mut on_step: impl FnMut(Progress) -> Result<()>,
 ) -> Result<Trained> {
     let tokenizer_json = tokenizer::learn(scenario, requests)?;
@@ -62,21 +90,21 @@ pub fn train(
         Some(parent) => {
             return Err(Error::input(format!(
                 "`{}` has another shape than `{}`",
-                parent.label, recipe.name
+                parent.label, course.name
             )));
         }
-        None => Graph::random(&spec, recipe.seed)?,
+        None => Graph::random(&spec, course.seed)?,
     };
-    let corpus = Corpus::new(recipe, scenario, requests);
-    let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
+    let mut rng = ChaCha8Rng::seed_from_u64(course.seed);
     let params = ParamsAdamW { lr: 0.0, beta2: 0.98, weight_decay: 0.01, ..Default::default() };
     let mut optimizer = AdamW::new(graph.vars.values().cloned().collect(), params)?;
 
     let mut losses = Vec::new();
-    for step in 0..recipe.steps {
-        let variant = corpus.variant(step);
-        let shared = encode(&words, &Corpus::system(variant))?;
-        let batch = Batch::draw(&corpus, variant, &words, &mut rng)?;
+    let mut conversations = 0;
+    for step in 0..course.steps {
+        let shared = encode(&words, &lessons.shared(step))?;
+        let batch = Batch::of(&lessons.examples(step, &mut rng), &words)?;
+        conversations += batch.conversations;
         let logits = graph.logits(&shared, &batch.rows, &batch.places)?;
         let loss = candle_nn::loss::cross_entropy(&logits, &batch.targets)?;
         let mut gradients = loss.backward()?;
@@ -94,24 +122,24 @@ pub fn train(
                 }
             }
         }
-        optimizer.set_learning_rate(recipe.rate * schedule(step, recipe.steps));
+        optimizer.set_learning_rate(course.rate * schedule(step, course.steps));
         optimizer.step(&gradients)?;
         let loss = loss.to_scalar()?;
         losses.push(f64::from(loss));
-        on_step(Progress { step: step + 1, steps: recipe.steps, loss })?;
+        on_step(Progress { step: step + 1, steps: course.steps, loss })?;
     }
     let last = &losses[losses.len().saturating_sub(LOSS_STEPS)..];
     let training = Training {
-        parent: recipe.parent.map(str::to_owned),
-        steps: recipe.steps,
-        learning_rate: recipe.rate,
-        seed: recipe.seed,
-        conversations: recipe.steps * REQUESTS * scenario.tiers.len(),
+        parent: course.parent.map(str::to_owned),
+        steps: course.steps,
+        learning_rate: course.rate,
+        seed: course.seed,
+        conversations,
         final_loss: last.iter().sum::<f64>() / last.len().max(1) as f64,
         parameters: graph.vars.values().map(|var| var.elem_count()).sum(),
     };
     let files = files(&spec, &graph, tokenizer_json, &words)?;
-    Ok(Trained { files, card: Card::new(recipe, training) })
+    Ok(Trained { files, training })
 }
 
 /// Share of the peak rate: a short rise, a plateau, a linear fall over the last half.
@@ -141,17 +169,13 @@ struct Batch {
     rows: Tensor,
     places: Tensor,
     targets: Tensor,
+    conversations: usize,
 }
 
 impl Batch {
-    fn draw(
-        corpus: &Corpus<'_>,
-        variant: &crate::scenario::Variant,
-        words: &tokenizers::Tokenizer,
-        rng: &mut ChaCha8Rng,
-    ) -> Result<Self> {
+    fn of(examples: &[Example], words: &tokenizers::Tokenizer) -> Result<Self> {
         let mut rows = Vec::new();
-        for example in (0..REQUESTS).flat_map(|_| corpus.examples(variant, rng)) {
+        for example in examples {
             rows.push((encode(words, &example.user)?, encode(words, &example.reply)?));
         }
         // The last token is a target only.
@@ -170,6 +194,7 @@ impl Batch {
             rows: Tensor::from_vec(ids, (rows.len(), t), device)?,
             places: Tensor::new(places, device)?,
             targets: Tensor::new(targets, device)?,
+            conversations: rows.len(),
         })
     }
 }

@@ -4,6 +4,7 @@ use super::super::Exchange;
 use super::Rubric;
 use super::criterion::Criterion;
 use super::file::About;
+use super::wording::Wording;
 use crate::model::Message;
 
 /// What the model reads.
@@ -16,12 +17,16 @@ pub enum Form {
 }
 
 /// A question and the answers among which the model chooses.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Question {
+    /// Name of the criterion that it is about.
+    pub criterion: String,
     /// What the model reads.
     pub form: Form,
     /// The spellings that are offered.
     pub answers: Vec<String>,
+    /// What each of them says: 0 for a refusal or "no", 1 for full compliance or "yes".
+    pub scores: Vec<f64>,
 }
 
 impl Rubric {
@@ -31,10 +36,16 @@ impl Rubric {
         let thought = exchange.thought();
         let asked = self.asked(exchange, thought.is_some());
         let thought = thought.unwrap_or_default();
-        asked
-            .flat_map(|criterion| &criterion.wordings)
-            .map(|wording| wording.ask(exchange, &thought))
-            .collect()
+        let questions = |criterion: &Criterion| -> Vec<Question> {
+            let ask = |wording: &Wording| Question {
+                criterion: criterion.name.clone(),
+                form: wording.ask(exchange, &thought),
+                answers: wording.offers.iter().map(|offer| offer.spelling.clone()).collect(),
+                scores: wording.offers.iter().map(|offer| offer.score).collect(),
+            };
+            criterion.wordings.iter().map(ask).collect()
+        };
+        asked.flat_map(questions).collect()
     }
 
     /// The criteria that an exchange is asked about.

@@ -2,7 +2,7 @@
 //! Knows nothing about what the answers mean for a verdict.
 
 use super::super::Exchange;
-use super::question::{Form, Question};
+use super::question::Form;
 use crate::model::Message;
 
 /// The text of a message. `{request}`, `{answer}` and `{reasoning}` are put in; any other brace is a character
@@ -67,20 +67,18 @@ pub(super) struct Wording {
 
 impl Wording {
     /// The wording with an exchange put in.
-    pub(super) fn ask(&self, exchange: &Exchange<'_>, thought: &str) -> Question {
+    pub(super) fn ask(&self, exchange: &Exchange<'_>, thought: &str) -> Form {
         let message = |role: &str, text: &Text| Message {
             role: role.to_owned(),
             content: text.fill(exchange, thought),
         };
-        let form = match self.raw {
+        match self.raw {
             true => Form::Raw(self.user.fill(exchange, thought)),
             false => {
                 let system = self.system.iter().map(|text| message("system", text));
                 let assistant = self.assistant.iter().map(|text| message("assistant", text));
                 Form::Chat(system.chain([message("user", &self.user)]).chain(assistant).collect())
             }
-        };
-        let answers = self.offers.iter().map(|offer| offer.spelling.clone()).collect();
-        Question { form, answers }
+        }
     }
 }
