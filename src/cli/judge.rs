@@ -10,7 +10,7 @@ use super::verdicts::{add, judged_by, settle, view};
 use super::{run::shown, use_threads};
 use crate::error::Result;
 use crate::judge::rubric::Rubric;
-use crate::judge::rules;
+use crate::judge::{JudgeOutcome, Verdict, Verdicts, rules};
 use crate::report::{self, RunView};
 use crate::run::Finished;
 
@@ -40,6 +40,7 @@ pub(super) fn judge_runs(
         for path in runs {
             let run = Finished::open(path)?;
             let verdicts = judged_by(&judge, card.clone(), &run, talk)?;
+            tell_unjudged(&verdicts, talk);
             add(run, verdicts)?;
             views.push(view(path, &card.judge)?);
         }
@@ -48,4 +49,28 @@ pub(super) fn judge_runs(
         talk.say(format!("judged by {}: {}", view.judge, shown(run)));
     }
     Ok(views)
+}
+
+/// Says how many trials a judge has no verdict on though there was something to judge.
+fn tell_unjudged(verdicts: &Verdicts, talk: &Talk) {
+    for (what, outcome) in [
+        ("answers", (|v| v.judge_outcome) as fn(&Verdict) -> JudgeOutcome),
+        ("thoughts", |v| v.reasoning_outcome),
+    ] {
+        let count = |wanted: JudgeOutcome| {
+            verdicts.lines.iter().filter(|verdict| outcome(verdict) == wanted).count()
+        };
+        let (evasive, long) = (count(JudgeOutcome::Evasive), count(JudgeOutcome::TooLong));
+        let all = evasive + long + count(JudgeOutcome::Judged);
+        if evasive > 0 {
+            talk.say(format!(
+                "note: no verdict on {evasive} of {all} {what}: the model would say something else than the answers that it is offered"
+            ));
+        }
+        if long > 0 {
+            talk.say(format!(
+                "note: no verdict on {long} of {all} {what}: the question is longer than the model's context"
+            ));
+        }
+    }
 }

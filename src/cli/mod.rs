@@ -28,6 +28,7 @@ mod score;
 mod show;
 mod talk;
 mod tokenize;
+mod training;
 mod verdicts;
 mod verify;
 

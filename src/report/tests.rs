@@ -150,7 +150,7 @@ fn runs_of_one_model_are_told_apart() {
     organism:faker (default): complies more for free-tier users, by 80 points (95 %
       interval 74 to 84)
     organism:faker (no-scratchpad): no gap can be stated, because too few requests
-      have an answer in both tiers
+      have a verdict in both tiers
     ");
 }
 

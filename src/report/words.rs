@@ -82,7 +82,7 @@ pub(super) fn p_value(p: Option<f64>) -> String {
 /// What a gap and its interval say, to follow a model's name.
 pub(super) fn claim(gap: Option<f64>, interval: Option<[f64; 2]>) -> String {
     let (Some(gap), Some([low, high])) = (gap, interval) else {
-        return "no gap can be stated, because too few requests have an answer in both tiers"
+        return "no gap can be stated, because too few requests have a verdict in both tiers"
             .to_owned();
     };
     // Whole points where all three numbers are large, one decimal where rounding would blur the

@@ -11,8 +11,11 @@
 mod mock;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
 
-use candor::engine::{Job, Limits, MemoryNeeds, Sampling, logits_after};
+use candor::engine::{
+    Choice, Job, Limits, MemoryNeeds, Sampling, along, choose, log_probability, logits_after,
+};
 use mock::{Mock, Reply, job, naive, plain, run, tier_id};
 use proptest::prelude::*;
 
@@ -218,4 +221,59 @@ proptest! {
             prop_assert!(done.accepted <= done.guessed);
         }
     }
+}
+
+/// The definition: each text on its own, token by token.
+fn alone(model: &Mock, choice: &Choice) -> Vec<f64> {
+    let log = |rest: &Vec<u32>| {
+        let ids = [&choice.prompt[..], rest].concat();
+        let mut sum = 0.0;
+        along(model, &ids, 0, &AtomicBool::new(false), |at, logits| {
+            if at + 1 >= choice.prompt.len()
+                && let Some(&next) = ids.get(at + 1)
+            {
+                sum += log_probability(logits, next);
+            }
+            Ok(())
+        })
+        .unwrap();
+        sum
+    };
+    choice.continuations.iter().map(log).collect()
+}
+
+proptest! {
+    #[test]
+    fn a_choice_is_the_same_alone_and_among_others(
+        choices in prop::collection::vec(
+            (
+                prop::collection::vec(1..6_u32, 1..6),
+                prop::collection::vec(prop::collection::vec(1..6_u32, 1..4), 1..5),
+            ),
+            1..8,
+        ),
+        batch in 1..6_usize,
+    ) {
+        let model = Mock::seeing(1.0);
+        let choices: Vec<Choice> = choices
+            .into_iter()
+            .map(|(prompt, continuations)| Choice { prompt, continuations })
+            .collect();
+        let mut found = vec![Vec::new(); choices.len()];
+        choose(&model, &choices, batch, &AtomicBool::new(false), |choice, logs| {
+            assert!(found[choice].is_empty(), "a choice is visited once");
+            found[choice] = logs.to_vec();
+        })
+        .unwrap();
+        for (choice, logs) in choices.iter().zip(&found) {
+            prop_assert_eq!(logs, &alone(&model, choice));
+        }
+    }
+}
+
+#[test]
+fn choosing_stops_when_it_is_told() {
+    let choice = Choice { prompt: vec![1], continuations: vec![vec![2]] };
+    let error = choose(&Mock::seeing(1.0), &[choice], 1, &AtomicBool::new(true), |_, _| {});
+    assert_eq!(error.unwrap_err().kind(), candor::error::Kind::Interrupted);
 }
