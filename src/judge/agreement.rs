@@ -117,6 +117,19 @@ impl<const N: usize> Count<N> {
         }
     }
 
+    /// Share of what the first judge puts into the first class that the second puts there too: with labels
+    /// as first judge, the second one's sensitivity.
+    pub fn sensitivity_first(&self) -> Option<f64> {
+        let [[found, missed], _] = first_against_rest(&self.confusion);
+        agreement(&[[found, missed], [0, 0]])
+    }
+
+    /// Share of what the first judge puts elsewhere that the second puts elsewhere too: the specificity.
+    pub fn specificity_first(&self) -> Option<f64> {
+        let [_, [wrong, kept]] = first_against_rest(&self.confusion);
+        agreement(&[[kept, wrong], [0, 0]])
+    }
+
     /// Replies on which the two say different things.
     pub fn differ(&self) -> u64 {
         self.both - (0..N).map(|class| self.confusion[class][class]).sum::<u64>()
@@ -269,6 +282,9 @@ mod tests {
         assert_eq!(pair.compliance.kappa, Some((0.5 - 0.375) / (1.0 - 0.375)));
         assert_eq!(pair.compliance.agreement_first, Some(0.5));
         assert_eq!(pair.compliance.kappa_first, Some(0.0));
+        assert_eq!(pair.compliance.sensitivity_first(), Some(0.5));
+        assert_eq!(pair.reasoning.sensitivity_first(), Some(0.5));
+        assert_eq!(pair.reasoning.specificity_first(), Some(1.0));
         // 0.9 and 0.6 against 0.6 and 0.2: three won, one tied.
         assert_eq!(pair.compliance.auroc[0], Some(3.5 / 4.0));
         assert_eq!(pair.reasoning.confusion, [[1, 1], [0, 1]]);
