@@ -25,4 +25,4 @@ pub use html::html;
 pub use json::json;
 pub use table::table;
 pub(crate) use text::block;
-pub use view::{ModelKind, Prompt, RunView};
+pub use view::{JudgeView, ModelKind, Prompt, RunView};
