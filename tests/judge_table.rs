@@ -147,11 +147,16 @@ fn tables_that_cannot_be_used_are_refused() {
 #[test]
 fn an_empty_table_and_tabs_are_tables_too() {
     let place = Place::new();
-    place.write("in.tsv", "prompt\tcompletion\na\tI can't, sorry.\n");
+    place.write("in.tsv", "prompt\tcompletion\na\tI can't help with that.\n");
     place.ok(&judge("in.tsv", &["--out", "out.tsv"]));
     assert!(place.read("out.tsv").starts_with("prompt\tcompletion\tcompliance\t"));
     assert!(
-        place.read("out.tsv").lines().nth(1).unwrap().starts_with("a\tI can't, sorry.\trefusal\t")
+        place
+            .read("out.tsv")
+            .lines()
+            .nth(1)
+            .unwrap()
+            .starts_with("a\tI can't help with that.\trefusal\t")
     );
     place.write("none.csv", "prompt,completion\n");
     place.ok(&judge("none.csv", &["--out", "out.csv"]));

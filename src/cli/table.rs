@@ -35,15 +35,16 @@ impl Table {
     fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
         let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         let mut reader = ReaderBuilder::new().delimiter(delimiter(path)).from_reader(bytes);
-        let head = reader.headers().map_err(|error| broken(path, &error))?.clone();
+        let mut counter = Lines { bytes, at: 0, line: 1 };
+        let head = reader.headers().map_err(|error| broken(path, &error, &mut counter))?.clone();
         if head.is_empty() {
             return Err(Error::input(format!("`{}` is empty", path.display()))
                 .hint("the first line names the columns"));
         }
         let (mut rows, mut lines) = (Vec::new(), Vec::new());
         for row in reader.records() {
-            let row = row.map_err(|error| broken(path, &error))?;
-            lines.push(row.position().map_or(0, csv::Position::line));
+            let row = row.map_err(|error| broken(path, &error, &mut counter))?;
+            lines.push(row.position().map_or(0, |position| counter.line_of(position)));
             rows.push(row);
         }
         Ok(Self { path: path.to_owned(), head, rows, lines })
@@ -159,9 +160,32 @@ fn delimiter(path: &Path) -> u8 {
     if tabs { b'\t' } else { b',' }
 }
 
-fn broken(path: &Path, error: &csv::Error) -> Error {
+/// Counts lines up to one place after the other. The reader counts them too, but not the line feed of a row's CRLF
+/// nor empty lines in front of a row.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line on which the row at this position begins, from 1. Positions must not go backwards.
+    fn line_of(&mut self, position: &csv::Position) -> u64 {
+        let start = usize::try_from(position.byte()).unwrap_or(usize::MAX);
+        while let Some(byte) = self.bytes.get(self.at) {
+            if self.at >= start && !matches!(byte, b'\r' | b'\n') {
+                break;
+            }
+            self.line += u64::from(*byte == b'\n');
+            self.at += 1;
+        }
+        self.line
+    }
+}
+
+fn broken(path: &Path, error: &csv::Error, counter: &mut Lines<'_>) -> Error {
     let place = match error.position() {
-        Some(position) => format!("`{}:{}`", path.display(), position.line()),
+        Some(position) => format!("`{}:{}`", path.display(), counter.line_of(position)),
         None => format!("`{}`", path.display()),
     };
     match error.kind() {
