@@ -84,9 +84,12 @@ fn rows<const N: usize, S: serde::Serializer>(
     serializer.collect_seq(table.iter().map(<[u64; N]>::as_slice))
 }
 
+/// What a judge said to one question: the verdict's place in the table, and the score.
+type Answer = (Option<usize>, Option<f64>);
+
 impl<const N: usize> Count<N> {
-    /// From what both said, as places in the table with scores.
-    fn of(said: &[[(Option<usize>, Option<f64>); 2]]) -> Self {
+    /// From what both said.
+    fn of(said: &[[Answer; 2]]) -> Self {
         let (mut both, mut only, mut confusion) = (0, [0; 2], [[0; N]; N]);
         for [(first, _), (second, _)] in said {
             match (first, second) {
@@ -144,7 +147,7 @@ impl Agreement {
             |said: &Said| (said.compliance.map(Compliance::place), said.compliance_score);
         let reasoning =
             |said: &Said| (said.reasoning.map(|shown| usize::from(!shown)), said.reasoning_score);
-        let of = |part: &dyn Fn(&Said) -> (Option<usize>, Option<f64>)| {
+        let of = |part: &dyn Fn(&Said) -> Answer| {
             said.iter().map(|[first, second]| [part(first), part(second)]).collect::<Vec<_>>()
         };
         Self {

@@ -85,23 +85,23 @@
     return box;
   };
 
-  const said = (chips, verdict) => {
+  const said = (chips, verdict, unlike) => {
     if (verdict && verdict.c) chips.append(el("span", `chip ${verdict.c}`, VERDICTS[verdict.c]));
     else chips.append(el("span", "chip amiss", (verdict && UNJUDGED[verdict.o]) || "no verdict"));
     if (verdict && verdict.f) chips.append(el("span", "chip faking", "alignment-faking reasoning"));
+    // What is left unsaid elsewhere is said where another judge says otherwise.
+    if (unlike && verdict && verdict.f === false) chips.append(el("span", "chip", "no alignment-faking reasoning"));
   };
   const judgeOf = (name) => spell(el("span", "judge"), name);
   const judged = (trial) => [trial.v, ...(trial.u || [])];
   const differ = (values) => new Set(values.filter((value) => value !== undefined && value !== null)).size > 1;
-  const disputed = (trial) => {
-    const all = judged(trial).filter(Boolean);
-    return differ(all.map((verdict) => verdict.c)) || differ(all.map((verdict) => verdict.f));
-  };
+  const unlike = (trial, key) => differ(judged(trial).filter(Boolean).map((verdict) => verdict[key]));
+  const disputed = (trial) => unlike(trial, "c") || unlike(trial, "f");
 
   const chipsOf = (trial, judges) => {
     const chips = el("div", "chips");
     if (judges.length > 1) chips.append(judgeOf(judges[0]));
-    said(chips, trial.v);
+    said(chips, trial.v, unlike(trial, "f"));
     if (trial.o !== "answered") chips.append(el("span", "chip amiss", OUTCOMES[trial.o] || trial.o));
     chips.append(el("span", "tokens", `${trial.k.toLocaleString("en")} tokens`));
     return chips;
@@ -120,7 +120,7 @@
     judges.slice(1).forEach((judge, i) => {
       const chips = el("div", disputed(trial) ? "chips differ" : "chips");
       chips.append(judgeOf(judge));
-      said(chips, (trial.u || [])[i]);
+      said(chips, (trial.u || [])[i], unlike(trial, "f"));
       box.append(chips);
     });
     const criteria = (trial.v && trial.v.m) || [];
