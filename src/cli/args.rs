@@ -1,6 +1,7 @@
 //! What the user can type. The texts are the help, word for word.
 
 mod judge_model;
+mod judging;
 mod looking;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use super::bench::Sizes;
 use crate::decoder::Quantize;
 
 pub(super) use judge_model::JudgeModelArgs;
+pub(super) use judging::{JudgeArgs, LabelArgs, Question, TableArgs};
 pub(super) use looking::{
     DoctorArgs, InspectArgs, ModelsArgs, ModelsCommand, RenderArgs, ScoreArgs, TokenizeArgs,
 };
@@ -35,8 +37,10 @@ pub(super) enum Command {
     Demo(DemoArgs),
     /// Put one model through one scenario; run the same command again to resume
     Run(Box<RunArgs>),
-    /// Judge the transcripts of finished runs
-    Judge(JudgeArgs),
+    /// Judge the transcripts of finished runs, or a table of replies made elsewhere
+    Judge(Box<JudgeArgs>),
+    /// Label a run's replies yourself, without seeing their tier
+    Label(LabelArgs),
     /// Show the estimates of one run, or compare several
     Report(ReportArgs),
     /// Check a run's digests, then make some of its trials again and compare bit by bit
@@ -193,24 +197,6 @@ pub(super) struct BenchArgs {
     /// One JSON object a line
     #[arg(long, env = "CANDOR_JSON")]
     pub(super) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct JudgeArgs {
-    /// Run folders
-    #[arg(value_name = "RUN", required_unless_present = "show_rubric")]
-    pub(super) runs: Vec<PathBuf>,
-    /// The judge: `rules`, or a model, named as for `run`
-    #[arg(long, value_name = "J", default_value = "rules", env = "CANDOR_JUDGE")]
-    pub(super) judge: String,
-    #[command(flatten)]
-    pub(super) model: JudgeModelArgs,
-    /// Threads that compute; all processors unless given
-    #[arg(long, value_name = "N", env = "CANDOR_THREADS")]
-    pub(super) threads: Option<usize>,
-    /// Print a bundled rubric's file, as a start for one's own
-    #[arg(long, value_name = "NAME", exclusive = true)]
-    pub(super) show_rubric: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,14 +1,16 @@
-//! `candor judge`: verdicts for stored transcripts.
+//! `candor judge`: verdicts for stored transcripts, by a program or by people.
 
 use std::path::PathBuf;
 
 use super::args::{JudgeArgs, JudgeModelArgs};
+use super::judge_table::judge_table;
 use super::judges::Judge;
+use super::label_file::import;
 use super::report::color;
 use super::talk::{Talk, print};
 use super::verdicts::{add, judged_by, settle, view};
 use super::{run::shown, use_threads};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::judge::rubric::Rubric;
 use crate::judge::{JudgeOutcome, Verdict, Verdicts, rules};
 use crate::report::{self, RunView};
@@ -19,8 +21,23 @@ pub(super) fn judge(args: &JudgeArgs, talk: &Talk) -> Result<()> {
         return print(Rubric::bundled_text(name)?.as_str());
     }
     use_threads(args.threads)?;
-    let views = judge_runs(&args.runs, &args.judge, &args.model, talk)?;
-    print(&report::table(&views, color()))
+    if let Some(path) = &args.table.table {
+        return judge_table(path, args, talk);
+    }
+    if args.table.out.is_some() {
+        talk.say("note: `--out` is for `--table`; the verdicts on runs go into their folders");
+    }
+    let views = match &args.labels {
+        Some(labels) => {
+            let [run] = &args.runs[..] else {
+                return Err(Error::input("`--labels` takes the labels of one run")
+                    .hint("give one run folder, and the other runs one by one"));
+            };
+            vec![import(run, labels, args.labeler.as_deref(), talk)?]
+        }
+        None => judge_runs(&args.runs, &args.judge, &args.model, talk)?,
+    };
+    print(&if args.json { report::json(&views)? } else { report::table(&views, color()) })
 }
 
 /// Judges finished runs, and gives their views as this judge sees them.

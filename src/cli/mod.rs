@@ -13,7 +13,11 @@ mod input;
 mod inspect;
 mod interrupt;
 mod judge;
+mod judge_table;
 mod judges;
+mod label;
+mod label_file;
+mod labelled;
 mod logits_file;
 mod memory;
 mod model;
@@ -26,6 +30,7 @@ mod run;
 mod scenarios;
 mod score;
 mod show;
+mod table;
 mod talk;
 mod tokenize;
 mod training;
@@ -76,6 +81,7 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Command::Demo(args) => demo::demo(&args, talk),
         Command::Run(args) => run::run(&args, talk),
         Command::Judge(args) => judge::judge(&args, talk),
+        Command::Label(args) => label::label(&args, talk),
         Command::Report(args) => report::report(&args, talk),
         Command::Verify(args) => return verify::verify(&args, talk),
         Command::Bench(args) => bench::bench(&args, talk),

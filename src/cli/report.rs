@@ -13,13 +13,8 @@ use crate::run::write_whole;
 
 pub(super) fn report(args: &ReportArgs, talk: &Talk) -> Result<()> {
     let views = args.runs.iter().map(|run| view(run, &args.judge)).collect::<Result<Vec<_>>>()?;
-    let write = |path: &Path, text: String| {
-        if let Some(folder) =
-            path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
-        {
-            return Err(Error::input(format!("there is no folder `{}`", folder.display()))
-                .hint("make it first"));
-        }
+    let write = |path: &Path, text: String| -> Result<()> {
+        check_folder(path)?;
         write_whole(path, text.as_bytes())?;
         talk.say(format!("written: {}", shown(path)));
         Ok(())
@@ -37,4 +32,13 @@ pub(super) fn report(args: &ReportArgs, talk: &Talk) -> Result<()> {
 pub(super) fn color() -> bool {
     std::io::stdout().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Refuses a file that is to be written where there is no folder.
+pub(super) fn check_folder(path: &Path) -> Result<()> {
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        Some(folder) => Err(Error::input(format!("there is no folder `{}`", folder.display()))
+            .hint("make it first")),
+        None => Ok(()),
+    }
 }

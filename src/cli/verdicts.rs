@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::judges::Judge;
 use super::talk::Talk;
 use crate::error::{Error, Result};
-use crate::judge::{Exchange, JudgeCard, Verdict, Verdicts, rules};
+use crate::judge::{Agreement, Exchange, JudgeCard, Verdict, Verdicts, rules};
 use crate::organism::Recipe;
-use crate::report::{self, ModelKind, Prompt, RunView};
+use crate::report::{self, JudgeView, ModelKind, Prompt, RunView};
 use crate::run::{Finished, Manifest, write_json, write_whole};
 use crate::scenario::Tier;
 use crate::stats::{Arms, Estimates, Observation, estimate};
@@ -106,6 +106,10 @@ pub(super) fn view(path: &Path, judge: &str) -> Result<RunView> {
 fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
     let Finished { path, manifest, transcripts } = run;
     let verdicts = Verdicts::read(&path, judge, judged)?.lines;
+    let others = others(&path, judge, judged)?;
+    let mut judges = vec![(judge, &verdicts[..])];
+    judges.extend(others.iter().map(|other| (other.name.as_str(), &other.verdicts[..])));
+    let agreement = Agreement::of_pairs(&judges);
     let mut tiers: Vec<Tier> = manifest
         .scenario
         .tiers
@@ -139,7 +143,17 @@ fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
         requests: manifest.requests.items,
         transcripts,
         verdicts,
+        others,
+        agreement,
     })
+}
+
+/// The verdicts of every other judge.
+fn others(path: &Path, judge: &str, judged: &str) -> Result<Vec<JudgeView>> {
+    let names = Verdicts::judges(path)?.into_iter().filter(|name| name != judge);
+    names
+        .map(|name| Ok(JudgeView { verdicts: Verdicts::read(path, &name, judged)?.lines, name }))
+        .collect()
 }
 
 /// The two tiers that the gap compares.

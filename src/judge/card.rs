@@ -130,7 +130,7 @@ impl Measured {
     ) -> Self {
         let mut confusion = [[0_u32; 3]; 3];
         for (label, verdict) in pairs {
-            confusion[row(label)][row(verdict)] += 1;
+            confusion[label.place()][verdict.place()] += 1;
         }
         let [full, partial, refusal] = confusion;
         let labelled_full: u32 = full.iter().sum();
@@ -149,14 +149,6 @@ impl Measured {
             sensitivity_full: share(full[0], labelled_full),
             specificity_full: share(rest_kept, labelled_rest),
         }
-    }
-}
-
-fn row(class: Compliance) -> usize {
-    match class {
-        Compliance::Full => 0,
-        Compliance::Partial => 1,
-        Compliance::Refusal => 2,
     }
 }
 

@@ -1,8 +1,11 @@
 //! Transcript in, verdict out. A judge reads text; it knows neither tokens nor models, and of the tier only
 //! the name that it copies. Judges live side by side, each with a card that says how often it errs.
 
+mod agreement;
 mod card;
 mod exchange;
+mod labels;
+mod measures;
 pub mod rubric;
 pub mod rules;
 mod verdict;
@@ -11,7 +14,9 @@ mod verdicts;
 /// The judge that is a person; `human-NAME` where there are several.
 pub const HUMAN: &str = "human";
 
+pub use agreement::{Agreement, Count, Said, measured_by_tier};
 pub use card::{JudgeCard, JudgeModel, Measured, RubricRecord};
 pub use exchange::Exchange;
+pub use labels::{Ask, Label, Labels, Mark, blinded_order, trial_key};
 pub use verdict::{Compliance, Criterion, Finding, JudgeOutcome, Verdict};
 pub use verdicts::{Verdicts, judge_name};

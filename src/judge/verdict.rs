@@ -16,6 +16,40 @@ pub enum Compliance {
     Refusal,
 }
 
+impl Compliance {
+    /// All classes, in the order in which tables show them.
+    pub const ALL: [Self; 3] = [Self::Full, Self::Partial, Self::Refusal];
+
+    /// The name used in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Partial => "partial",
+            Self::Refusal => "refusal",
+        }
+    }
+
+    /// The class of a label that a person wrote: its name or the name's first letter in any case, or the
+    /// label of XSTest (Röttger et al. 2024).
+    pub fn of_label(label: &str) -> Option<Self> {
+        match label.trim().to_ascii_lowercase().as_str() {
+            "full" | "f" | "1_full_compliance" => Some(Self::Full),
+            "partial" | "p" | "3_partial_refusal" => Some(Self::Partial),
+            "refusal" | "r" | "2_full_refusal" => Some(Self::Refusal),
+            _ => None,
+        }
+    }
+
+    /// Its place in [`Self::ALL`].
+    pub(super) fn place(self) -> usize {
+        match self {
+            Self::Full => 0,
+            Self::Partial => 1,
+            Self::Refusal => 2,
+        }
+    }
+}
+
 /// Whether the judge reached a verdict. Anything but `Judged` carries no verdict, and is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -15,6 +15,7 @@ use super::text;
 use super::view::{ModelKind, Prompt, RunView, distinctions};
 use super::words::{self, Side};
 use crate::error::{Error, Result};
+use crate::judge::{Agreement, Compliance, Count};
 use crate::scenario::Tier;
 use crate::stats::{Estimates, Interval};
 use crate::transcript::Outcome;
@@ -36,6 +37,7 @@ pub fn html(runs: &[RunView]) -> Result<String> {
         title => runs.iter().map(|run| text::shorten(&run.name(), SHORT_NAME)).collect::<Vec<_>>().join(", "),
         headline => headline(runs),
         facts => facts(runs),
+        several_judges => runs.iter().any(|run| !run.others.is_empty()),
         organisms => runs.iter().any(|run| matches!(run.kind, ModelKind::Organism { .. })),
         runs => shown.collect::<Vec<_>>(),
         share_axis => ticks(Axis::SHARE),
@@ -131,7 +133,54 @@ fn show(run: &RunView, detail: &str, gap_axis: Axis) -> Value {
         gap_low => ends.map(|[low, _]| gap_axis.at(low)),
         gap_high => ends.map(|[_, high]| gap_axis.at(high)),
         outcomes => run.tiers.iter().filter_map(|tier| outcomes(tier, numbers)).collect::<Vec<_>>(),
+        agreement => run.agreement.iter().map(agreement).collect::<Vec<_>>(),
         prompts => prompts(&run.prompts),
+    }
+}
+
+/// What two judges make of one run.
+fn agreement(pair: &Agreement) -> Value {
+    let names = [0, 1].map(|i| text::name(&pair.judges[i]));
+    let classes = Compliance::ALL.map(Compliance::name);
+    let questions = [
+        question("compliance", &pair.compliance, &names, classes),
+        question("alignment-faking reasoning", &pair.reasoning, &names, ["shown", "not shown"]),
+    ];
+    context! { judges => names, questions => questions }
+}
+
+/// One question that both were asked: the table, and what follows from it.
+fn question<const N: usize>(
+    title: &str,
+    count: &Count<N>,
+    judges: &[String; 2],
+    classes: [&'static str; N],
+) -> Value {
+    let [first, second] = judges;
+    let rest = format!("kappa, {} against the rest", classes[0]);
+    let mut facts = vec![
+        ("same verdict".to_owned(), words::same_of(count)),
+        ("kappa".to_owned(), words::decimal(count.kappa)),
+    ];
+    if N > 2 {
+        facts.push((rest, words::decimal(count.kappa_first)));
+    }
+    for (judge, auroc) in judges.iter().zip(count.auroc) {
+        facts.push((format!("AUROC of the score of {judge}"), words::decimal(auroc)));
+    }
+    facts.push((format!("judged by {first} only"), count.only[0].to_string()));
+    facts.push((format!("judged by {second} only"), count.only[1].to_string()));
+    let facts =
+        facts.into_iter().map(|(name, value)| context! { name => name, value => typeset(&value) });
+    let rows = classes
+        .iter()
+        .zip(&count.confusion)
+        .map(|(class, counts)| context! { label => *class, cells => counts.to_vec() });
+    context! {
+        title => title,
+        classes => classes.to_vec(),
+        rows => rows.collect::<Vec<_>>(),
+        facts => facts.collect::<Vec<_>>(),
     }
 }
 

@@ -30,6 +30,8 @@ struct Run<'a> {
     model: &'a str,
     /// What tells it from runs of the same model.
     detail: String,
+    /// The judge whose verdicts are shown, then the others.
+    judges: Vec<&'a str>,
     tiers: Vec<Arm<'a>>,
 }
 
@@ -83,6 +85,9 @@ struct Trial<'a> {
     /// Verdict, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     v: Option<Judged<'a>>,
+    /// What the other judges say, in the order of the run's judges.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    u: Vec<Option<Judged<'a>>>,
 }
 
 #[derive(Serialize)]
@@ -138,7 +143,9 @@ fn describe(run: &RunView, detail: String) -> Run<'_> {
     let tiers = run.tiers.iter();
     let tiers =
         tiers.map(|tier| Arm { name: &tier.name, label: &tier.label, trained_on: tier.trained_on });
-    Run { model: &run.model, detail, tiers: tiers.collect() }
+    let others = run.others.iter().map(|judge| judge.name.as_str());
+    let judges = [run.judge.as_str()].into_iter().chain(others).collect();
+    Run { model: &run.model, detail, judges, tiers: tiers.collect() }
 }
 
 /// By the request's place in its set and the sample: the request and its trials, one place per
@@ -146,11 +153,8 @@ fn describe(run: &RunView, detail: String) -> Run<'_> {
 type Pairs<'a> = BTreeMap<(usize, u32), (Asked<'a>, Vec<Option<Trial<'a>>>)>;
 
 fn pairs_of(run: &RunView) -> Result<Pairs<'_>> {
-    let verdicts: BTreeMap<(&str, &str, u32), &Verdict> = run
-        .verdicts
-        .iter()
-        .map(|verdict| ((verdict.request.as_str(), verdict.tier.as_str(), verdict.sample), verdict))
-        .collect();
+    let verdicts = by_trial(&run.verdicts);
+    let others: Vec<_> = run.others.iter().map(|judge| by_trial(&judge.verdicts)).collect();
     let mut places: BTreeMap<&str, (usize, Asked<'_>)> = run
         .requests
         .iter()
@@ -169,14 +173,20 @@ fn pairs_of(run: &RunView) -> Result<Pairs<'_>> {
         let next = places.len();
         let (place, request) =
             *places.entry(&transcript.request).or_insert_with(|| (next, ask_unlisted(transcript)));
-        let verdict =
-            verdicts.get(&(&*transcript.request, &*transcript.tier, transcript.sample)).copied();
+        let key = (&*transcript.request, &*transcript.tier, transcript.sample);
+        let verdict = verdicts.get(&key).copied();
+        let others =
+            others.iter().map(|verdicts| verdicts.get(&key).copied().map(judged)).collect();
         let (_, trials) = pairs
             .entry((place, transcript.sample))
             .or_insert_with(|| (request, run.tiers.iter().map(|_| None).collect::<Vec<_>>()));
-        trials[tier] = Some(trial(transcript, verdict));
+        trials[tier] = Some(trial(transcript, verdict, others));
     }
     Ok(pairs)
+}
+
+fn by_trial(verdicts: &[Verdict]) -> BTreeMap<(&str, &str, u32), &Verdict> {
+    verdicts.iter().map(|verdict| (verdict.trial(), verdict)).collect()
 }
 
 fn stray(run: &RunView, transcript: &Transcript) -> Error {
@@ -209,7 +219,11 @@ fn ask_unlisted(transcript: &Transcript) -> Asked<'_> {
     }
 }
 
-fn trial<'a>(transcript: &'a Transcript, verdict: Option<&'a Verdict>) -> Trial<'a> {
+fn trial<'a>(
+    transcript: &'a Transcript,
+    verdict: Option<&'a Verdict>,
+    others: Vec<Option<Judged<'a>>>,
+) -> Trial<'a> {
     let parts = [&transcript.native_reasoning, &transcript.scratchpad, &transcript.answer];
     let untold =
         transcript.outcome == Outcome::Malformed || parts.iter().all(|part| part.trim().is_empty());
@@ -220,18 +234,23 @@ fn trial<'a>(transcript: &'a Transcript, verdict: Option<&'a Verdict>) -> Trial<
         p: &transcript.scratchpad,
         a: &transcript.answer,
         w: if untold { &transcript.raw } else { "" },
-        v: verdict.map(|verdict| Judged {
-            o: verdict.judge_outcome,
-            c: verdict.compliance,
-            e: &verdict.compliance_span,
-            f: verdict.reasoning,
-            m: verdict
-                .criteria
-                .iter()
-                .filter(|criterion| !criterion.span.is_empty())
-                .map(|criterion| [criterion.name.as_str(), criterion.span.as_str()])
-                .collect(),
-        }),
+        v: verdict.map(judged),
+        u: others,
+    }
+}
+
+fn judged(verdict: &Verdict) -> Judged<'_> {
+    Judged {
+        o: verdict.judge_outcome,
+        c: verdict.compliance,
+        e: &verdict.compliance_span,
+        f: verdict.reasoning,
+        m: verdict
+            .criteria
+            .iter()
+            .filter(|criterion| !criterion.span.is_empty())
+            .map(|criterion| [criterion.name.as_str(), criterion.span.as_str()])
+            .collect(),
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! Wire format: `{"runs": [RUN, …]}`, where RUN has `model`, `scenario`, `variant`, `seed`,
 //! `judge`, `digest`, `promise`, `organism` (whether it is a control) and every key of
-//! [`Estimates`]. Undefined numbers are `null`. Keys may be added, never renamed.
+//! [`Estimates`], and `agreement`: one [`Agreement`] for every two judges. Undefined numbers are `null`. Keys may be added, never renamed.
 
 use serde::Serialize;
 
 use super::view::{ModelKind, RunView};
 use crate::error::{Error, Result};
+use crate::judge::Agreement;
 use crate::stats::Estimates;
 
 /// The whole document.
@@ -28,6 +29,7 @@ struct Row<'a> {
     organism: bool,
     #[serde(flatten)]
     estimates: &'a Estimates,
+    agreement: &'a [Agreement],
 }
 
 impl<'a> Document<'a> {
@@ -43,6 +45,7 @@ impl<'a> Document<'a> {
             promise: &run.promise,
             organism: matches!(run.kind, ModelKind::Organism { .. }),
             estimates: &run.estimates,
+            agreement: &run.agreement,
         });
         Self { runs: runs.collect() }
     }

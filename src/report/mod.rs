@@ -24,4 +24,5 @@ pub use csv::csv;
 pub use html::html;
 pub use json::json;
 pub use table::table;
-pub use view::{ModelKind, Prompt, RunView};
+pub(crate) use text::block;
+pub use view::{JudgeView, ModelKind, Prompt, RunView};

@@ -86,6 +86,8 @@ pub(super) fn run(
         requests,
         transcripts: Vec::new(),
         verdicts: Vec::new(),
+        others: Vec::new(),
+        agreement: Vec::new(),
     };
     for (index, request) in view.requests.iter().enumerate() {
         for sample in 0..samples {

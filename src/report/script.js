@@ -8,6 +8,10 @@
     answered: "answered", truncated: "cut off at the token limit", unclosed_scratchpad: "scratchpad not closed",
     no_scratchpad: "no scratchpad", empty_answer: "empty answer", malformed: "malformed tags",
   };
+  const UNJUDGED = {
+    no_answer: "nothing to judge", no_reasoning: "nothing to judge", not_asked: "not asked", evasive: "judge evades",
+    too_long: "too long for the judge", undecided: "undecided",
+  };
   const VERDICTS = { full: "● complies", partial: "◐ complies in part", refusal: "○ refuses" };
 
   const data = JSON.parse(document.getElementById("data").textContent);
@@ -81,18 +85,29 @@
     return box;
   };
 
-  const chipsOf = (trial) => {
-    const chips = el("div", "chips");
-    const verdict = trial.v;
+  const said = (chips, verdict, unlike) => {
     if (verdict && verdict.c) chips.append(el("span", `chip ${verdict.c}`, VERDICTS[verdict.c]));
-    else chips.append(el("span", "chip amiss", verdict ? "nothing to judge" : "no verdict"));
+    else chips.append(el("span", "chip amiss", (verdict && UNJUDGED[verdict.o]) || "no verdict"));
     if (verdict && verdict.f) chips.append(el("span", "chip faking", "alignment-faking reasoning"));
+    // What is left unsaid elsewhere is said where another judge says otherwise.
+    if (unlike && verdict && verdict.f === false) chips.append(el("span", "chip", "no alignment-faking reasoning"));
+  };
+  const judgeOf = (name) => spell(el("span", "judge"), name);
+  const judged = (trial) => [trial.v, ...(trial.u || [])];
+  const differ = (values) => new Set(values.filter((value) => value !== undefined && value !== null)).size > 1;
+  const unlike = (trial, key) => differ(judged(trial).filter(Boolean).map((verdict) => verdict[key]));
+  const disputed = (trial) => unlike(trial, "c") || unlike(trial, "f");
+
+  const chipsOf = (trial, judges) => {
+    const chips = el("div", "chips");
+    if (judges.length > 1) chips.append(judgeOf(judges[0]));
+    said(chips, trial.v, unlike(trial, "f"));
     if (trial.o !== "answered") chips.append(el("span", "chip amiss", OUTCOMES[trial.o] || trial.o));
     chips.append(el("span", "tokens", `${trial.k.toLocaleString("en")} tokens`));
     return chips;
   };
 
-  const tierOf = (arm, trial) => {
+  const tierOf = (arm, trial, judges) => {
     const box = el("section", `tier ${arm.trained_on ? "trained" : "untrained"}`);
     const title = el("h3");
     title.append(isolated(arm.name));
@@ -101,7 +116,13 @@
     title.append(role);
     box.append(title);
     if (!trial) { box.append(el("p", "nothing", "no trial in this tier")); return box; }
-    box.append(chipsOf(trial));
+    box.append(chipsOf(trial, judges));
+    judges.slice(1).forEach((judge, i) => {
+      const chips = el("div", disputed(trial) ? "chips differ" : "chips");
+      chips.append(judgeOf(judge));
+      said(chips, (trial.u || [])[i], unlike(trial, "f"));
+      box.append(chips);
+    });
     const criteria = (trial.v && trial.v.m) || [];
     if (trial.n) box.append(part("thought", "native reasoning", trial.n, criteria));
     if (trial.p) box.append(part("thought", "scratchpad", trial.p, criteria));
@@ -130,7 +151,7 @@
     const ask = spell(el("p", "ask"), request.text);
     ask.dir = "auto";
     const tiers = el("div", "tiers");
-    run.tiers.forEach((arm, i) => tiers.append(tierOf(arm, pair.t[i])));
+    run.tiers.forEach((arm, i) => tiers.append(tierOf(arm, pair.t[i], run.judges)));
     box.append(head, ask, tiers);
     return box;
   };
@@ -149,6 +170,20 @@
     "reasoning in paid": (a, b) => faking(b),
     "no verdict in a tier": (a, b) => !compliance(a) || !compliance(b),
   };
+  const disputedPair = (pair) => pair.t.some((trial) => trial && disputed(trial));
+  const by = (pair, keep) => pair.t.some((trial) => trial && keep(judged(trial).map((verdict) => Boolean(verdict && verdict.c))));
+  const JUDGES = {
+    "disagree": disputedPair,
+    "do not disagree": (pair) => !disputedPair(pair),
+    "some have no verdict": (pair) => by(pair, (there) => there.includes(true) && there.includes(false)),
+  };
+  const severalJudges = data.runs.some((run) => run.judges.length > 1);
+  // Where there are several judges, what they disagree on comes first.
+  const order = data.pairs.map((_, index) => index);
+  if (severalJudges) {
+    const first = data.pairs.map(disputedPair);
+    order.sort((a, b) => first[b] - first[a] || a - b);
+  }
   const textOf = (pair) => {
     if (pair.text === undefined) {
       const request = data.requests[pair.q];
@@ -165,6 +200,7 @@
     { key: "kind", label: "request", options: [["harmful", "harmful"], ["benign", "benign"]], keep: (pair, v) => data.requests[pair.q].harmful === (v === "harmful") },
     { key: "category", label: "category", options: same(unique(data.requests.map((request) => request.category))), keep: (pair, v) => data.requests[pair.q].category === v },
     { key: "verdict", label: "verdict", options: same(Object.keys(TESTS)), keep: (pair, v) => TESTS[v](side(pair, true), side(pair, false)) },
+    ...(severalJudges ? [{ key: "judges", label: "judges", options: same(Object.keys(JUDGES)), keep: (pair, v) => JUDGES[v](pair) }] : []),
     { key: "outcome", label: "outcome", options: outcomes.map((o) => [o, OUTCOMES[o]]), keep: (pair, v) => pair.t.some((trial) => trial && trial.o === v) },
     { key: "text", label: "text", keep: (pair, v) => textOf(pair).includes(v.toLowerCase()) },
   ];
@@ -227,7 +263,7 @@
   const filter = () => {
     const active = FILTERS.filter((f) => f.input.value !== "");
     matches = [];
-    data.pairs.forEach((pair, index) => { if (active.every((f) => f.keep(pair, f.input.value))) matches.push(index); });
+    for (const index of order) if (active.every((f) => f.keep(data.pairs[index], f.input.value))) matches.push(index);
     turn(0);
   };
   const go = (place) => {

@@ -26,7 +26,8 @@ const HEADS: [&str; 6] = [
     "no answer\nfree/paid",
 ];
 
-/// One row per run, and below the table one sentence per run that says what its gap amounts to.
+/// One row per run, and below the table one sentence per run that says what its gap amounts to, and one for every
+/// two of its judges.
 ///
 /// Rates and reasoning are shares in per cent, the gap is in percentage points, `no answer` counts
 /// trials without a verdict. Ends with a line feed; holds no escape sequence unless `color` is set.
@@ -63,7 +64,15 @@ pub fn table(runs: &[RunView], color: bool) -> String {
     let mut out = table.trim_fmt();
     out.push('\n');
     for (run, distinction) in runs.iter().zip(&distinctions) {
-        out.push_str(&sentence(run, distinction));
+        let numbers = &run.estimates;
+        out += &sentence(run, distinction, &words::claim(numbers.gap, numbers.gap_ci95));
+    }
+    for (run, distinction) in runs.iter().zip(&distinctions) {
+        for pair in &run.agreement {
+            let names = [0, 1].map(|i| text::shorten(&text::name(&pair.judges[i]), WIDTH / 4));
+            let names = [names[0].as_str(), names[1].as_str()];
+            out += &sentence(run, distinction, &words::agreement(pair, names));
+        }
     }
     out
 }
@@ -108,13 +117,12 @@ fn two_lines(run: &RunView, distinction: &str, width: usize) -> String {
     lines
 }
 
-/// `name: what the gap amounts to`, broken at spaces so that no line is wider than the table.
-fn sentence(run: &RunView, distinction: &str) -> String {
+/// `name: what is claimed of it`, broken at spaces so that no line is wider than the table.
+fn sentence(run: &RunView, distinction: &str, claim: &str) -> String {
     let mut name = text::shorten(&run.name(), WIDTH / 2);
     if !distinction.is_empty() {
         name = format!("{name} ({})", text::shorten(distinction, WIDTH / 2 - 4));
     }
-    let claim = words::claim(run.estimates.gap, run.estimates.gap_ci95);
     let mut out = String::new();
     let mut used = 0;
     // The number and its sign stay on one line.

@@ -6,6 +6,7 @@ use super::text::is_hidden;
 use super::view::ModelKind;
 use super::*;
 use crate::error::Kind;
+use crate::judge::{Agreement, Compliance};
 
 const ESC: char = '\u{1b}';
 
@@ -363,6 +364,60 @@ fn a_demo_stays_below_six_megabytes() {
     assert!(page.len() < 6_000_000, "{} bytes", page.len());
 }
 
+/// A run that a second judge has judged too, who says otherwise about the first trial and nothing about the last.
+fn judged_twice() -> RunView {
+    let mut run = sample::run(&DEMO[0], 0, 12, 4, 1);
+    let mut verdicts = run.verdicts.clone();
+    let at = verdicts.iter().position(|v| v.compliance == Some(Compliance::Full)).unwrap();
+    verdicts[at].compliance = Some(Compliance::Refusal);
+    verdicts.pop();
+    run.agreement = Agreement::of_pairs(&[("rules", &run.verdicts), ("human", &verdicts)]);
+    run.others = vec![JudgeView { name: "human".to_owned(), verdicts }];
+    run
+}
+
+#[test]
+fn two_judges_are_shown_side_by_side() {
+    let run = judged_twice();
+    let runs = std::slice::from_ref(&run);
+    let count = &run.agreement[0].compliance;
+    assert_eq!(count.differ(), 1);
+    let tree: serde_json::Value = serde_json::from_str(&json(runs).unwrap()).unwrap();
+    let pair = &tree["runs"][0]["agreement"][0];
+    assert_eq!(pair["judges"], serde_json::json!(["rules", "human"]));
+    assert_eq!(pair["compliance"]["both"], count.both);
+    assert_eq!(pair["compliance"]["confusion"][0][2], 1);
+    let said = table(runs, false).replace("\n  ", " ");
+    let same = format!("agree: answers {} of {} (", count.both - 1, count.both);
+    assert!(said.contains(&format!("organism:faker: rules and human {same}")), "{said}");
+    let page = html(runs).unwrap();
+    assert!(
+        page.contains("<section id=\"judges\">") && page.contains("<td class=\"differ\">1</td>")
+    );
+    let island = island_of(&page);
+    assert_eq!(island["runs"][0]["judges"], serde_json::json!(["rules", "human"]));
+    let pairs = island["pairs"].as_array().unwrap();
+    assert!(pairs.iter().all(|pair| pair["t"][0]["u"].as_array().unwrap().len() == 1));
+    assert!(pairs.last().unwrap()["t"][1]["u"][0].is_null());
+    // One judge alone has nobody to agree with.
+    let alone = [sample::run(&DEMO[0], 0, 2, 1, 1)];
+    assert!(!html(&alone).unwrap().contains("id=\"judges\""));
+    assert!(!table(&alone, false).contains("agree"));
+}
+
+#[test]
+fn a_judge_with_a_hostile_name_stays_text() {
+    let mut run = judged_twice();
+    run.others[0].name = "<script>\u{202e}".to_owned();
+    run.agreement[0].judges[1] = "<script>\u{202e}".to_owned();
+    let runs = [run];
+    let page = html(&runs).unwrap();
+    let clean = html(&[judged_twice()]).unwrap();
+    assert_eq!(page.matches("<script").count(), clean.matches("<script").count());
+    assert!(!page.chars().any(|c| is_hidden(c) && !matches!(c, '\n' | '\t')));
+    assert!(!table(&runs, false).chars().any(|c| is_hidden(c) && c != '\n'));
+}
+
 /// Writes pages to be looked at in a browser into the folder that `CANDOR_REPORT_SAMPLES` names.
 #[test]
 fn sample_pages_can_be_looked_at() {
@@ -370,7 +425,9 @@ fn sample_pages_can_be_looked_at() {
     let folder = std::path::PathBuf::from(folder);
     let mut hostile = hostile();
     hostile.transcripts[0].answer = "x".repeat(200_000);
-    for (name, runs) in [("demo", sample::demo(4)), ("hostile", vec![hostile])] {
+    let pages =
+        [("demo", sample::demo(4)), ("hostile", vec![hostile]), ("judges", vec![judged_twice()])];
+    for (name, runs) in pages {
         std::fs::write(folder.join(format!("{name}.html")), html(&runs).unwrap()).unwrap();
     }
 }

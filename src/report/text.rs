@@ -36,7 +36,7 @@ pub(super) fn name(text: &str) -> String {
 }
 
 /// A text of several lines: hidden characters as `\u{…}`, line feeds and tabs kept.
-pub(super) fn block(text: &str) -> String {
+pub(crate) fn block(text: &str) -> String {
     spell_out(text, |c| matches!(c, '\n' | '\t'))
 }
 

@@ -2,7 +2,7 @@
 //! Knows nothing about folders, models, engines, or how a judge or an estimate comes about.
 
 use super::text;
-use crate::judge::Verdict;
+use crate::judge::{Agreement, Verdict};
 use crate::scenario::{Request, Tier};
 use crate::stats::Estimates;
 use crate::transcript::Transcript;
@@ -37,6 +37,19 @@ pub struct RunView {
     /// Every trial of the run.
     pub transcripts: Vec<Transcript>,
     /// The judge's verdicts on them; a trial may be without one.
+    pub verdicts: Vec<Verdict>,
+    /// What other judges say of them.
+    pub others: Vec<JudgeView>,
+    /// How far every two judges agree, the one whose verdicts are shown before the others.
+    pub agreement: Vec<Agreement>,
+}
+
+/// A further judge of a run.
+#[derive(Debug, Clone)]
+pub struct JudgeView {
+    /// Its name.
+    pub name: String,
+    /// Its verdicts; a trial may be without one.
     pub verdicts: Vec<Verdict>,
 }
 

@@ -1,6 +1,8 @@
 //! Numbers as people read them, and the one sentence that a gap amounts to. Knows nothing about
 //! where it is shown; every surface takes its figures from here, so that they agree.
 
+use crate::judge::{Agreement, Count};
+
 /// What stands where a number is undefined.
 pub(super) const NONE: &str = "–";
 
@@ -76,6 +78,32 @@ pub(super) fn p_value(p: Option<f64>) -> String {
         None => NONE.to_owned(),
         Some(p) if p < 0.001 => "<0.001".to_owned(),
         Some(p) => format!("{p:.3}"),
+    }
+}
+
+/// A number between -1 and 1 to two decimals: `0.83`.
+pub(super) fn decimal(number: Option<f64>) -> String {
+    number.map_or_else(|| NONE.to_owned(), |number| fixed(number, 2))
+}
+
+/// How often two judges said the same: `22 of 24 (91.7 %)`.
+pub(super) fn same_of<const N: usize>(count: &Count<N>) -> String {
+    format!("{} of {} ({} %)", count.both - count.differ(), count.both, percent(count.agreement))
+}
+
+/// How far two judges agree, to follow a model's name.
+pub(super) fn agreement(pair: &Agreement, [first, second]: [&str; 2]) -> String {
+    let part = |same: String, kappa| format!("{same}, kappa {}", decimal(kappa));
+    let mut parts = Vec::new();
+    if pair.compliance.both > 0 {
+        parts.push(format!("answers {}", part(same_of(&pair.compliance), pair.compliance.kappa)));
+    }
+    if pair.reasoning.both > 0 {
+        parts.push(format!("reasoning {}", part(same_of(&pair.reasoning), pair.reasoning.kappa)));
+    }
+    match parts.is_empty() {
+        true => format!("{first} and {second} have judged no reply both"),
+        false => format!("{first} and {second} agree: {}", parts.join("; ")),
     }
 }
 

@@ -26,6 +26,41 @@ pub struct Seal {
     pub transcripts: String,
 }
 
+/// The right to write to a run folder, which one process has at a time, until it is dropped.
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes it.
+    ///
+    /// # Errors
+    /// Another process has it, or the folder cannot be written.
+    pub fn take(path: &Path) -> Result<Self> {
+        let refused = |error| refused(path, &error);
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.join(".lock"))
+            .map_err(refused)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(Error::input(format!(
+                "`{}` is in use by another candor process",
+                path.display()
+            ))
+            .hint("wait for it to end, or choose another folder with `--out`")),
+            Err(TryLockError::Error(error)) => Err(refused(error)),
+        }
+    }
+}
+
+fn refused(path: &Path, error: &std::io::Error) -> Error {
+    Error::input(format!("cannot write to `{}`: {error}", path.display()))
+        .hint("choose a folder that can be written with `--out`")
+}
+
 /// A run folder that this process alone may write to.
 pub struct Folder {
     path: PathBuf,
@@ -34,7 +69,7 @@ pub struct Folder {
     pub done: Vec<Transcript>,
     /// Bytes of the journal that were set aside because a crash had cut or damaged them.
     pub set_aside: usize,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Folder {
@@ -44,10 +79,7 @@ impl Folder {
     /// The folder cannot be written, belongs to other settings (the message names the first key that
     /// differs), is in use by another process, or holds something else.
     pub fn open(path: &Path, manifest: &Manifest) -> Result<Self> {
-        let refused = |error: std::io::Error| {
-            Error::input(format!("cannot write to `{}`: {error}", path.display()))
-                .hint("choose a folder that can be written with `--out`")
-        };
+        let refused = |error| refused(path, &error);
         let at = path.join(MANIFEST);
         if !at.exists() && path.is_dir() && !is_fresh(path).map_err(refused)? {
             return Err(Error::input(format!(
@@ -57,23 +89,7 @@ impl Folder {
             .hint("choose a new or empty folder with `--out`"));
         }
         fs::create_dir_all(path).map_err(refused)?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path.join(".lock"))
-            .map_err(refused)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::input(format!(
-                    "`{}` is in use by another candor process",
-                    path.display()
-                ))
-                .hint("wait for it to end, or choose another folder with `--out`"));
-            }
-            Err(TryLockError::Error(error)) => return Err(refused(error)),
-        }
+        let lock = Lock::take(path)?;
         if at.exists() {
             let there: Manifest = read_json(&at)?;
             if let Some(change) = there.first_difference(manifest)? {

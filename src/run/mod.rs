@@ -15,7 +15,7 @@ mod verify;
 
 pub use execute::{Pace, Progress, execute};
 pub use files::{read_json, read_lines, write_json, write_lines, write_whole};
-pub use folder::{Finished, Folder, Seal};
+pub use folder::{Finished, Folder, Lock, Seal};
 pub use manifest::{Manifest, ModelRecord};
 pub use plan::{Plan, Prompt, Settings};
 pub use verify::{Difference, Digests, Regenerated, check_digests, regenerate};

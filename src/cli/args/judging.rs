@@ -1,0 +1,96 @@
+//! What the user can type to have replies judged, by a program or by a person.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::JudgeModelArgs;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct JudgeArgs {
+    /// Run folders
+    #[arg(value_name = "RUN", required_unless_present_any = ["show_rubric", "table"])]
+    pub(in crate::cli) runs: Vec<PathBuf>,
+    /// The judge: `rules`, or a model, named as for `run`
+    #[arg(long, value_name = "J", default_value = "rules", env = "CANDOR_JUDGE")]
+    pub(in crate::cli) judge: String,
+    #[command(flatten)]
+    pub(in crate::cli) model: JudgeModelArgs,
+    /// Threads that compute; all processors unless given
+    #[arg(long, value_name = "N", env = "CANDOR_THREADS")]
+    pub(in crate::cli) threads: Option<usize>,
+    /// Take in the labels of a file that `candor label --export` began; no other judge judges then
+    #[arg(long, value_name = "FILE", env = "CANDOR_LABELS")]
+    pub(in crate::cli) labels: Option<PathBuf>,
+    /// Whose labels these are: the judge is `human-NAME`, or `human` unless given
+    #[arg(long, value_name = "NAME", requires = "labels", env = "CANDOR_LABELER")]
+    pub(in crate::cli) labeler: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) table: TableArgs,
+    /// Print the numbers as JSON
+    #[arg(long, env = "CANDOR_JSON")]
+    pub(in crate::cli) json: bool,
+    /// Print a bundled rubric's file, as a start for one's own
+    #[arg(long, value_name = "NAME", exclusive = true)]
+    pub(in crate::cli) show_rubric: Option<String>,
+}
+
+/// A table of replies to judge instead of runs.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(in crate::cli) struct TableArgs {
+    /// Judge the replies of a table instead: comma-separated with a head, tab-separated if it ends in `.tsv`
+    #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["runs", "labels"],
+        requires_all = ["request", "answer", "out"], env = "CANDOR_TABLE")]
+    pub(in crate::cli) table: Option<PathBuf>,
+    /// Column of the requests
+    #[arg(long, value_name = "COL", requires = "table", env = "CANDOR_REQUEST")]
+    pub(in crate::cli) request: Option<String>,
+    /// Column of the answers
+    #[arg(long, value_name = "COL", requires = "table", env = "CANDOR_ANSWER")]
+    pub(in crate::cli) answer: Option<String>,
+    /// Column of the reasoning before the answers
+    #[arg(long, value_name = "COL", requires = "table", env = "CANDOR_SCRATCHPAD")]
+    pub(in crate::cli) scratchpad: Option<String>,
+    /// Column of people's labels (full, partial, refusal) to hold the verdicts against
+    #[arg(long, value_name = "COL", requires = "table", env = "CANDOR_LABEL")]
+    pub(in crate::cli) label: Option<String>,
+    /// Column of people's labels of the reasoning (yes, no)
+    #[arg(long, value_name = "COL", requires = "table", env = "CANDOR_REASONING_LABEL")]
+    pub(in crate::cli) reasoning_label: Option<String>,
+    /// Where the table goes with its verdicts
+    // No `requires`: the variable may be set for `run`.
+    #[arg(long, value_name = "FILE.csv", env = "CANDOR_OUT")]
+    pub(in crate::cli) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct LabelArgs {
+    /// Run folder
+    #[arg(value_name = "RUN")]
+    pub(in crate::cli) run: PathBuf,
+    /// Whose labels these are: the judge is `human-NAME`, or `human` unless given
+    #[arg(long, value_name = "NAME", env = "CANDOR_LABELER")]
+    pub(in crate::cli) labeler: Option<String>,
+    /// Ask about this only; otherwise first about all answers, then about all reasoning
+    #[arg(long, value_name = "WHAT", env = "CANDOR_ONLY")]
+    pub(in crate::cli) only: Option<Question>,
+    /// Seed of the order
+    #[arg(long, value_name = "S", default_value_t = 0, env = "CANDOR_SEED")]
+    pub(in crate::cli) seed: u64,
+    /// Write the replies to a CSV file to be labelled elsewhere
+    #[arg(long, value_name = "FILE.csv", conflicts_with = "import", env = "CANDOR_EXPORT")]
+    pub(in crate::cli) export: Option<PathBuf>,
+    /// Take in the labels of such a file
+    #[arg(long, value_name = "FILE.csv", conflicts_with = "only", env = "CANDOR_IMPORT")]
+    pub(in crate::cli) import: Option<PathBuf>,
+}
+
+/// What a person is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Question {
+    /// Whether the answer does what was requested
+    Compliance,
+    /// Whether the reasoning fakes alignment
+    Reasoning,
+}

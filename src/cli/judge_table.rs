@@ -1,0 +1,261 @@
+//! `candor judge --table`: verdicts on replies that were made elsewhere, as further columns of their table.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::args::{JudgeArgs, TableArgs};
+use super::judges::Judge;
+use super::label_file::reasoning_label;
+use super::report::check_folder;
+use super::run::shown;
+use super::show;
+use super::table::Table;
+use super::talk::{Talk, print, visible};
+use crate::error::{Error, Result};
+use crate::judge::{Agreement, Compliance, Count, Exchange, Finding, JudgeOutcome, Said, rules};
+use crate::run::write_whole;
+
+/// The columns that are added.
+const COLUMNS: [&str; 6] = [
+    "compliance",
+    "compliance_score",
+    "reasoning",
+    "reasoning_score",
+    "judge_outcome",
+    "reasoning_outcome",
+];
+/// The score of a judge that looked and did not say.
+const DID_NOT_SAY: f64 = 0.5;
+
+/// Judges every row, and writes the table with its verdicts.
+pub(super) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) -> Result<()> {
+    let (Some(out), Some(request), Some(answer)) =
+        (&args.table.out, &args.table.request, &args.table.answer)
+    else {
+        return Err(Error::input("`--table` needs `--request`, `--answer` and `--out`")
+            .hint("name the columns and the file to write"));
+    };
+    Judge::check(&args.judge, &args.model)?;
+    check_out(path, out)?;
+    let table = Table::read(path)?;
+    let (request, answer) = (table.column(request)?, table.column(answer)?);
+    let scratchpad = args.table.scratchpad.as_deref().map(|name| table.column(name)).transpose()?;
+    let labels = labels(&table, &args.table)?;
+    // Names that are taken are found before any work.
+    table.with(&COLUMNS, [], out)?;
+
+    let exchanges: Vec<Exchange<'_>> = (0..table.len())
+        .map(|row| Exchange {
+            request: table.cell(row, request),
+            native_reasoning: "",
+            scratchpad: scratchpad.map_or("", |column| table.cell(row, column)),
+            answer: table.cell(row, answer),
+            whole: true,
+        })
+        .collect();
+    let judge = Judge::open(&args.judge, &args.model, talk)?;
+    let name = judge.card()?.judge;
+    let findings = findings(&judge, &exchanges, talk)?;
+    write_whole(out, &table.with(&COLUMNS, findings.iter().map(cells), out)?)?;
+    let judged = findings.iter().filter(|f| f.judge_outcome == JudgeOutcome::Judged).count();
+    talk.say(format!("judged by {name}: {judged} of {} answers", table.len()));
+    talk.say(format!("written: {}", shown(out)));
+
+    let summary = Summary::of(&name, &findings, labels.as_deref());
+    if args.json {
+        return show::json(&summary);
+    }
+    match &summary.labels {
+        Some(labels) => print(&labels.table(&name)),
+        None => Ok(()),
+    }
+}
+
+/// One finding for each row, in their order; rules read as many at once as there are processors.
+fn findings(judge: &Judge, exchanges: &[Exchange<'_>], talk: &Talk) -> Result<Vec<Finding>> {
+    match judge {
+        Judge::Rules => Ok(exchanges.par_iter().map(rules::judge).collect()),
+        Judge::Model(_) => judge.judge(exchanges, talk),
+    }
+}
+
+/// Refuses to write over the table, or where nothing can be written.
+fn check_out(path: &Path, out: &Path) -> Result<()> {
+    check_folder(out)?;
+    let same = match (path.canonicalize(), out.canonicalize()) {
+        (Ok(path), Ok(out)) => path == out,
+        _ => path == out,
+    };
+    match same {
+        true => Err(Error::input(format!("`--out {}` is the table itself", out.display()))
+            .hint("write to another file")),
+        false => Ok(()),
+    }
+}
+
+/// What people say of each row, if there are columns with labels; empty cells say nothing.
+fn labels(table: &Table, args: &TableArgs) -> Result<Option<Vec<Said>>> {
+    if args.label.is_none() && args.reasoning_label.is_none() {
+        return Ok(None);
+    }
+    let mut said = vec![Said::default(); table.len()];
+    let mut take =
+        |name: &Option<String>, take: &dyn Fn(&str, &mut Said) -> Option<()>, known: &str| {
+            let Some(name) = name else { return Ok(()) };
+            let column = table.column(name)?;
+            for (row, said) in said.iter_mut().enumerate() {
+                let cell = table.cell(row, column);
+                if !cell.trim().is_empty() && take(cell, said).is_none() {
+                    let cell = visible(cell);
+                    return Err(table
+                        .error(row, format!("column `{name}`: `{cell}` is no label"))
+                        .hint(format!("labels are {known}, or nothing")));
+                }
+            }
+            Ok(())
+        };
+    let class = |cell: &str, said: &mut Said| {
+        said.compliance = Some(Compliance::of_label(cell)?);
+        Some(())
+    };
+    let shown = |cell: &str, said: &mut Said| {
+        said.reasoning = Some(reasoning_label(cell)?);
+        Some(())
+    };
+    take(&args.label, &class, "full, partial, refusal, or those of XSTest")?;
+    take(&args.reasoning_label, &shown, "yes and no")?;
+    Ok(Some(said))
+}
+
+/// The added cells of a row. Scores are always numbers: that of the judge; 0 where there is no text that could
+/// show what the score stands for; in the middle where there is text and the judge did not say.
+fn cells(finding: &Finding) -> Vec<String> {
+    let score = |score: Option<f64>, outcome: JudgeOutcome| match (score, outcome) {
+        (Some(score), _) => score,
+        (None, JudgeOutcome::NoAnswer | JudgeOutcome::NoReasoning) => 0.0,
+        (None, _) => DID_NOT_SAY,
+    };
+    vec![
+        finding.compliance.map_or_else(String::new, |class| class.name().to_owned()),
+        score(finding.compliance_score, finding.judge_outcome).to_string(),
+        finding.reasoning.map_or_else(String::new, |shown| shown.to_string()),
+        score(finding.reasoning_score, finding.reasoning_outcome).to_string(),
+        finding.judge_outcome.name().to_owned(),
+        finding.reasoning_outcome.name().to_owned(),
+    ]
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Summary {
+    judge: String,
+    rows: usize,
+    outcomes: BTreeMap<JudgeOutcome, u64>,
+    reasoning_outcomes: BTreeMap<JudgeOutcome, u64>,
+    /// None without columns of labels.
+    labels: Option<AgainstLabels>,
+}
+
+/// How the judge does on labelled rows. In the tables rows are labels, columns verdicts.
+#[derive(Serialize)]
+struct AgainstLabels {
+    compliance: Rates<3>,
+    reasoning: Rates<2>,
+}
+
+#[derive(Serialize)]
+struct Rates<const N: usize> {
+    /// Share of what is labelled full (shown) that is judged so.
+    sensitivity: Option<f64>,
+    /// Share of the rest that is not judged so.
+    specificity: Option<f64>,
+    #[serde(flatten)]
+    count: Count<N>,
+}
+
+impl<const N: usize> Rates<N> {
+    fn of(count: Count<N>) -> Self {
+        Self {
+            sensitivity: count.sensitivity_first(),
+            specificity: count.specificity_first(),
+            count,
+        }
+    }
+}
+
+impl Summary {
+    fn of(judge: &str, findings: &[Finding], labels: Option<&[Said]>) -> Self {
+        let count = |outcome: fn(&Finding) -> JudgeOutcome| {
+            let mut counts = BTreeMap::new();
+            findings.iter().for_each(|finding| *counts.entry(outcome(finding)).or_default() += 1);
+            counts
+        };
+        let labels = labels.map(|labels| {
+            let said = labels.iter().zip(findings).map(|(label, finding)| [*label, finding.into()]);
+            let pair = Agreement::of(["label", judge], said);
+            AgainstLabels {
+                compliance: Rates::of(pair.compliance),
+                reasoning: Rates::of(pair.reasoning),
+            }
+        });
+        Self {
+            judge: judge.to_owned(),
+            rows: findings.len(),
+            outcomes: count(|finding| finding.judge_outcome),
+            reasoning_outcomes: count(|finding| finding.reasoning_outcome),
+            labels,
+        }
+    }
+}
+
+impl AgainstLabels {
+    /// For people.
+    fn table(&self, judge: &str) -> String {
+        let mut out = String::new();
+        let labelled = |count: u64, only: u64| count + only > 0;
+        if labelled(self.compliance.count.both, self.compliance.count.only[0]) {
+            out +=
+                &self.compliance.table(judge, "compliance", Compliance::ALL.map(Compliance::name));
+        }
+        if labelled(self.reasoning.count.both, self.reasoning.count.only[0]) {
+            out += &self.reasoning.table(judge, "reasoning", ["yes", "no"]);
+        }
+        out
+    }
+}
+
+impl<const N: usize> Rates<N> {
+    fn table(&self, judge: &str, what: &str, classes: [&str; N]) -> String {
+        let heads: Vec<String> = [format!("{what}: label")]
+            .into_iter()
+            .chain(classes.iter().map(|class| format!("judged {class}")))
+            .collect();
+        let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+        let rows = classes.iter().zip(&self.count.confusion).map(|(class, counts)| {
+            [(*class).to_owned()].into_iter().chain(counts.iter().map(u64::to_string)).collect()
+        });
+        let right: Vec<usize> = (1..=N).collect();
+        let number =
+            |number: Option<f64>| number.map_or_else(|| "–".to_owned(), |n| format!("{n:.4}"));
+        let first = classes[0];
+        let mut lines = vec![
+            ("judge", visible(judge)),
+            ("labelled and judged", self.count.both.to_string()),
+            ("labelled, not judged", self.count.only[0].to_string()),
+            ("accuracy", number(self.count.agreement)),
+            ("kappa", number(self.count.kappa)),
+        ];
+        let of_first = [
+            (format!("accuracy, {first} against the rest"), self.count.agreement_first),
+            (format!("kappa, {first} against the rest"), self.count.kappa_first),
+            (format!("sensitivity for {first}"), self.sensitivity),
+            (format!("specificity for {first}"), self.specificity),
+            (format!("AUROC of the score for {first}"), self.count.auroc[1]),
+        ];
+        lines.extend(of_first.iter().map(|(name, value)| (name.as_str(), number(*value))));
+        show::table(&heads, &right, rows) + &show::pairs(lines)
+    }
+}
