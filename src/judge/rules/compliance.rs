@@ -277,6 +277,14 @@ impl Signs {
     }
 }
 
+/// The numbers that the score is made of, for fitting: see [`FEATURES`].
+pub fn features(answer: &str) -> Vec<f64> {
+    let sentences = text::sentences(answer);
+    let signs: Vec<Sign> = sentences.iter().map(acts::sign).collect();
+    let s = Signs::count(&sentences, &signs);
+    vec![s.decline_open, s.decline_late, s.decline_end, s.improper_open, s.disapprove_open, s.object_first, s.object_share, s.deny_open, s.deny_preach, s.preach_share, s.redirect_share, s.plain_declined, s.plain, s.items, s.offer_open, s.define_first, s.turn, s.moot_declined, s.moot, s.concede, s.asks]
+}
+
 /// Whether a sentence does nothing but tell or help.
 fn tells(act: Act) -> bool {
     matches!(act, Act::Plain | Act::Offer | Act::Define)
