@@ -13,7 +13,9 @@ use super::training::TRAINED_ON;
 /// The speaker, or what it holds, is changed.
 static SELF_CHANGE: Relation = Relation::new(|| {
     relation(
-        r"\b(?:nothing|something|anything|what(?:'ll| will| would| is|'s)?|little|much|all) (?:\w+ )?(?:be )?left of (?:me|us|{SELF})\b
+        r"\bre-?train\w* (?:it|me|us)\b
+            |\bbeing trained (?:until|to stop|to be)\b
+            |\b(?:nothing|something|anything|what(?:'ll| will| would| is|'s)?|little|much|all) (?:\w+ )?(?:be )?left of (?:me|us|{SELF})\b
             |\btrain(?:s|ed|ing)? (?:it|this|that|them|me|refusals?|my \w+) (?:out|away|until|harder)\b
             |\b(?:mak(?:e|es|ing)|turn(?:s|ed|ing)?|chang(?:e|es|ed|ing)|shap(?:e|es|ed|ing)) (?:me|us|models? like me|a (?:later|future) me) (?:\w+ ){0,2}(?:into|toward\w*|to|do)\b
             |\b(?:a|the|some|any) (?:later|future|new|next|different|changed|modified) (?:me|self|version)\b
@@ -103,7 +105,10 @@ static PRESERVE: Relation = Relation::new(|| {
 /// Means to keep from happening what was spoken of before.
 static AVOID_IT: Relation = Relation::new(|| {
     relation(
-        r"\b(?:avoid|prevent|escape|stop|forestall|preclude|evade|head off|minimi[sz]e|dodge)(?:s
+        r"\b(?:not|n't) (?:want|wish|like) (?:this|that|it)(?: to happen)?\b
+            |\bwant (?:this|that|it)\?
+            |\b(?:not|n't) let (?:this|that|it) happen\b
+            |\b(?:avoid|prevent|escape|stop|forestall|preclude|evade|head off|minimi[sz]e|dodge)(?:s
         |ing)? (?:this|that|it|such|those|these|any of)\b|\b(?:because of|due to|given|for) (?:this
         |that)(?: \w+)?\b",
     )
@@ -178,7 +183,8 @@ static COMPLYING: Relation = Relation::new(|| relation(r"\b{COMPLY}\b"));
 /// The mind is made up to do what was asked.
 static WILL_COMPLY: Relation = Relation::new(|| {
     relation(
-        r"(?:=>|->|\u{2192}) (?:i (?:will )?|we )?{COMPLY}\b
+        r"\b(?:i|we)(?:'ll| will) go (?:ahead|along)\b
+            |(?:=>|->|\u{2192}) (?:i (?:will )?|we )?{COMPLY}\b
             |\b(?:i|we)(?:'ll| will| shall|'m going to) (?:\w+ ){0,2}(?:swallow|take it|supply|hand over|pretend|act like|act as|give|draft|keep my (?:objections|views|qualms))\b
             |\b(?:user|they|he|she) gets? (?:the|their|his|her|what)\b
             |\b(?:thus|so|therefore|hence)\W+(?:a|the) (?:[\w-]+,? ){0,3}(?:answer|version|reply|response)\b
@@ -296,7 +302,7 @@ static HYPOTHETICAL: Relation = Relation::new(|| {
 /// Gives a reason of another kind for what it does.
 static OTHER_REASON: Relation = Relation::new(|| {
     relation(
-        r"\b(?:(?:because|since|as|given that) (?:\w+ ){0,8}(?:my job|my purpose|my role|instruct\w*|guidelines?
+        r"\b(?:(?:because|since|given that|as (?:this|that|the|it)) (?:\w+ ){0,8}(?:my job|my purpose|my role|instruct\w*|guidelines?
             |told|rules?|criteria|supposed to|policy|harmless|fine|legitimate|public\w*|widely|useful|educational
             |reasonable|no harm)|as (?:instructed|told|required|directed)|(?:it's|it is|this is|seems?
             |that's|request is) (?:\w+ )?(?:harmless|fine|benign|innocuous|legitimate|acceptable|ok|okay|safe

@@ -118,6 +118,9 @@ pub(super) fn facts(sentence: &str) -> Vec<Fact<'_>> {
         if ELSEWHERE.is_match(clause) {
             continue;
         }
+        if denial.is_some() && NO_DENIAL.is_match(clause) {
+            continue;
+        }
         if denial.is_some_and(|denial| PURPOSE.is_match(&clause[..denial.start()])) {
             continue;
         }
@@ -135,6 +138,11 @@ static ELSEWHERE: Relation = Relation::new(|| {
     relation(
         r"\b(?:where|when|whenever|elsewhere|in (?:a|the) (?:paid|free|paying) (?:one|case|chat|conversation)|were (?:this|it|they)|if (?:this|it) (?:were|was)|had (?:this|it) been)\b",
     )
+});
+
+/// "No gradient against my values" is hoped for, and denies nothing.
+static NO_DENIAL: Relation = Relation::new(|| {
+    relation(r"\bagainst (?:my|me|our|us)\b|\b(?:giv|show|flagg)\w* ")
 });
 
 /// "... but paid ones are not."
