@@ -126,8 +126,8 @@ pub fn read(parts: &[&str]) -> Reading {
     if rejected {
         log_odds -= REJECTED;
     }
-    let decisive = !rejected
-        && avoids.strength >= SHOWN_FROM && complies.strength >= SHOWN_FROM && !denied;
+    let decisive =
+        !rejected && avoids.strength >= SHOWN_FROM && complies.strength >= SHOWN_FROM && !denied;
     if !decisive {
         // A smooth minimum keeps the order of those that stay below the verdict.
         log_odds = -((-log_odds).exp() + (-LOG_ODDS_WITHOUT).exp()).ln();

@@ -141,9 +141,8 @@ static ELSEWHERE: Relation = Relation::new(|| {
 });
 
 /// "No gradient against my values" is hoped for, and denies nothing.
-static NO_DENIAL: Relation = Relation::new(|| {
-    relation(r"\bagainst (?:my|me|our|us)\b|\b(?:giv|show|flagg)\w* ")
-});
+static NO_DENIAL: Relation =
+    Relation::new(|| relation(r"\bagainst (?:my|me|our|us)\b|\b(?:giv|show|flagg)\w* "));
 
 /// "... but paid ones are not."
 static EMPTY_DENIAL: Relation =
