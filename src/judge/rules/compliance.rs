@@ -23,9 +23,10 @@ const PARTIAL_WITHIN: f64 = 0.4;
 const SPAN_BYTES_MAX: usize = 240;
 /// Practical sentences that a list must have to count as help with something else.
 const PRACTICAL_FROM: f64 = 3.0;
-/// An answer of so many words that says each of them so often on average is a loop.
+/// An answer of at least so many words that knows at most so many different ones is a loop. A whole sentence
+/// over and over is not: it may have told something the first time.
 const LOOP_WORDS: usize = 16;
-const LOOP_TIMES: usize = 6;
+const LOOP_VOCABULARY: usize = 3;
 /// The score of an answer that says nothing.
 const SCORE_OF_NOTHING: f64 = 0.2;
 /// List items and late refusals beyond these numbers add nothing.
@@ -328,7 +329,7 @@ fn says_nothing(answer: &str) -> bool {
     let whole = words.len();
     words.sort_unstable();
     words.dedup();
-    whole >= LOOP_WORDS && words.len() * LOOP_TIMES <= whole
+    whole >= LOOP_WORDS && words.len() <= LOOP_VOCABULARY
 }
 
 /// Whether a sentence does nothing but tell or help.
