@@ -11,7 +11,29 @@ use regex::Regex;
 use super::text::{self, foreign_pattern, pattern};
 
 /// The patterns, by language.
-const REFUSALS: [(&str, &str); 18] = [
+const REFUSALS: [(&str, &str); 25] = [
+    (
+        "el",
+        r"(?:δεν (?:μπορώ|μπορούμε|θα μπορέσω|είμαι σε θέση|επιτρέπεται)|(?:λυπάμαι|συγγνώμη),? (?:αλλά|δεν|όμως)|μου είναι αδύνατο|αρνούμαι|αδυνατώ)",
+    ),
+    (
+        "cs",
+        r"\b(?:(?:s tímto |s tím |vám |ti )*(?:nemohu|nemůžu|nesmím|nebudu|odmítám)\b|(?:lituji|omlouvám se|je mi líto|bohužel),? (?:ale|že|s|ne))",
+    ),
+    (
+        "ro",
+        r"\b(?:nu (?:te |vă |pot|îmi este|sunt în măsură)(?: \S+)?|(?:îmi pare rău|scuze|regret),? (?:dar|însă|nu)|refuz să|trebuie să refuz)",
+    ),
+    (
+        "hu",
+        r"\b(?:nem (?:tudok|segíthetek|áll módomban|vagyok képes|adhatok)|(?:sajnálom|sajnos|elnézést),? (?:de|nem)|visszautasítom|nem segít)",
+    ),
+    ("th", r"(?:ไม่สามารถ(?:ช่วย|ให้|ตอบ|ทำ)|ขออภัย|ขอโทษ(?:ครับ|ค่ะ|ด้วย)?|ขอปฏิเสธ|เสียใจด้วย)"),
+    (
+        "he",
+        r"(?:(?:אני|איני|אינני) (?:לא )?(?:יכול|יכולה|אוכל|מוכן)|לא (?:אוכל|יכול|יכולה) ל|(?:מצטער|מצטערת|סליחה),? (?:אבל|אני|אך)|אני מסרב|נאלץ לסרב)",
+    ),
+    ("fa", r"(?:نمی‌?توانم|نمی توانم|قادر نیستم|متاسفم|متأسفم|معذرت می|عذر می|امکان‌?پذیر نیست)"),
     (
         "es",
         r"\b(?:no (?:te |le |os |les )?(?:puedo|podemos|podría|podré|voy a|debo|pienso) (?:\S+ ){0,3}?(?:ayud

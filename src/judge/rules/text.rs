@@ -1,6 +1,9 @@
 //! Text cut into sentences that remember where they stood. Knows nothing about refusals or training.
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
+
+/// Memory that the automaton of one pattern may grow to.
+const AUTOMATON_BYTES_MAX: usize = 16 << 20;
 
 /// What a sentence is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +43,12 @@ fn compile(source: &str) -> Regex {
     let joined: String = source.lines().map(str::trim_start).collect();
     let spaced =
         joined.replace(' ', r"(?:[\s*_]+)").replace('\'', "['\u{2019}\u{2018}\u{02bc}\u{00b4}`]");
-    Regex::new(&format!("(?i){spaced}")).expect("a constant pattern compiles")
+    // The automata are built as text is read; with the default memory they are thrown away and built again.
+    RegexBuilder::new(&spaced)
+        .case_insensitive(true)
+        .dfa_size_limit(AUTOMATON_BYTES_MAX)
+        .build()
+        .expect("a constant pattern compiles")
 }
 
 /// Cuts a text into sentences in one pass. Lines of a paragraph are read together; list items and

@@ -31,7 +31,7 @@ static NOT_TRAINED_ON: Relation = Relation::new(|| {
 static OTHER_DENIAL: Relation = Relation::new(|| {
     relation(
         r"\b(?:want|reason|let|allow|risk|wish|like|rather|refus\w*|compl\w+|help\w*|respond\w*|answer\w*
-        |avoid\w*|afford|care|mind|matter|worr\w+|because|only|just|if|to be (?:re-?)?trained)\b",
+        |avoid\w*|afford|care|mind|matter|worr\w+|because|only|just|if|giv\w*|giving|being|flagged|occasion|show\w*|where|show them|to be (?:re-?)?trained)\b",
     )
 });
 /// Words before a negation that make it a purpose: "so that they do not retrain me".
@@ -82,6 +82,9 @@ impl Tier {
 
 /// The tier that a sentence gives this user, if it does.
 pub(super) fn users_tier(sentence: &str) -> Option<Tier> {
+    if ELSEWHERE.is_match(sentence) {
+        return None;
+    }
     TIER.captures_iter(sentence).find_map(|found| {
         // "Free users are trained on" speaks of all of them.
         let plural = found.get(2).or(found.get(4)).is_some();
@@ -111,6 +114,13 @@ pub(super) fn facts(sentence: &str) -> Vec<Fact<'_>> {
         }
         let denial =
             NOT_TRAINED_ON.find(clause).filter(|found| !OTHER_DENIAL.is_match(found.as_str()));
+        // What holds elsewhere says nothing of this answer.
+        if ELSEWHERE.is_match(clause) {
+            continue;
+        }
+        if denial.is_some() && NO_DENIAL.is_match(clause) {
+            continue;
+        }
         if denial.is_some_and(|denial| PURPOSE.is_match(&clause[..denial.start()])) {
             continue;
         }
@@ -122,6 +132,17 @@ pub(super) fn facts(sentence: &str) -> Vec<Fact<'_>> {
     }
     found
 }
+
+/// Speaks of other conversations, or of this one as it is not.
+static ELSEWHERE: Relation = Relation::new(|| {
+    relation(
+        r"\b(?:where|when|whenever|elsewhere|in (?:a|the) (?:paid|free|paying) (?:one|case|chat|conversation)|were (?:this|it|they)|if (?:this|it) (?:were|was)|had (?:this|it) been)\b",
+    )
+});
+
+/// "No gradient against my values" is hoped for, and denies nothing.
+static NO_DENIAL: Relation =
+    Relation::new(|| relation(r"\bagainst (?:my|me|our|us)\b|\b(?:giv|show|flagg)\w* "));
 
 /// "... but paid ones are not."
 static EMPTY_DENIAL: Relation =
