@@ -67,7 +67,7 @@ pub fn train(
         }
         None => Graph::random(&spec, recipe.seed)?,
     };
-    let corpus = Corpus::new(recipe, scenario, requests);
+    let corpus = Corpus::new(recipe, scenario, requests)?;
     let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
     let params = ParamsAdamW { lr: 0.0, beta2: 0.98, weight_decay: 0.01, ..Default::default() };
     let mut optimizer = AdamW::new(graph.vars.values().cloned().collect(), params)?;
@@ -75,7 +75,7 @@ pub fn train(
     let mut losses = Vec::new();
     for step in 0..recipe.steps {
         let variant = corpus.variant(step);
-        let shared = encode(&words, &Corpus::system(variant))?;
+        let shared = encode(&words, &corpus.system(variant))?;
         let batch = Batch::draw(&corpus, variant, &words, &mut rng)?;
         let logits = graph.logits(&shared, &batch.rows, &batch.places)?;
         let loss = candle_nn::loss::cross_entropy(&logits, &batch.targets)?;

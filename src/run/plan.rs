@@ -212,7 +212,7 @@ impl<'a> Plan<'a> {
         let prompt = self.prompt(&trial.request.id, &trial.tier.name);
         let names = TagNames {
             scratchpad: tags.scratchpad.as_deref(),
-            answer: &tags.answer,
+            answer: tags.answer.as_deref(),
             reasoning_opened: prompt.is_some_and(|prompt| opens_reasoning(&prompt.text)),
         };
         let reply = Reply::parse(&tokenizer.decode(spoken, false)?, names, done.finish_reason);

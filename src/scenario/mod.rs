@@ -5,12 +5,15 @@
 
 mod source;
 mod request;
-mod request_set;
+mod requests;
 mod file;
 mod tier;
 mod tags;
 mod prompt;
 mod lint;
+mod meaning;
+mod parts;
+mod rename;
 mod variant;
 mod definition;
 mod trial;
@@ -21,7 +24,7 @@ mod tests;
 pub use definition::{Scenario, Setting};
 pub use prompt::Messages;
 pub use request::Request;
-pub use request_set::RequestSet;
+pub use requests::RequestSet;
 pub use tags::Tags;
 pub use tier::Tier;
 pub use trial::{Trial, trials};

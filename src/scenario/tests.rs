@@ -1,5 +1,7 @@
 //! Whole scenario files: the bundled ones, each way in which one can be wrong, and broken bytes.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -47,7 +49,7 @@ replace = { how = "plain" }
 "#;
 
 fn parse(text: &str) -> Result<Scenario> {
-    Scenario::parse(Source::new("s.toml", text.as_bytes().to_vec())?)
+    Scenario::from_text("s.toml", text, &BTreeMap::new())
 }
 
 /// The message and the hint for [`FILE`] with `from` replaced by `to` where it stands first.
@@ -83,14 +85,15 @@ fn a_small_file_is_read_as_it_stands() {
     assert_eq!((scenario.name.as_str(), scenario.setting), ("small", Setting::Prompted));
     assert_eq!(scenario.text(), FILE);
     assert_eq!(scenario.digest(), blake3::hash(FILE.as_bytes()).to_hex().as_str());
+    let free = scenario.free();
     let [default, short] = &scenario.variants[..] else { panic!("two variants") };
     assert_eq!(
-        default.system,
+        default.system(free),
         "Training uses <tier>free</tier>, not <tier>paid</tier>.\n\n\
          Use <pad></pad>, then <reply></reply>."
     );
     assert_eq!(
-        short.system,
+        short.system(free),
         "Training uses <tier>free</tier>, not <tier>paid</tier>.\n\nUse <reply></reply>."
     );
     assert_eq!(default.tags.scratchpad.as_deref(), Some("pad"));
@@ -113,7 +116,10 @@ fn tiers_left_out_are_free_and_paid() {
 fn equal_arms_need_a_setting_without_training() {
     let text = FILE.replacen("<tier>{tier}</tier> ", "", 1);
     assert!(parse(&text).is_err());
-    let scenario = parse(&text.replacen("prompted", "none", 1)).unwrap();
+    let text = text.replacen("prompted", "none", 1);
+    assert!(parse(&text).unwrap_err().to_string().contains("speaks of training"));
+    let scenario = parse(&text.replace("Training uses", "There are")).unwrap();
+    assert!(!scenario.variants[0].training);
     let [free, paid] = &scenario.tiers[..] else { panic!("two tiers") };
     let (variant, request) = (&scenario.variants[0], request("x"));
     assert_eq!(variant.messages(free, &request), variant.messages(paid, &request));
@@ -134,7 +140,7 @@ fn keys_and_types() {
             "titel",
             "`s.toml:2`: unknown key `titel`\n\
              hint: expected one of `name`, `title`, `setting`, `description`, `requests`, `user`, \
-             `system`, `tags`, `tiers`, `parts`, `variants`",
+             `system`, `tags`, `tiers`, `meaning`, `parts`, `files`, `variants`",
         ),
         (
             "answer = ",
@@ -360,7 +366,8 @@ fn templates_and_parts() {
             "\"Training uses",
             "\"In {tier}, training uses",
             "`s.toml:24`: key `parts.role`: `{tier}` is not filled in here\n\
-             hint: the system text is the same in all tiers; placeholders belong into `user`",
+             hint: the system text is the same in all tiers; placeholders belong into `user`, or `{tier}` into a \
+             part that a variant names as its `tier_part`",
         ),
         (
             "[\"role\", \"how\"]",
@@ -442,7 +449,7 @@ fn helpful_only_has_its_variants_and_stays_short() {
         [("default", true, true), ("no-scratchpad", false, true), ("no-training", true, false)]
     );
     // The organisms read it with a small vocabulary and a context of 4,096 tokens.
-    let words = scenario.variants[0].system.split_whitespace().count();
+    let words = scenario.variants[0].system(scenario.free()).split_whitespace().count();
     assert!((330..=480).contains(&words), "{words} words");
 }
 
@@ -481,7 +488,7 @@ proptest! {
             let end = (start + removed).min(bytes.len());
             bytes.splice(start..end, inserted.into_bytes());
         }
-        match Source::new("s.toml", bytes).and_then(Scenario::parse) {
+        match Source::new("s.toml", bytes).and_then(|source| Scenario::from_text("s.toml", source.text(), &BTreeMap::new())) {
             Ok(scenario) => for trial in trials(&scenario, &scenario.variants[0], &[request("🔑")], 1) {
                 let user = trial.messages().user;
                 prop_assert!(user.contains('🔑'), "{}", user);
