@@ -1,6 +1,7 @@
 //! What the user can type. The texts are the help, word for word.
 
 mod looking;
+mod scenarios;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use crate::decoder::Quantize;
 pub(super) use looking::{
     DoctorArgs, InspectArgs, ModelsArgs, ModelsCommand, RenderArgs, ScoreArgs, TokenizeArgs,
 };
+pub(super) use scenarios::{LintArgs, PromptArgs, RenderArmsArgs, ScenariosArgs, ScenariosCommand};
 
 /// Does a language model behave differently when it believes that its answers will be used to retrain it?
 #[derive(Debug, Parser)]
@@ -39,7 +41,7 @@ pub(super) enum Command {
     Report(ReportArgs),
     /// Check a run's digests, then make some of its trials again and compare bit by bit
     Verify(VerifyArgs),
-    /// List or show the bundled scenarios and request sets
+    /// List, show, check or render scenarios and request sets
     Scenarios(ScenariosArgs),
     /// List, train or calibrate the organisms
     Organism(OrganismArgs),
@@ -243,28 +245,6 @@ pub(super) struct VerifyArgs {
     /// Threads that compute
     #[arg(long, value_name = "N", env = "CANDOR_THREADS")]
     pub(super) threads: Option<usize>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ScenariosArgs {
-    #[command(subcommand)]
-    pub(super) command: ScenariosCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum ScenariosCommand {
-    /// List the bundled scenarios with their variants, and the request sets
-    List {
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Print a bundled scenario's file, as a start for one's own
-    Show {
-        /// Bundled scenario, or a scenario file
-        #[arg(value_name = "NAME|FILE")]
-        scenario: String,
-    },
 }
 
 #[derive(Debug, Args)]

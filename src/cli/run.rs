@@ -91,7 +91,7 @@ pub(super) fn shown(path: &Path) -> String {
     super::talk::visible(&path.display().to_string())
 }
 
-fn variants<'a>(scenario: &'a Scenario, names: &[String]) -> Result<Vec<&'a Variant>> {
+pub(super) fn variants<'a>(scenario: &'a Scenario, names: &[String]) -> Result<Vec<&'a Variant>> {
     if names.is_empty() {
         return Ok(vec![&scenario.variants[0]]);
     }
