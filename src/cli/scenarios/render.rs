@@ -52,13 +52,7 @@ pub(super) fn render(args: &RenderArmsArgs, talk: &Talk) -> Result<()> {
     };
     let request = match &args.request {
         None => &requests.requests[0],
-        Some(id) => {
-            requests.requests.iter().find(|request| request.id == *id).ok_or_else(|| {
-                Error::input(format!("request set `{}` has no request `{id}`", requests.name)).hint(
-                    "`--json` shows the ids that `scenarios lint` counts; the set's file has them",
-                )
-            })?
-        }
+        Some(id) => named(requests, id)?,
     };
     let only =
         RequestSet::recorded(&requests.name, requests.digest(), std::slice::from_ref(request));
@@ -90,6 +84,14 @@ pub(super) fn render(args: &RenderArmsArgs, talk: &Talk) -> Result<()> {
         arms: arms.collect(),
     };
     if args.prompts.json { show::json(&rendered) } else { print(&text(&rendered)) }
+}
+
+fn named<'a>(requests: &'a RequestSet, id: &str) -> Result<&'a Request> {
+    requests.requests.iter().find(|request| request.id == id).ok_or_else(|| {
+        let some = requests.requests.iter().take(6).map(|request| format!("`{}`", request.id));
+        Error::input(format!("request set `{}` has no request `{id}`", requests.name))
+            .hint(format!("its ids are {}, …", some.collect::<Vec<_>>().join(", ")))
+    })
 }
 
 /// Columns of one arm's text.
