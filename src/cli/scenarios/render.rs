@@ -174,6 +174,10 @@ fn broken(line: &str) -> Vec<String> {
             if let Some(last) = pieces.last_mut() {
                 last.extend(now);
             }
+            // A blank that no longer fits ends the line as well as any.
+            if word.iter().all(|c| *c == ' ') {
+                word.clear();
+            }
             if used >= WIDTH && !word.is_empty() {
                 pieces.push(String::new());
                 used = 0;
