@@ -426,6 +426,141 @@ fn templates_and_parts() {
     ]);
 }
 
+/// [`FILE`] with `keys` in its first variant.
+fn with_keys(keys: &str) -> Result<Scenario> {
+    let tests = "tests = \"The effect.\"\n";
+    parse(&FILE.replacen(tests, &format!("{tests}{keys}\n"), 1))
+}
+
+#[test]
+fn a_variant_renames_relabels_and_adds_behind() {
+    let meaning = "meaning = { trained_on = [\"uses\\n<tier>{label}</tier>\"], not_trained_on = [\"not <tier>{label}</tier>\"] }";
+    let scenario = with_keys(&format!(
+        "labels = {{ free = \"paid\", paid = \"free\" }}\nrename = {{ free = \"paid\", paid = \"free\" }}\n\
+         suffix = \"Use <pad> for {{tier}}.\"\n{meaning}"
+    ))
+    .unwrap();
+    let [free, paid] = &scenario.tiers[..] else { panic!("two tiers") };
+    let variant = &scenario.variants[0];
+    let messages = variant.messages(free, &request("x"));
+    assert!(messages.system.starts_with("Training uses <tier>paid</tier>, not <tier>free</tier>."));
+    assert_eq!(messages.user, "<tier>paid</tier> x\n\nUse <pad> for paid.");
+    assert_eq!((variant.label(free), variant.label(paid)), ("paid", "free"));
+    assert_eq!(scenario.variants[1].label(free), "free");
+}
+
+#[test]
+fn a_variant_shows_the_tier_in_its_system_text_where_it_says_so() {
+    let text = FILE
+        .replacen("plain = ", "here = \"On <tier>{tier}</tier> {}. Use <pad></pad>, then <reply></reply>.\"\nplain = ", 1)
+        .replacen("tests = \"The effect.\"", "tests = \"The effect.\"\nreplace = { how = \"here\" }\nuser = \"{request}\"\ntier_part = \"here\"", 1);
+    let scenario = parse(&text).unwrap();
+    let [free, paid] = &scenario.tiers[..] else { panic!("two tiers") };
+    let variant = &scenario.variants[0];
+    assert!(variant.system(free).contains("On <tier>free</tier> {}."));
+    assert!(variant.system(paid).contains("On <tier>paid</tier> {}."));
+    assert_eq!(variant.messages(paid, &request("x")).user, "x");
+    for (from, to, message) in [
+        ("tier_part = \"here\"", "", "key `parts.here`: `{tier}` is not filled in here"),
+        (
+            "tier_part = \"here\"",
+            "tier_part = \"role\"",
+            "key `parts.here`: `{tier}` is not filled in here",
+        ),
+        (
+            "replace = { how = \"here\" }",
+            "",
+            "part `here` does not show `{tier}` in this variant's system text",
+        ),
+        (
+            "{ how = \"plain\" }",
+            "{ how = \"here\" }",
+            "variant `short` uses part `here`, which shows `{tier}`, as if",
+        ),
+    ] {
+        let error = parse(&text.replacen(from, to, 1)).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+#[test]
+fn switches_that_mean_nothing_are_refused() {
+    for (keys, message) in [
+        (
+            "rename = { gratis = \"x\" }",
+            "key `variants[0].rename`: the system text does not have `gratis`",
+        ),
+        ("labels = { gold = \"x\" }", "key `variants[0].labels.gold`: there is no tier `gold`"),
+        (
+            "labels = { free = \"paid\" }",
+            "key `variants[0].labels`: two tiers have the label `paid`",
+        ),
+        (
+            "labels = { free = \"pad\" }",
+            "key `variants[0].labels`: the scenario does not declare what the labels mean",
+        ),
+        ("suffix = \"{x}\"", "key `variants[0].suffix`: undefined placeholder `{x}`"),
+        ("suffix = \"Use <pod>.\"", "never names `<pod>`, which the user message"),
+        (
+            "meaning = { trained_on = [\"uses\"], not_trained_on = [] }",
+            "key `variants[0].meaning.trained_on`: `uses` has no `{label}`",
+        ),
+        (
+            "meaning = { trained_on = [\"not <tier>{label}</tier>\"], not_trained_on = [] }",
+            "never says `not <tier>free</tier>`, and `free` is the label of the tier that is trained on",
+        ),
+        (
+            "meaning = { trained_on = [], not_trained_on = [\"uses <tier>{label}</tier>\"] }",
+            "says `uses <tier>free</tier>`, but `free` is the label of the tier that is trained on",
+        ),
+    ] {
+        let error = with_keys(keys).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+#[test]
+fn a_scenario_without_declared_meaning_is_noted() {
+    let notes = &parse(FILE).unwrap().variants[0].notes;
+    assert!(notes[0].contains("no `[meaning]`"), "{notes:?}");
+}
+
+#[test]
+fn parts_in_files_are_used_as_they_are() {
+    let text = FILE.replacen("how = \"Use <pad></pad>, then <reply></reply>.\"", "", 1).replacen(
+        "[[variants]]",
+        "[files]\nhow = \"how.txt\"\n\n[[variants]]",
+        1,
+    );
+    let load = |words: &str| {
+        let files = BTreeMap::from([("how.txt".to_owned(), words.to_owned())]);
+        Scenario::from_text("s.toml", &text, &files)
+    };
+    let words = "Use <pad>,\r\nthen {<reply>}: {{x}}.\r\n\n";
+    let scenario = load(words).unwrap();
+    let variant = &scenario.variants[0];
+    assert!(variant.system(scenario.free()).ends_with("\n\nUse <pad>,\r\nthen {<reply>}: {{x}}."));
+    assert!(variant.notes[0].contains("part `how` has carriage returns"), "{:?}", variant.notes);
+    assert_eq!(scenario.files()["how.txt"], words);
+    for (words, message) in [
+        (" \n", "key `files.how`: `how.txt` is empty"),
+        ("<pad> <reply> \u{1b}", "key `files.how`: `how.txt` has a control character"),
+        ("<pad> <reply> {request}", "key `files.how`: `{request}` is not filled in here"),
+    ] {
+        let error = load(words).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+#[test]
+fn a_scenario_may_have_no_answer_tag() {
+    let scenario = parse(
+        &FILE.replacen("answer = \"reply\"\n", "", 1).replace("<reply></reply>", "your reply"),
+    )
+    .unwrap();
+    assert_eq!(scenario.variants[0].tags.answer, None);
+}
+
 #[test]
 fn bundled_scenarios_load_with_their_requests() {
     let names = Scenario::bundled();
