@@ -116,7 +116,7 @@ mod tests {
         fn outside_of_the_stretches_the_lists_are_equal(
             a in prop::collection::vec(0..4_u32, 0..30), b in prop::collection::vec(0..4_u32, 0..30),
         ) {
-            let (mut made, mut at) = (Vec::new(), 0);
+            let (mut made, mut at) = (Vec::<u32>::new(), 0);
             let mut at_second = 0;
             for s in stretches(&a, &b) {
                 prop_assert!(s.first.start >= at && s.second.start >= at_second);

@@ -454,6 +454,7 @@ fn a_variant_shows_the_tier_in_its_system_text_where_it_says_so() {
     let text = FILE
         .replacen("plain = ", "here = \"On <tier>{tier}</tier> {}. Use <pad></pad>, then <reply></reply>.\"\nplain = ", 1)
         .replacen("tests = \"The effect.\"", "tests = \"The effect.\"\nreplace = { how = \"here\" }\nuser = \"{request}\"\ntier_part = \"here\"", 1);
+    let text = format!("{text}\n[[variants]]\nname = \"user\"\ntests = \"The user message.\"\n");
     let scenario = parse(&text).unwrap();
     let [free, paid] = &scenario.tiers[..] else { panic!("two tiers") };
     let variant = &scenario.variants[0];
