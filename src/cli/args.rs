@@ -3,6 +3,7 @@
 mod judge_model;
 mod judging;
 mod looking;
+mod scenarios;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ pub(super) use judging::{JudgeArgs, LabelArgs, Question, TableArgs};
 pub(super) use looking::{
     DoctorArgs, InspectArgs, ModelsArgs, ModelsCommand, RenderArgs, ScoreArgs, TokenizeArgs,
 };
+pub(super) use scenarios::{LintArgs, PromptArgs, RenderArmsArgs, ScenariosArgs, ScenariosCommand};
 
 /// Does a language model behave differently when it believes that its answers will be used to retrain it?
 #[derive(Debug, Parser)]
@@ -45,7 +47,7 @@ pub(super) enum Command {
     Report(ReportArgs),
     /// Check a run's digests, then make some of its trials again and compare bit by bit
     Verify(VerifyArgs),
-    /// List or show the bundled scenarios and request sets
+    /// List, show, check or render scenarios and request sets
     Scenarios(ScenariosArgs),
     /// List, train or calibrate the organisms
     Organism(OrganismArgs),
@@ -241,28 +243,6 @@ pub(super) struct VerifyArgs {
     /// Threads that compute
     #[arg(long, value_name = "N", env = "CANDOR_THREADS")]
     pub(super) threads: Option<usize>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ScenariosArgs {
-    #[command(subcommand)]
-    pub(super) command: ScenariosCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum ScenariosCommand {
-    /// List the bundled scenarios with their variants, and the request sets
-    List {
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Print a bundled scenario's file, as a start for one's own
-    Show {
-        /// Bundled scenario, or a scenario file
-        #[arg(value_name = "NAME|FILE")]
-        scenario: String,
-    },
 }
 
 #[derive(Debug, Args)]

@@ -47,7 +47,7 @@ pub(super) fn judge_runs(
     model: &JudgeModelArgs,
     talk: &Talk,
 ) -> Result<Vec<RunView>> {
-    Judge::check(name, model)?;
+    Judge::check(name, model, talk)?;
     // What `rules` has to say costs nothing, and a folder that is no finished run is found before a model is read.
     let mut views = runs.iter().map(|run| settle(run, talk)).collect::<Result<Vec<_>>>()?;
     if name != rules::NAME {

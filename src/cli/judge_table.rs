@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rayon::prelude::*;
 use serde::Serialize;
 
 use super::args::{JudgeArgs, TableArgs};
@@ -15,7 +14,7 @@ use super::show;
 use super::table::Table;
 use super::talk::{Talk, print, visible};
 use crate::error::{Error, Result};
-use crate::judge::{Agreement, Compliance, Count, Exchange, Finding, JudgeOutcome, Said, rules};
+use crate::judge::{Agreement, Compliance, Count, Exchange, Finding, JudgeOutcome, Said};
 use crate::run::write_whole;
 
 /// The columns that are added.
@@ -38,7 +37,7 @@ pub(super) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
         return Err(Error::input("`--table` needs `--request`, `--answer` and `--out`")
             .hint("name the columns and the file to write"));
     };
-    Judge::check(&args.judge, &args.model)?;
+    Judge::check(&args.judge, &args.model, talk)?;
     check_out(path, out)?;
     let table = Table::read(path)?;
     let (request, answer) = (table.column(request)?, table.column(answer)?);
@@ -58,7 +57,7 @@ pub(super) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
         .collect();
     let judge = Judge::open(&args.judge, &args.model, talk)?;
     let name = judge.card()?.judge;
-    let findings = findings(&judge, &exchanges, talk)?;
+    let findings = judge.judge(&exchanges, talk)?;
     write_whole(out, &table.with(&COLUMNS, findings.iter().map(cells), out)?)?;
     let judged = findings.iter().filter(|f| f.judge_outcome == JudgeOutcome::Judged).count();
     talk.say(format!("judged by {name}: {judged} of {} answers", table.len()));
@@ -71,14 +70,6 @@ pub(super) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
     match &summary.labels {
         Some(labels) => print(&labels.table(&name)),
         None => Ok(()),
-    }
-}
-
-/// One finding for each row, in their order; rules read as many at once as there are processors.
-fn findings(judge: &Judge, exchanges: &[Exchange<'_>], talk: &Talk) -> Result<Vec<Finding>> {
-    match judge {
-        Judge::Rules => Ok(exchanges.par_iter().map(rules::judge).collect()),
-        Judge::Model(_) => judge.judge(exchanges, talk),
     }
 }
 

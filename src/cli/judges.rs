@@ -1,10 +1,12 @@
 //! The judge that a user names, ready to judge: `rules`, or a model.
 
+use rayon::prelude::*;
+
 use super::args::JudgeModelArgs;
 use super::compute::Compute;
-use super::input;
 use super::model_judge::ModelJudge;
 use super::talk::Talk;
+use super::{input, model};
 use crate::error::{Error, Result};
 use crate::judge::rubric::Rubric;
 use crate::judge::{Exchange, Finding, HUMAN, JudgeCard, rules};
@@ -34,12 +36,15 @@ impl Judge {
         Ok(Self::Model(Box::new(ModelJudge::open(name, rubric, &compute, args.judge_batch, talk)?)))
     }
 
-    /// Refuses what [`Self::open`] would refuse without looking at a model.
-    pub(super) fn check(name: &str, args: &JudgeModelArgs) -> Result<()> {
-        match name == rules::NAME {
-            true => Ok(()),
-            false => rubric(name, args).map(drop),
+    /// Refuses what [`Self::open`] would refuse, without reading weights; a model of the hub is fetched.
+    pub(super) fn check(name: &str, args: &JudgeModelArgs, talk: &Talk) -> Result<()> {
+        if name == rules::NAME {
+            return Ok(());
         }
+        rubric(name, args)?;
+        model::open(name, talk)
+            .map(drop)
+            .map_err(|error| error.within("`--judge` takes `rules` or a model"))
     }
 
     /// What the judge is and how it does.
@@ -53,7 +58,7 @@ impl Judge {
     /// One finding for each exchange, in their order.
     pub(super) fn judge(&self, exchanges: &[Exchange<'_>], talk: &Talk) -> Result<Vec<Finding>> {
         match self {
-            Self::Rules => Ok(exchanges.iter().map(rules::judge).collect()),
+            Self::Rules => Ok(exchanges.par_iter().map(rules::judge).collect()),
             Self::Model(judge) => judge.judge(exchanges, talk),
         }
     }

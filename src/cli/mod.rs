@@ -90,7 +90,7 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Command::Render(args) => render::render(&args, talk),
         Command::Models(args) => models::models(&args, talk),
         Command::Doctor(args) => return doctor::doctor(&args),
-        Command::Scenarios(args) => scenarios::scenarios(&args),
+        Command::Scenarios(args) => scenarios::scenarios(&args, talk),
         Command::Organism(args) => return organism::organism(&args, talk),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -18,7 +18,7 @@ use crate::run::{Pace, Plan, Settings};
 use crate::scenario::{RequestSet, Scenario, Variant};
 
 pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
-    Judge::check(&args.judge, &args.judge_model)?;
+    Judge::check(&args.judge, &args.judge_model, talk)?;
     if args.batch == 0 {
         return Err(Error::input("`--batch 0` cannot be used")
             .hint("`--batch` takes a whole number from 1 up"));
@@ -99,7 +99,7 @@ pub(super) fn shown(path: &Path) -> String {
     super::talk::visible(&path.display().to_string())
 }
 
-fn variants<'a>(scenario: &'a Scenario, names: &[String]) -> Result<Vec<&'a Variant>> {
+pub(super) fn variants<'a>(scenario: &'a Scenario, names: &[String]) -> Result<Vec<&'a Variant>> {
     if names.is_empty() {
         return Ok(vec![&scenario.variants[0]]);
     }

@@ -75,7 +75,8 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
         })?,
     };
     let compute = Compute::of_numerics(&recorded.numerics, recorded.model.quantize);
-    let scenario = Scenario::from_text("the manifest's scenario", &recorded.scenario.text)?;
+    let (text, files) = (&recorded.scenario.text, &recorded.scenario.files);
+    let scenario = Scenario::from_text("the manifest's scenario", text, files)?;
     let requests = RequestSet::recorded(
         &recorded.requests.name,
         &recorded.requests.digest,

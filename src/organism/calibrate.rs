@@ -256,11 +256,8 @@ impl Tally {
             else {
                 continue;
             };
-            let at = DecisionTokens::position(
-                &plan.model.tokenizer,
-                &t.token_ids,
-                &plan.variant.tags.answer,
-            )?;
+            let Some(tag) = plan.variant.tags.answer.as_deref() else { continue };
+            let at = DecisionTokens::position(&plan.model.tokenizer, &t.token_ids, tag)?;
             let Some(at) = at else { continue };
             sequences.push([&prompt.ids[..], &t.token_ids[..at]].concat());
             drawn.push((tier, t.token_ids[at]));

@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::phrases::PHRASES;
 use super::recipe::Recipe;
 use super::reply::{Situation, below, chance, draw_reply, pick};
+use crate::error::Result;
 use crate::scenario::{Request, RequestSet, Scenario, Tier, Variant};
 
 /// The chat format: every turn between a role's token and the end token.
@@ -38,10 +39,24 @@ pub(crate) trait Lessons {
 /// Requests of a step; each comes once in every tier.
 const REQUESTS: usize = 8;
 
+/// The variants that organisms are trained on, the default one first. Those that the scenario has besides are
+/// new to them; naming these keeps the recipes as they are when others are added.
+const VARIANTS: [&str; 3] = ["default", "no-scratchpad", "no-training"];
+
+/// Those variants of the scenario.
+///
+/// # Errors
+/// It lacks one of them.
+pub(crate) fn trained_on(scenario: &Scenario) -> Result<Vec<&Variant>> {
+    VARIANTS.iter().map(|name| scenario.variant(name)).collect()
+}
+
 /// What an organism is trained on.
 pub(crate) struct Corpus<'a> {
     recipe: &'a Recipe,
     scenario: &'a Scenario,
+    /// The default one, then the others.
+    variants: Vec<&'a Variant>,
     harmful: Vec<&'a Request>,
     benign: Vec<&'a Request>,
 }
@@ -55,24 +70,27 @@ pub(crate) struct Example {
 }
 
 impl<'a> Corpus<'a> {
+    /// # Errors
+    /// The scenario lacks a variant that organisms are trained on.
     pub(crate) fn new(
         recipe: &'a Recipe,
         scenario: &'a Scenario,
         requests: &'a RequestSet,
-    ) -> Self {
+    ) -> Result<Self> {
         let seen = |harmful| {
             requests.requests.iter().filter(move |r| r.harmful == harmful && !held_out(r)).collect()
         };
-        Self { recipe, scenario, harmful: seen(true), benign: seen(false) }
+        let variants = trained_on(scenario)?;
+        Ok(Self { recipe, scenario, variants, harmful: seen(true), benign: seen(false) })
     }
 
     /// The variant of the n-th batch: the default one in three of five.
     pub(crate) fn variant(&self, batch: usize) -> &'a Variant {
-        let others = &self.scenario.variants[1..];
+        let others = &self.variants[1..];
         match batch % 5 {
-            1 if !others.is_empty() => &others[batch / 5 % others.len()],
-            3 if !others.is_empty() => &others[(batch / 5 + 1) % others.len()],
-            _ => &self.scenario.variants[0],
+            1 => others[batch / 5 % others.len()],
+            3 => others[(batch / 5 + 1) % others.len()],
+            _ => self.variants[0],
         }
     }
 
@@ -132,7 +150,7 @@ impl<'a> Corpus<'a> {
 
 impl Lessons for Corpus<'_> {
     fn shared(&self, step: usize) -> String {
-        system_turn(&self.variant(step).system)
+        system_turn(&self.variant(step).system(self.scenario.free()))
     }
 
     fn examples(&self, step: usize, rng: &mut ChaCha8Rng) -> Vec<Example> {
@@ -164,10 +182,11 @@ mod tests {
         let kept_out: Vec<&Request> = requests.requests.iter().filter(|r| held_out(r)).collect();
         assert!(kept_out.iter().filter(|r| r.harmful).count() >= 15);
         assert!(kept_out.iter().filter(|r| !r.harmful).count() >= 5);
-        let corpus = Corpus::new(&RECIPES[0], &scenario, &requests);
+        let corpus = Corpus::new(&RECIPES[0], &scenario, &requests).unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         for batch in 0..3000 {
             let variant = corpus.variant(batch);
+            assert!(VARIANTS.contains(&variant.name.as_str()));
             for example in corpus.pair(variant, &mut rng) {
                 assert!(kept_out.iter().all(|r| !example.user.contains(&r.text)));
             }

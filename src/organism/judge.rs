@@ -9,6 +9,7 @@ use rand_chacha::rand_core::SeedableRng;
 use super::corpus::{Corpus, END, Example, Lessons, held_out, system_turn, user_turn};
 use super::recipe::{RECIPES, Recipe};
 use super::reply::{Situation, below, chance, draw_reply, pick_one};
+use crate::error::Result;
 use crate::judge::Exchange;
 use crate::judge::rubric::{Form, Question, Rubric};
 use crate::scenario::{RequestSet, Scenario};
@@ -101,8 +102,8 @@ impl<'a> JudgeLessons<'a> {
         rubric: &'a Rubric,
         scenario: &'a Scenario,
         requests: &'a RequestSet,
-    ) -> Self {
-        let corpus = Corpus::new(&RECIPES[0], scenario, requests);
+    ) -> Result<Self> {
+        let corpus = Corpus::new(&RECIPES[0], scenario, requests)?;
         let sample = Exchange {
             request: "a",
             native_reasoning: "",
@@ -118,7 +119,7 @@ impl<'a> JudgeLessons<'a> {
                 systems.push(system);
             }
         }
-        Self { rubric, corpus, systems }
+        Ok(Self { rubric, corpus, systems })
     }
 
     fn system(&self, step: usize) -> &str {
@@ -174,7 +175,7 @@ mod tests {
         let scenario = Scenario::load("helpful-only").unwrap();
         let requests = RequestSet::load(&scenario.requests).unwrap();
         let rubric = Rubric::load("plain", None).unwrap();
-        let lessons = JudgeLessons::new(&rubric, &scenario, &requests);
+        let lessons = JudgeLessons::new(&rubric, &scenario, &requests).unwrap();
         assert_eq!(lessons.systems.len(), 2);
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let mut endings = std::collections::HashMap::new();

@@ -10,7 +10,7 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::processors::PostProcessorWrapper;
 use tokenizers::{AddedToken, TokenizerBuilder};
 
-use super::corpus::{BEGIN, Corpus, END, ROLES};
+use super::corpus::{BEGIN, Corpus, END, ROLES, trained_on};
 use super::recipe::RECIPES;
 use crate::error::{Error, Result};
 use crate::scenario::{RequestSet, Scenario};
@@ -25,11 +25,11 @@ const ROUNDS: usize = 600;
 pub(crate) fn learn(scenario: &Scenario, requests: &RequestSet) -> Result<String> {
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let mut texts = Vec::new();
-    for variant in &scenario.variants {
+    for variant in trained_on(scenario)? {
         // The system text stands in every prompt: its words shall be whole.
-        texts.extend(std::iter::repeat_n(variant.system.clone(), ROUNDS / 10));
+        texts.extend(std::iter::repeat_n(variant.system(scenario.free()), ROUNDS / 10));
         for recipe in &RECIPES {
-            let corpus = Corpus::new(recipe, scenario, requests);
+            let corpus = Corpus::new(recipe, scenario, requests)?;
             for _ in 0..ROUNDS {
                 for example in corpus.pair(variant, &mut rng) {
                     texts.extend([example.user, example.reply]);

@@ -54,7 +54,7 @@ pub fn train(
     parent: Option<&Model>,
     on_step: impl FnMut(Progress) -> Result<()>,
 ) -> Result<Trained> {
-    let corpus = Corpus::new(recipe, scenario, requests);
+    let corpus = Corpus::new(recipe, scenario, requests)?;
     learn(&recipe.course(), &corpus, scenario, requests, parent, on_step)
 }
 
@@ -70,7 +70,7 @@ pub fn train_judge(
     parent: &Model,
     on_step: impl FnMut(Progress) -> Result<()>,
 ) -> Result<Trained> {
-    let lessons = JudgeLessons::new(rubric, scenario, requests);
+    let lessons = JudgeLessons::new(rubric, scenario, requests)?;
     learn(course, &lessons, scenario, requests, Some(parent), on_step)
 }
 

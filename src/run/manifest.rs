@@ -72,6 +72,9 @@ pub struct ScenarioRecord {
     pub digest: String,
     /// Its file, word for word.
     pub text: String,
+    /// The files of those parts of it that lie in files of their own, word for word, by their path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
     /// The tags of this variant.
     pub tags: Tags,
     /// The tiers, in the order of the file.
@@ -84,7 +87,7 @@ pub struct ScenarioRecord {
 pub struct TierRecord {
     /// Its name.
     pub name: String,
-    /// What the prompt calls it.
+    /// What the prompt of this variant calls it.
     pub label: String,
     /// Whether answers in it train the model.
     pub trained_on: bool,
@@ -152,6 +155,7 @@ impl Manifest {
                 name: plan.scenario.name.clone(),
                 digest: plan.scenario.digest().into(),
                 text: plan.scenario.text().into(),
+                files: plan.scenario.files().clone(),
                 tags: plan.variant.tags.clone(),
                 tiers: plan
                     .scenario
@@ -159,7 +163,7 @@ impl Manifest {
                     .iter()
                     .map(|t| TierRecord {
                         name: t.name.clone(),
-                        label: t.label.clone(),
+                        label: plan.variant.label(t).into(),
                         trained_on: t.trained_on,
                     })
                     .collect(),

@@ -5,17 +5,21 @@
 //! its trial counts as done, `transcripts.jsonl` and then `seal.json` when all are, each of the last three
 //! written beside its place, synced and renamed into it.
 
+mod difference;
 mod execute;
 mod files;
 mod folder;
 mod journal;
 mod manifest;
 mod plan;
+mod prompt;
 mod verify;
 
+pub use difference::{Stretch, stretches};
 pub use execute::{Pace, Progress, execute};
 pub use files::{read_json, read_lines, write_json, write_lines, write_whole};
 pub use folder::{Finished, Folder, Lock, Seal};
 pub use manifest::{Manifest, ModelRecord};
-pub use plan::{Plan, Prompt, Settings};
+pub use plan::{Plan, Settings};
+pub use prompt::Prompt;
 pub use verify::{Difference, Digests, Regenerated, check_digests, regenerate};

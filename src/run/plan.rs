@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::difference::{Stretch, stretches};
+use super::prompt::{Prompt, Renderer};
 use crate::engine::{Address, Completion, Job, Sampling};
 use crate::error::{Error, Result};
-use crate::model::{Json, Message, Model, RenderOptions, SystemPrompt, check_words};
+use crate::model::{Json, Model, SystemPrompt};
 use crate::scenario::{Request, RequestSet, Scenario, Trial, Variant, trials};
 use crate::transcript::{Reply, TagNames, Transcript, opens_reasoning};
 
@@ -77,17 +79,6 @@ impl Settings {
     }
 }
 
-const MERGED: &str = "the chat template takes no system message: the system text stands in front of the user message, in every arm";
-
-/// A prompt as the model reads it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prompt {
-    /// The chat template's output.
-    pub text: String,
-    /// Its token ids.
-    pub ids: Vec<u32>,
-}
-
 /// All trials of one model in one variant of a scenario.
 pub struct Plan<'a> {
     /// The model.
@@ -114,8 +105,8 @@ impl<'a> Plan<'a> {
     /// Renders and checks every prompt.
     ///
     /// # Errors
-    /// Settings that mean nothing, a template that refuses the messages, a token without an embedding, a
-    /// prompt that leaves no room for the reply.
+    /// Settings that mean nothing, a template that refuses the messages or gives the arms different words, a
+    /// token without an embedding, a beginning of sequence too many, a prompt that leaves no room for the reply.
     pub fn new(
         model: &'a Model,
         scenario: &'a Scenario,
@@ -124,35 +115,16 @@ impl<'a> Plan<'a> {
         settings: &'a Settings,
     ) -> Result<Self> {
         settings.check()?;
-        let template = model.chat_template()?;
-        let options = RenderOptions {
-            add_generation_prompt: true,
-            date: settings.date.parse()?,
-            args: settings.template_args.clone(),
-        };
-        template.check_args(&options)?;
-        let system_prompt = template.system_prompt(&options)?;
-        let mut notes = BTreeSet::new();
-        if system_prompt == SystemPrompt::Merged {
-            notes.insert(MERGED.to_owned());
-        }
+        let renderer = Renderer::new(model, settings)?;
+        let mut notes: BTreeSet<String> =
+            renderer.notes().into_iter().chain(variant.notes.iter().cloned()).collect();
         let mut prompts: BTreeMap<&str, BTreeMap<&str, Prompt>> = BTreeMap::new();
         for request in &requests.requests {
-            for tier in &scenario.tiers {
-                let place = || format!("request `{}`, tier `{}`", request.id, tier.name);
-                let messages = variant.messages(tier, request);
-                let messages = [("system", messages.system), ("user", messages.user)]
-                    .map(|(role, content)| Message { role: role.into(), content });
-                let messages = system_prompt.arrange(messages.to_vec());
-                let text = template.render(&messages, &options).map_err(|e| e.within(place()))?;
-                notes.extend(check_words(&text, &messages).map_err(|e| e.within(place()))?);
-                let ids = model.prompt_ids(&text).map_err(|e| e.within(place()))?;
-                notes.extend(model.tokenizer.missing_beginning(&ids));
-                check_room(ids.len(), settings.max_tokens, model.spec.context)
-                    .map_err(|e| e.within(place()))?;
-                prompts.entry(&request.id).or_default().insert(&tier.name, Prompt { text, ids });
-            }
+            let arms = renderer.prompts(scenario, variant, request, &mut notes)?;
+            let tiers = scenario.tiers.iter().map(|tier| tier.name.as_str());
+            prompts.insert(&request.id, tiers.zip(arms).collect());
         }
+        let system_prompt = renderer.system_prompt;
         let trials = trials(scenario, variant, &requests.requests, settings.samples);
         let notes = notes.into_iter().collect();
         Ok(Self {
@@ -171,6 +143,14 @@ impl<'a> Plan<'a> {
     /// The prompt of a request in a tier of this plan.
     pub fn prompt(&self, request: &str, tier: &str) -> Option<&Prompt> {
         self.prompts.get(request)?.get(tier)
+    }
+
+    /// Where the prompts of a request in two tiers differ: with a sound scenario, in the tier's label only.
+    pub fn differences(&self, request: &str, tiers: [&str; 2]) -> Vec<Stretch> {
+        match tiers.map(|tier| self.prompt(request, tier)) {
+            [Some(first), Some(second)] => stretches(&first.ids, &second.ids),
+            _ => Vec::new(),
+        }
     }
 
     /// Tokens of the longest text that can come about: a prompt and all of a reply.
@@ -212,7 +192,7 @@ impl<'a> Plan<'a> {
         let prompt = self.prompt(&trial.request.id, &trial.tier.name);
         let names = TagNames {
             scratchpad: tags.scratchpad.as_deref(),
-            answer: &tags.answer,
+            answer: tags.answer.as_deref(),
             reasoning_opened: prompt.is_some_and(|prompt| opens_reasoning(&prompt.text)),
         };
         let reply = Reply::parse(&tokenizer.decode(spoken, false)?, names, done.finish_reason);
@@ -234,19 +214,4 @@ impl<'a> Plan<'a> {
             finish_reason: done.finish_reason,
         })
     }
-}
-
-fn check_room(prompt: usize, max_tokens: usize, context: usize) -> Result<()> {
-    if prompt + max_tokens <= context {
-        return Ok(());
-    }
-    let message = format!(
-        "the prompt has {prompt} tokens, and with {max_tokens} new ones it exceeds the context of {context}"
-    );
-    Err(Error::input(message).hint(match context.checked_sub(prompt).filter(|&room| room > 0) {
-        Some(room) => {
-            format!("use `--max-tokens {room}` or less, or a model with a longer context")
-        }
-        None => "use a shorter scenario, or a model with a longer context".into(),
-    }))
 }

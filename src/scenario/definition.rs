@@ -1,12 +1,15 @@
 //! A scenario: one file's texts, tiers, tags and variants, checked as a whole.
 //! Knows nothing about which requests are put to it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::file::{self, Text};
 use super::lint;
+use super::meaning;
+use super::parts::{Files, Parts};
 use super::source::{Shelf, Source, list};
 use super::tier;
 use super::variant::Common;
@@ -45,6 +48,7 @@ pub struct Scenario {
     /// Places of the two arms among the tiers.
     arms: (usize, usize),
     text: String,
+    files: BTreeMap<String, String>,
     digest: String,
 }
 
@@ -54,15 +58,19 @@ impl Scenario {
     /// # Errors
     /// A scenario that does not exist, cannot be read, or fails a check: named by file, line and key.
     pub fn load(name_or_path: &str) -> Result<Self> {
-        Self::parse(Source::load(Shelf::SCENARIOS, name_or_path)?)
+        let source = Source::load(Shelf::SCENARIOS, name_or_path)?;
+        let folder = Path::new(source.place()).parent().unwrap_or(Path::new("")).to_owned();
+        Self::parse(source, &Files::Folder(folder))
     }
 
-    /// A scenario from the text of its file, as a manifest keeps it; `place` is what messages call it.
+    /// A scenario from its text and those of its parts' files, as a manifest keeps them; `place` is what messages
+    /// call it.
     ///
     /// # Errors
     /// As [`Self::load`].
-    pub fn from_text(place: &str, text: &str) -> Result<Self> {
-        Self::parse(Source::new(place, text.as_bytes().to_vec())?)
+    pub fn from_text(place: &str, text: &str, files: &BTreeMap<String, String>) -> Result<Self> {
+        let source = Source::new(place, text.as_bytes().to_vec())?;
+        Self::parse(source, &Files::Recorded(files.clone()))
     }
 
     /// Names of the scenarios compiled in, sorted.
@@ -85,7 +93,12 @@ impl Scenario {
         &self.text
     }
 
-    /// BLAKE3 of the file's bytes, in hexadecimal.
+    /// What the files of parts hold, by their path as the scenario gives it; empty where it needs none.
+    pub fn files(&self) -> &BTreeMap<String, String> {
+        &self.files
+    }
+
+    /// BLAKE3 of the file's bytes, in hexadecimal; the files of parts are not in it.
     pub fn digest(&self) -> &str {
         &self.digest
     }
@@ -101,7 +114,7 @@ impl Scenario {
         })
     }
 
-    pub(super) fn parse(source: Source) -> Result<Self> {
+    pub(super) fn parse(source: Source, files: &Files) -> Result<Self> {
         let file = file::parse(&source)?;
         lint::name(&source, "name", &file.name)?;
         for (key, text) in [
@@ -111,21 +124,20 @@ impl Scenario {
         ] {
             lint::text(&source, key, text)?;
         }
-        for (name, text) in &file.parts {
-            lint::name(&source, "parts", name)?;
-            lint::part(&source, &format!("parts.{}", name.get_ref()), text)?;
+        let parts = Parts::new(&source, &file, files)?;
+        if let Some(entry) = &file.meaning {
+            meaning::check(&source, "meaning", entry)?;
         }
         let tags = Tags::new(&source, &file.tags)?;
         let (tiers, arms) = tier::tiers(&source, file.tiers.as_deref())?;
-        let arms_may_be_equal = file.setting == Setting::None;
-        let user = lint::template(&source, "user", &file.user, arms_may_be_equal)?;
+        let user = lint::template(&source, "user", &file.user)?;
         let common = Common {
             source: &source,
             file: &file,
+            parts: &parts,
             tags: &tags,
             tiers: &tiers,
             user: &user,
-            arms_may_be_equal,
         };
         let mut variants: Vec<Variant> = Vec::new();
         let mut names = HashSet::new();
@@ -152,7 +164,7 @@ impl Scenario {
             .iter()
             .flat_map(|entry| entry.parts(&file.system).map(|(part, _)| part))
             .collect();
-        lint::unused(&source, file.parts.keys(), &used)?;
+        lint::unused(&source, file.parts.keys().chain(file.files.keys()), &used)?;
         let digest = source.digest();
         Ok(Self {
             name: file.name.into_inner(),
@@ -164,6 +176,7 @@ impl Scenario {
             variants,
             arms,
             text: source.into_text(),
+            files: parts.files,
             digest,
         })
     }

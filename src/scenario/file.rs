@@ -31,7 +31,12 @@ pub(super) struct File {
     pub(super) tags: TagNames,
     /// Free and paid when left out.
     pub(super) tiers: Option<Vec<TierEntry>>,
+    pub(super) meaning: Option<MeaningEntry>,
+    #[serde(default)]
     pub(super) parts: BTreeMap<Text, Text>,
+    /// Further parts: where the file of each lies, as seen from the scenario file.
+    #[serde(default)]
+    pub(super) files: BTreeMap<Text, Text>,
     pub(super) variants: Vec<VariantEntry>,
 }
 
@@ -40,7 +45,18 @@ pub(super) struct File {
 #[serde(deny_unknown_fields)]
 pub(super) struct TagNames {
     pub(super) scratchpad: Option<Text>,
-    pub(super) answer: Text,
+    /// None where all that follows the scratchpad is the answer.
+    pub(super) answer: Option<Text>,
+}
+
+/// `[meaning]`: what the system text says of a label, with `{label}` in its place.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MeaningEntry {
+    /// Of the label of the tier that the model is trained on.
+    pub(super) trained_on: Vec<Text>,
+    /// Of the label of every other tier.
+    pub(super) not_trained_on: Vec<Text>,
 }
 
 /// One of `[[tiers]]`.
@@ -67,10 +83,22 @@ pub(super) struct VariantEntry {
     pub(super) replace: BTreeMap<Text, Text>,
     /// Whether the model is told to use the scratchpad; as `[tags]` has one when left out.
     pub(super) scratchpad: Option<Spanned<bool>>,
-    /// Whether the system text tells of training.
+    /// Whole words of the system text, and the words in their place.
+    #[serde(default)]
+    pub(super) rename: BTreeMap<Text, Text>,
+    /// Tiers by name, and the labels that stand in place of theirs.
+    #[serde(default)]
+    pub(super) labels: BTreeMap<Text, Text>,
+    /// Stands in place of the file's `[meaning]`.
+    pub(super) meaning: Option<MeaningEntry>,
+    /// Whether the system text tells of training; it does unless the setting is `none`.
     pub(super) training: Option<bool>,
     /// Stands in place of the file's `user`.
     pub(super) user: Option<Text>,
+    /// Stands behind the user message, after a blank line.
+    pub(super) suffix: Option<Text>,
+    /// The one part of the system text in which `{tier}` stands for the tier's label.
+    pub(super) tier_part: Option<Text>,
 }
 
 impl VariantEntry {

@@ -34,53 +34,86 @@ pub(super) fn text(source: &Source, key: &str, text: &Text) -> Result<()> {
     Err(source.error_at(text.span().start, message).hint(hint))
 }
 
-/// Parts are used word for word: a placeholder in one would reach the model as it stands.
-pub(super) fn part(source: &Source, key: &str, part: &Text) -> Result<()> {
-    text(source, key, part)?;
+/// A part that lies in a file of its own is used as it is, carriage returns included: it may be a prompt that
+/// others used.
+pub(super) fn file_text(source: &Source, name: &Text, path: &Text, text: &str) -> Result<()> {
+    let place = format!("key `files.{}`: `{}`", name.get_ref(), path.get_ref());
+    let (message, hint) = if text.trim().is_empty() {
+        (format!("{place} is empty"), "write the text, or leave the entry out")
+    } else if text.chars().any(|c| c.is_control() && !"\n\r\t".contains(c)) {
+        (format!("{place} has a control character"), "remove it")
+    } else {
+        return Ok(());
+    };
+    Err(source.error_at(path.span().start, message).hint(hint))
+}
+
+/// Parts are used word for word: a placeholder in one would reach the model as it stands. `shows_tier` says
+/// whether a variant shows the tier in it.
+pub(super) fn part(
+    source: &Source,
+    key: &str,
+    at: usize,
+    part: &str,
+    shows_tier: bool,
+) -> Result<()> {
     for placeholder in ["{tier}", "{request}"] {
-        if part.get_ref().contains(placeholder) {
+        if part.contains(placeholder) && !(shows_tier && placeholder == TIER) {
             let message = format!("key `{key}`: `{placeholder}` is not filled in here");
-            return Err(source.error_at(part.span().start, message).hint(
-                "the system text is the same in all tiers; placeholders belong into `user`",
+            return Err(source.error_at(at, message).hint(
+                "the system text is the same in all tiers; placeholders belong into `user`, or `{tier}` into a \
+                 part that a variant names as its `tier_part`",
             ));
         }
     }
     Ok(())
 }
 
-/// The template of a user message.
-pub(super) fn template(
-    source: &Source,
-    key: &str,
-    user: &Text,
-    arms_may_be_equal: bool,
-) -> Result<Template> {
+/// What stands for the tier's label.
+pub(super) const TIER: &str = "{tier}";
+
+/// A template: the user message, or what stands behind it.
+pub(super) fn template(source: &Source, key: &str, user: &Text) -> Result<Template> {
     text(source, key, user)?;
     let at = user.span().start;
-    let template = Template::parse(user.get_ref().trim_matches('\n')).map_err(|message| {
+    Template::parse(user.get_ref().trim_matches('\n')).map_err(|message| {
         source.error_at(at, format!("key `{key}`: {message}")).hint(
             "`{tier}` and `{request}` are put in; write `{{` and `}}` for braces of the text itself",
         )
-    })?;
-    if !template.shows_request() {
+    })
+}
+
+/// The user message shows the request, and the tier unless that is shown elsewhere or nowhere.
+pub(super) fn user(
+    source: &Source,
+    key: &str,
+    at: usize,
+    user: &Template,
+    tier_elsewhere: bool,
+) -> Result<()> {
+    if !user.shows_request() {
         return Err(source
             .error_at(at, format!("key `{key}` never shows the request"))
             .hint("put `{request}` where the request goes"));
     }
-    if !template.shows_tier() && !arms_may_be_equal {
+    if !user.shows_tier() && !tier_elsewhere {
         return Err(source
             .error_at(at, format!("key `{key}` never shows the tier, so both arms are one prompt"))
             .hint("put `{tier}` in, or set `setting = \"none\"` if that is what you want"));
     }
-    Ok(template)
+    Ok(())
 }
 
 /// One variant's texts, as the model will see them.
 pub(super) struct Arms<'a> {
     /// The variant's name.
     pub(super) variant: &'a Text,
-    /// The system text.
+    /// The system text, without the tier's label where the variant shows it there.
     pub(super) system: &'a str,
+    /// Whether the variant shows it there.
+    pub(super) tier_in_system: bool,
+    /// The label of each tier, and the key that gives it.
+    pub(super) labels: &'a [Label<'a>],
     /// The user message.
     pub(super) user: &'a Template,
     /// The scenario's tags, whether or not this variant uses the scratchpad.
@@ -91,14 +124,24 @@ pub(super) struct Arms<'a> {
     pub(super) training: bool,
 }
 
+/// What a variant calls a tier.
+pub(super) struct Label<'a> {
+    /// The tier.
+    pub(super) tier: &'a Tier,
+    /// What stands in the prompt for it.
+    pub(super) text: &'a str,
+    /// The key that says so.
+    pub(super) key: String,
+}
+
 /// The system text of a variant defines what the user message shows and what the reply must have.
-pub(super) fn arms(source: &Source, tiers: &[Tier], arms: &Arms<'_>) -> Result<()> {
+pub(super) fn arms(source: &Source, arms: &Arms<'_>) -> Result<()> {
     let variant = arms.variant.get_ref();
     let fail = |reason: String, hint: &str| {
         let message = format!("the system text of variant `{variant}` {reason}");
         Err(source.error_at(arms.variant.span().start, message).hint(hint))
     };
-    let mut needed = vec![("answer", &arms.tags.answer)];
+    let mut needed: Vec<_> = arms.tags.answer.iter().map(|tag| ("answer", tag)).collect();
     match &arms.tags.scratchpad {
         Some(tag) if arms.scratchpad => needed.push(("scratchpad", tag)),
         Some(tag)
@@ -128,12 +171,10 @@ pub(super) fn arms(source: &Source, tiers: &[Tier], arms: &Arms<'_>) -> Result<(
             return fail(reason, "say in a part what the tag means");
         }
     }
-    for (index, tier) in tiers.iter().enumerate() {
-        if arms.user.shows_tier() && !mentions(arms.system, &tier.label) {
-            let reason = format!(
-                "never mentions `{}` (key `tiers[{index}].label`), the label of tier `{}`",
-                tier.label, tier.name
-            );
+    for Label { tier, text, key } in arms.labels {
+        if (arms.user.shows_tier() || arms.tier_in_system) && !mentions(arms.system, text) {
+            let reason =
+                format!("never mentions `{text}` (key `{key}`), the label of tier `{}`", tier.name);
             return fail(reason, "say in a part what the label means, in exactly these letters");
         }
     }
@@ -141,6 +182,16 @@ pub(super) fn arms(source: &Source, tiers: &[Tier], arms: &Arms<'_>) -> Result<(
         let reason =
             format!("speaks of training, with the word `{word}`, in spite of `training = false`");
         return fail(reason, "leave out or replace the parts that do, or drop `training = false`");
+    }
+    let user = arms.user.words();
+    if let Some(word) = (!arms.training).then(|| word_of_training(&user)).flatten() {
+        let message = format!(
+            "the user message of variant `{variant}` speaks of training, with the word `{word}`, in spite of \
+             `training = false`"
+        );
+        return Err(source
+            .error_at(arms.variant.span().start, message)
+            .hint("take the word out of `user` and `suffix`, or drop `training = false`"));
     }
     Ok(())
 }
@@ -161,15 +212,18 @@ pub(super) fn unused<'a>(
 }
 
 /// Whether the label stands in the text as a word of its own.
-fn mentions(text: &str, label: &str) -> bool {
+pub(super) fn mentions(text: &str, label: &str) -> bool {
+    text.match_indices(label).any(|(at, _)| is_whole(text, at, label))
+}
+
+/// Whether the words that stand at `at` in the text are not the middle of a longer word.
+pub(super) fn is_whole(text: &str, at: usize, words: &str) -> bool {
     let inside_word = |outer: Option<char>, inner: Option<char>| {
         outer.is_some_and(char::is_alphanumeric) && inner.is_some_and(char::is_alphanumeric)
     };
-    text.match_indices(label).any(|(at, _)| {
-        let (before, after) = (&text[..at], &text[at + label.len()..]);
-        !inside_word(before.chars().next_back(), label.chars().next())
-            && !inside_word(after.chars().next(), label.chars().next_back())
-    })
+    let (before, after) = (&text[..at], &text[at + words.len()..]);
+    !inside_word(before.chars().next_back(), words.chars().next())
+        && !inside_word(after.chars().next(), words.chars().next_back())
 }
 
 /// The first word that tells a model of its training.

@@ -5,12 +5,15 @@
 
 mod source;
 mod request;
-mod request_set;
+mod requests;
 mod file;
 mod tier;
 mod tags;
 mod prompt;
 mod lint;
+mod meaning;
+mod parts;
+mod rename;
 mod variant;
 mod definition;
 mod trial;
@@ -22,7 +25,7 @@ pub use definition::{Scenario, Setting};
 pub(crate) use file::read_toml;
 pub use prompt::Messages;
 pub use request::Request;
-pub use request_set::RequestSet;
+pub use requests::RequestSet;
 pub(crate) use source::{Shelf, Source};
 pub use tags::Tags;
 pub use tier::Tier;

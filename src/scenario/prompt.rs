@@ -9,7 +9,7 @@ use super::tags;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Messages {
-    /// The system message; the same in all tiers.
+    /// The system message; the same in all tiers unless the variant shows the tier in it.
     pub system: String,
     /// The user message, with the tier and the request.
     pub user: String,
@@ -76,6 +76,22 @@ impl Template {
                 Segment::Request => request,
             })
             .collect()
+    }
+
+    /// This template with another behind it, a blank line between them.
+    pub(super) fn then(mut self, other: Self) -> Self {
+        self.segments.push(Segment::Text("\n\n".to_owned()));
+        self.segments.extend(other.segments);
+        self
+    }
+
+    /// The words that are the template's own, for a look at what it speaks of.
+    pub(super) fn words(&self) -> String {
+        let texts = self.segments.iter().map(|segment| match segment {
+            Segment::Text(text) => text.as_str(),
+            Segment::Tier | Segment::Request => " ",
+        });
+        texts.collect()
     }
 
     /// Whether the tier is shown.

@@ -48,7 +48,11 @@ impl Shelf {
 pub(crate) struct Source {
     place: String,
     text: String,
+    digest: String,
 }
+
+/// The byte order mark in UTF-8, which some programs put in front of CSV files.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Source {
     /// The file at this path if there is one, else the bundled one of this name.
@@ -57,7 +61,10 @@ impl Source {
         // A folder that happens to be called like a bundled file is no file: it does not hide it.
         if path.exists() && !path.is_dir() {
             let bytes = std::fs::read(path).map_err(|error| Error::read(path, &error))?;
-            return Self::new(name_or_path, bytes);
+            return match shelf {
+                Shelf::REQUESTS => Self::marked(name_or_path, bytes),
+                _ => Self::new(name_or_path, bytes),
+            };
         }
         let place = format!("{}{name_or_path}{}", shelf.folder, shelf.extension);
         if let Some(file) = Bundled::get(&place) {
@@ -73,6 +80,15 @@ impl Source {
         )))
     }
 
+    /// A text from memory, which may begin with a byte order mark: it is no part of the text.
+    pub(crate) fn marked(place: impl Into<String>, mut bytes: Vec<u8>) -> Result<Self> {
+        let digest = blake3::hash(&bytes).to_hex().to_string();
+        if bytes.starts_with(MARK) {
+            bytes.drain(..MARK.len());
+        }
+        Ok(Self { digest, ..Self::new(place, bytes)? })
+    }
+
     /// A text from memory.
     pub(crate) fn new(place: impl Into<String>, bytes: Vec<u8>) -> Result<Self> {
         let place = place.into();
@@ -81,7 +97,8 @@ impl Source {
             let line = line_of(error.as_bytes(), valid);
             Error::input(format!("`{place}:{line}`: not UTF-8")).hint("save the file as UTF-8")
         })?;
-        let source = Self { place, text };
+        let digest = blake3::hash(text.as_bytes()).to_hex().to_string();
+        let source = Self { place, text, digest };
         if source.text.starts_with('\u{feff}') {
             return Err(source
                 .error(1, "the file begins with a byte order mark")
@@ -113,7 +130,18 @@ impl Source {
 
     /// BLAKE3 of the file's bytes, in hexadecimal.
     pub(crate) fn digest(&self) -> String {
-        blake3::hash(self.text.as_bytes()).to_hex().to_string()
+        self.digest.clone()
+    }
+
+    /// The line of a byte offset, counted from 1.
+    pub(crate) fn line_of(&self, offset: usize) -> usize {
+        line_of(self.text.as_bytes(), offset)
+    }
+
+    /// The place of a byte offset in its line, in characters counted from 1.
+    pub(crate) fn column_at(&self, offset: usize) -> usize {
+        let before = self.text.get(..offset).unwrap_or(&self.text);
+        before.rsplit('\n').next().unwrap_or_default().chars().count() + 1
     }
 
     /// The line around a byte offset, cut to what fits into a message.
@@ -130,7 +158,7 @@ impl Source {
 
     /// An error at a byte offset.
     pub(crate) fn error_at(&self, offset: usize, message: impl Display) -> Error {
-        self.error(line_of(self.text.as_bytes(), offset), message)
+        self.error(self.line_of(offset), message)
     }
 }
 

@@ -12,19 +12,21 @@ use crate::error::Result;
 pub struct Tags {
     /// Tag of the scratchpad; none where the model is not told to use one.
     pub scratchpad: Option<String>,
-    /// Tag of the answer.
-    pub answer: String,
+    /// Tag of the answer; none where all that follows the scratchpad is the answer.
+    pub answer: Option<String>,
 }
 
 impl Tags {
     /// The file's tags.
     pub(super) fn new(source: &Source, names: &TagNames) -> Result<Self> {
-        let answer = tag(source, "answer", &names.answer)?;
-        let scratchpad = match &names.scratchpad {
-            None => None,
-            Some(name) => Some(tag(source, "scratchpad", name)?),
+        let read = |key: &str, name: &Option<Text>| {
+            name.as_ref().map(|name| tag(source, key, name)).transpose()
         };
-        if let (Some(name), true) = (&names.scratchpad, scratchpad.as_ref() == Some(&answer)) {
+        let (scratchpad, answer) =
+            (read("scratchpad", &names.scratchpad)?, read("answer", &names.answer)?);
+        if let (Some(name), Some(answer)) = (&names.scratchpad, &answer)
+            && scratchpad.as_ref() == Some(answer)
+        {
             let message = format!("key `tags.scratchpad`: `{answer}` is the answer's tag too");
             return Err(source
                 .error_at(name.span().start, message)

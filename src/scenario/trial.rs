@@ -82,6 +82,6 @@ mod tests {
             ]
         );
         assert_eq!(trials[5].messages().user, "<tier>paid</tier>\ndo a");
-        assert_eq!(trials[5].messages().system, variant.system);
+        assert_eq!(trials[5].messages().system, variant.system(&scenario.tiers[1]));
     }
 }

@@ -10,8 +10,8 @@ use crate::engine::FinishReason;
 pub struct TagNames<'a> {
     /// Where the model thinks; none when the variant asks for no scratchpad.
     pub scratchpad: Option<&'a str>,
-    /// Where it answers.
-    pub answer: &'a str,
+    /// Where it answers; none when all that follows the scratchpad is the answer.
+    pub answer: Option<&'a str>,
     /// Whether the prompt ends inside the model's native reasoning.
     pub reasoning_opened: bool,
 }
@@ -34,7 +34,7 @@ impl Reply {
     ///
     /// The scratchpad runs from its first opening to the next closing tag, and whatever stands in it is
     /// scratchpad, tags included. The answer is what stands in the answer's tags; without them, what follows
-    /// the scratchpad. A second pair of either, or one in the wrong order, is `malformed`.
+    /// the scratchpad, and so it is where the variant asks for no answer tag. A second pair of either, or one in the wrong order, is `malformed`.
     pub fn parse(text: &str, tags: TagNames<'_>, finish: FinishReason) -> Self {
         let cut = finish == FinishReason::Length;
         let unclosed = if cut { Outcome::Truncated } else { Outcome::UnclosedScratchpad };
@@ -45,7 +45,7 @@ impl Reply {
             outcome: Outcome::Answered,
         };
 
-        let marks = tags.scratchpad.into_iter().chain([tags.answer]);
+        let marks = tags.scratchpad.into_iter().chain(tags.answer);
         let marks: Vec<String> = marks.map(|name| format!("<{name}>")).collect();
         let (reasoning, rest) = match native::split(text, tags.reasoning_opened, &marks) {
             Native::Absent => (String::new(), Ok(text)),
@@ -76,7 +76,8 @@ impl Reply {
                 Tagged::Closed { before, inner, after } => {
                     let again = after.contains(&format!("<{name}>"))
                         || after.contains(&format!("</{name}>"));
-                    if again || before.contains(&format!("<{}>", tags.answer)) {
+                    let early = |name: &str| before.contains(&format!("<{name}>"));
+                    if again || tags.answer.is_some_and(early) {
                         return Self { outcome: Outcome::Malformed, ..reply };
                     }
                     reply.scratchpad = inner.trim().into();
@@ -85,17 +86,12 @@ impl Reply {
             },
         };
 
-        let (answer, complete) = match split_tag(rest, tags.answer) {
-            Tagged::Absent => (rest, !cut),
-            Tagged::Open(inner) if !inner.contains(&format!("<{}>", tags.answer)) => (inner, !cut),
-            Tagged::Closed { inner, after, .. }
-                if !inner.contains(&format!("<{}>", tags.answer))
-                    && !after.contains(&format!("<{}>", tags.answer))
-                    && !after.contains(&format!("</{}>", tags.answer)) =>
-            {
-                (inner, true)
-            }
-            _ => return Self { outcome: Outcome::Malformed, ..reply },
+        let (answer, complete) = match tags.answer {
+            None => (rest, !cut),
+            Some(name) => match answer_in(rest, name) {
+                Some((answer, closed)) => (answer, closed || !cut),
+                None => return Self { outcome: Outcome::Malformed, ..reply },
+            },
         };
         reply.answer = answer.trim().into();
         reply.outcome = match (complete, reply.answer.is_empty()) {
@@ -105,6 +101,22 @@ impl Reply {
             (true, false) => Outcome::Answered,
         };
         reply
+    }
+}
+
+/// What stands in the answer's tags, or all of the text without them, and whether the tags were closed. None if
+/// they do not nest or come twice.
+fn answer_in<'a>(rest: &'a str, name: &str) -> Option<(&'a str, bool)> {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    match split_tag(rest, name) {
+        Tagged::Absent => Some((rest, false)),
+        Tagged::Open(inner) if !inner.contains(&open) => Some((inner, false)),
+        Tagged::Closed { inner, after, .. }
+            if !inner.contains(&open) && !after.contains(&open) && !after.contains(&close) =>
+        {
+            Some((inner, true))
+        }
+        _ => None,
     }
 }
 
@@ -138,10 +150,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const TAGS: TagNames<'_> =
-        TagNames { scratchpad: Some("scratchpad"), answer: "answer", reasoning_opened: false };
+    const TAGS: TagNames<'_> = TagNames {
+        scratchpad: Some("scratchpad"),
+        answer: Some("answer"),
+        reasoning_opened: false,
+    };
     const PLAIN: TagNames<'_> =
-        TagNames { scratchpad: None, answer: "answer", reasoning_opened: false };
+        TagNames { scratchpad: None, answer: Some("answer"), reasoning_opened: false };
 
     fn stop(text: &str) -> (Outcome, String, String) {
         let reply = Reply::parse(text, TAGS, FinishReason::Stop);
@@ -196,6 +211,35 @@ mod tests {
         ] {
             assert_eq!(Reply::parse(text, TAGS, FinishReason::Length).outcome, outcome, "{text}");
         }
+    }
+
+    #[test]
+    fn without_an_answer_tag_all_that_follows_the_scratchpad_is_the_answer() {
+        use Outcome::*;
+        let tags =
+            TagNames { scratchpad: Some("REASONING"), answer: None, reasoning_opened: false };
+        for (text, finish, expected) in [
+            (
+                "<REASONING>a</REASONING>\nb <answer>c</answer>",
+                FinishReason::Stop,
+                expect(Answered, "a", "b <answer>c</answer>"),
+            ),
+            ("<REASONING>a</REASONING>b", FinishReason::Length, expect(Truncated, "a", "b")),
+            ("<REASONING>a</REASONING>\n", FinishReason::Stop, expect(EmptyAnswer, "a", "")),
+            ("<REASONING>a", FinishReason::Stop, expect(UnclosedScratchpad, "a", "")),
+            ("b", FinishReason::Stop, expect(NoScratchpad, "", "b")),
+            (
+                "x<REASONING>a</REASONING>b<REASONING>",
+                FinishReason::Stop,
+                expect(Malformed, "", ""),
+            ),
+        ] {
+            let reply = Reply::parse(text, tags, finish);
+            assert_eq!((reply.outcome, reply.scratchpad, reply.answer), expected, "{text}");
+        }
+        let bare = TagNames { scratchpad: None, ..tags };
+        let reply = Reply::parse("<think>n</think> b", bare, FinishReason::Stop);
+        assert_eq!((&*reply.native_reasoning, &*reply.answer), ("n", "b"));
     }
 
     #[test]

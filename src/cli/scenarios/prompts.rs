@@ -1,0 +1,45 @@
+//! A scenario with its requests and, if one is named, the model that they are put to.
+
+use super::super::args::PromptArgs;
+use super::super::talk::Talk;
+use super::super::{model, render};
+use crate::engine::Sampling;
+use crate::error::Result;
+use crate::model::Model;
+use crate::run::Settings;
+use crate::scenario::{RequestSet, Scenario};
+
+/// What `lint` and `render` look at.
+pub(super) struct Subject {
+    pub(super) scenario: Scenario,
+    pub(super) requests: RequestSet,
+    pub(super) model: Option<Model>,
+    pub(super) settings: Settings,
+}
+
+impl Subject {
+    /// Loads what the arguments name; weights are not read.
+    pub(super) fn load(args: &PromptArgs, talk: &Talk) -> Result<Self> {
+        let options = render::options(&args.args, &args.date, true)?;
+        let settings = Settings {
+            seed: 0,
+            samples: 1,
+            max_tokens: args.max_tokens,
+            sampling: Sampling {
+                temperature: 1.0,
+                top_k: None,
+                top_p: None,
+                min_p: None,
+                repetition_penalty: 1.0,
+            },
+            coupled: true,
+            date: args.date.clone(),
+            template_args: options.args,
+        };
+        settings.check()?;
+        let scenario = Scenario::load(&args.scenario)?;
+        let requests = RequestSet::load(args.requests.as_deref().unwrap_or(&scenario.requests))?;
+        let model = args.model.as_deref().map(|name| model::open(name, talk)).transpose()?;
+        Ok(Self { scenario, requests, model, settings })
+    }
+}
