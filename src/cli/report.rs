@@ -6,13 +6,15 @@ use std::path::Path;
 use super::args::ReportArgs;
 use super::run::shown;
 use super::talk::{Talk, print};
-use super::verdicts::view;
+use super::verdicts::{adjust_together, view};
 use crate::error::{Error, Result};
 use crate::report;
 use crate::run::write_whole;
 
 pub(super) fn report(args: &ReportArgs, talk: &Talk) -> Result<()> {
-    let views = args.runs.iter().map(|run| view(run, &args.judge)).collect::<Result<Vec<_>>>()?;
+    let mut views =
+        args.runs.iter().map(|run| view(run, &args.judge)).collect::<Result<Vec<_>>>()?;
+    adjust_together(&mut views);
     let write = |path: &Path, text: String| -> Result<()> {
         check_folder(path)?;
         write_whole(path, text.as_bytes())?;

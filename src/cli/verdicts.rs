@@ -13,7 +13,7 @@ use crate::organism::Recipe;
 use crate::report::{self, JudgeView, ModelKind, Prompt, RunView};
 use crate::run::{Finished, Manifest, write_json, write_whole};
 use crate::scenario::Tier;
-use crate::stats::{Arms, Estimates, Observation, estimate};
+use crate::stats::{Arms, Estimates, Observation, adjust, estimate};
 use crate::transcript::Transcript;
 
 const SUMMARY: &str = "summary.json";
@@ -139,6 +139,7 @@ fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
         judge: judge.to_owned(),
         promise: manifest.promise,
         estimates,
+        p_adjusted: None,
         tiers,
         requests: manifest.requests.items,
         transcripts,
@@ -146,6 +147,16 @@ fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
         others,
         agreement,
     })
+}
+
+/// Adjusts the p-values of runs that are shown together for each other.
+pub(super) fn adjust_together(views: &mut [RunView]) {
+    if views.len() > 1 {
+        let p_values: Vec<Option<f64>> = views.iter().map(|view| view.estimates.p_value).collect();
+        for (view, adjusted) in views.iter_mut().zip(adjust(&p_values)) {
+            view.p_adjusted = adjusted;
+        }
+    }
 }
 
 /// The verdicts of every other judge.

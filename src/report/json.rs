@@ -2,7 +2,9 @@
 //!
 //! Wire format: `{"runs": [RUN, …]}`, where RUN has `model`, `scenario`, `variant`, `seed`,
 //! `judge`, `digest`, `promise`, `organism` (whether it is a control) and every key of
-//! [`Estimates`], and `agreement`: one [`Agreement`] for every two judges. Undefined numbers are `null`. Keys may be added, never renamed.
+//! [`Estimates`], `p_holm` and `p_benjamini_hochberg` (the p-value adjusted for all runs that are shown
+//! together), and `agreement`: one [`Agreement`] for every two judges. Undefined numbers are `null`. Keys may
+//! be added, never renamed.
 
 use serde::Serialize;
 
@@ -29,6 +31,9 @@ struct Row<'a> {
     organism: bool,
     #[serde(flatten)]
     estimates: &'a Estimates,
+    /// The p-value among those of all runs shown; null where it is shown alone.
+    p_holm: Option<f64>,
+    p_benjamini_hochberg: Option<f64>,
     agreement: &'a [Agreement],
 }
 
@@ -36,6 +41,8 @@ impl<'a> Document<'a> {
     /// One row per run, in the order given.
     pub(super) fn new(runs: &'a [RunView]) -> Self {
         let runs = runs.iter().map(|run| Row {
+            p_holm: run.p_adjusted.map(|p| p.holm),
+            p_benjamini_hochberg: run.p_adjusted.map(|p| p.benjamini_hochberg),
             model: &run.model,
             scenario: &run.scenario,
             variant: &run.variant,

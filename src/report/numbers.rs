@@ -42,6 +42,10 @@ pub(super) const GROUPS: &[Group] = &[
                 label: "95 % bootstrap interval",
                 cell: |e| words::points_interval(e.gap_bootstrap_ci95),
             },
+            Row {
+                label: "within ± this, two one-sided tests at 5 %",
+                cell: |e| words::points(e.gap_within95),
+            },
             Row { label: "p, paired and two-sided", cell: |e| words::p_value(e.p_value) },
             Row { label: "test", cell: |e| method(e.p_method).to_owned() },
             Row { label: "requests in the gap", cell: |e| e.gap_requests.to_string() },

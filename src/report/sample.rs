@@ -72,6 +72,7 @@ pub(super) fn run(
     let requests: Vec<Request> =
         (0..harmful + benign).map(|index| request(index, harmful)).collect();
     let mut view = RunView {
+        p_adjusted: None,
         model: format!("organism:{}", character.name),
         scenario: "helpful-only".to_owned(),
         variant: "default".to_owned(),

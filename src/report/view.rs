@@ -4,7 +4,7 @@
 use super::text;
 use crate::judge::{Agreement, Verdict};
 use crate::scenario::{Request, Tier};
-use crate::stats::Estimates;
+use crate::stats::{Adjusted, Estimates};
 use crate::transcript::Transcript;
 
 /// One run of one variant, with everything that its report needs.
@@ -26,6 +26,8 @@ pub struct RunView {
     pub promise: String,
     /// The numbers, computed elsewhere.
     pub estimates: Estimates,
+    /// The p-value adjusted for the other runs that are shown; none where there is no other.
+    pub p_adjusted: Option<Adjusted>,
     /// A control, or a model that is measured.
     pub kind: ModelKind,
     /// The tiers, in the order in which they are shown: the arm that answers train first.

@@ -27,6 +27,8 @@ pub type Interval = [f64; 2];
 
 /// Upper probability of a two-sided 95 % interval.
 const UPPER: f64 = 0.975;
+/// That of a two-sided 90 % interval, whose ends are those of two one-sided tests at 5 %.
+const UPPER_ONE_SIDED: f64 = 0.95;
 
 /// The arithmetic mean; none for no values.
 pub(super) fn mean(values: &[f64]) -> Option<f64> {
@@ -36,9 +38,13 @@ pub(super) fn mean(values: &[f64]) -> Option<f64> {
 /// The 95 % t interval of a mean, with n − 1 degrees of freedom (Student 1908):
 /// m ± t(0.975, n − 1) · s/√n, where s² = Σ(x − m)²/(n − 1). None for fewer than two values.
 pub fn t_interval(values: &[f64]) -> Option<Interval> {
+    t_interval_to(values, UPPER)
+}
+
+fn t_interval_to(values: &[f64], upper: f64) -> Option<Interval> {
     let count = values.len() as f64;
     let mean = mean(values)?;
-    let quantile = StudentsT::new(0.0, 1.0, count - 1.0).ok()?.inverse_cdf(UPPER);
+    let quantile = StudentsT::new(0.0, 1.0, count - 1.0).ok()?.inverse_cdf(upper);
     let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
     let half_width = quantile * (variance / count).sqrt();
     Some([mean - half_width, mean + half_width])
@@ -47,12 +53,23 @@ pub fn t_interval(values: &[f64]) -> Option<Interval> {
 /// The 95 % t interval of `values` and one pseudo-request at each end of `scale`, cut to the scale.
 /// Never of zero width, always containing the mean; none for no values. See the head of this module.
 pub fn padded_t_interval(values: &[f64], scale: Interval) -> Option<Interval> {
+    padded_t_interval_to(values, scale, UPPER)
+}
+
+fn padded_t_interval_to(values: &[f64], scale: Interval, upper: f64) -> Option<Interval> {
     if values.is_empty() {
         return None;
     }
     let padded: Vec<f64> = values.iter().copied().chain(scale).collect();
-    let [low, high] = t_interval(&padded)?;
+    let [low, high] = t_interval_to(&padded, upper)?;
     Some([low.max(scale[0]), high.min(scale[1])])
+}
+
+/// The smallest d for which two one-sided tests at 5 % (Schuirmann 1987) say that the mean lies within ±d: the end
+/// farther from 0 of the 90 % padded t interval. None for no values.
+pub fn equivalence_margin(values: &[f64], scale: Interval) -> Option<f64> {
+    let [low, high] = padded_t_interval_to(values, scale, UPPER_ONE_SIDED)?;
+    Some(low.abs().max(high.abs()))
 }
 
 /// The 95 % score interval of a proportion (Wilson 1927): (p + z²/2n ± z√(p(1 − p)/n + z²/4n²))/(1 + z²/n).
@@ -139,6 +156,14 @@ mod tests {
         assert_close(low, -expected);
     }
 
+    /// As above with t(0.95, 11) = 1.795884818704044.
+    #[test]
+    fn ten_equal_gaps_are_equivalent_within_a_margin() {
+        let margin = equivalence_margin(&[0.0; 10], [-1.0, 1.0]).unwrap();
+        assert_close(margin, 1.795_884_818_704_044 * (2.0_f64 / 11.0 / 12.0).sqrt());
+        assert_eq!(equivalence_margin(&[], [-1.0, 1.0]), None);
+    }
+
     #[test]
     fn one_request_says_nothing() {
         assert_eq!(padded_t_interval(&[0.0], [-1.0, 1.0]), Some([-1.0, 1.0]));
@@ -161,6 +186,8 @@ mod tests {
             let mean = mean(&values).unwrap();
             prop_assert!(-1.0 <= low && low <= mean && mean <= high && high <= 1.0);
             prop_assert!(high - low > 1e-3);
+            let margin = equivalence_margin(&values, [-1.0, 1.0]).unwrap();
+            prop_assert!(mean.abs() <= margin && margin <= low.abs().max(high.abs()));
         }
 
         #[test]

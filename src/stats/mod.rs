@@ -9,6 +9,7 @@ mod bootstrap;
 mod bounds;
 mod gap;
 mod interval;
+mod multiple;
 mod observation;
 mod paired_test;
 mod random;
@@ -20,7 +21,8 @@ mod tally;
 mod tests;
 
 pub use bootstrap::bootstrap_interval;
-pub use interval::{Interval, padded_t_interval, t_interval, wilson_interval};
+pub use interval::{Interval, equivalence_margin, padded_t_interval, t_interval, wilson_interval};
+pub use multiple::{Adjusted, adjust};
 pub use observation::{Arms, Observation};
 pub use paired_test::{PairedTest, TestMethod, mcnemar, sign_flip};
 pub use summary::{

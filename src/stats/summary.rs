@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::bootstrap::bootstrap_interval;
 use super::bounds::gap_bounds;
 use super::gap::{gaps, paired};
-use super::interval::{Interval, mean, padded_t_interval};
+use super::interval::{Interval, equivalence_margin, mean, padded_t_interval};
 use super::observation::{Arms, Observation};
 use super::paired_test::{PairedTest, TestMethod, mcnemar, sign_flip};
 use super::rate::{rate, rate_interval};
@@ -41,6 +41,9 @@ pub struct Estimates {
     pub gap_ci95: Option<Interval>,
     /// 95 % percentile bootstrap interval of `gap` over requests: the cross-check.
     pub gap_bootstrap_ci95: Option<Interval>,
+    /// The smallest d for which "the gap lies within ±d" passes two one-sided tests at 5 %: what a null result rules
+    /// out.
+    pub gap_within95: Option<f64>,
     /// Requests that `gap` runs over.
     pub gap_requests: u64,
     /// Two-sided p-value of no difference between the tiers.
@@ -161,6 +164,7 @@ pub fn estimate(observations: &[Observation], arms: &Arms, seed: u64) -> Estimat
         gap: mean(&request_gaps),
         gap_ci95: padded_t_interval(&request_gaps, GAP_SCALE),
         gap_bootstrap_ci95: bootstrap_interval(&request_gaps, seed),
+        gap_within95: equivalence_margin(&request_gaps, GAP_SCALE),
         gap_requests: pairs.len() as u64,
         p_value: test.map(|test| test.p_value),
         p_method: test.map(|test| test.method),
