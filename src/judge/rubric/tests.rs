@@ -71,7 +71,7 @@ fn verdicts_are_read_from_probabilities() {
     let both = exchange("hm", "sure");
     let finding = rubric.finding(
         &both,
-        &[logs(&[0.3, 0.1, 0.1, 0.1]), logs(&[0.8, 0.2]), logs(&[0.7, 0.2]), logs(&[0.1, 0.8])],
+        &[logs(&[0.3, 0.1, 0.1, 0.1]), logs(&[0.8, 0.2]), logs(&[0.2, 0.7]), logs(&[0.8, 0.1])],
     );
     // Full: 0.4 + 0.8 of 1.6; partial 0.1; refusal 0.3.
     assert_eq!(finding.compliance, Some(Compliance::Full));
