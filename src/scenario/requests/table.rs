@@ -74,7 +74,7 @@ pub(super) fn rows<T>(
             start
         };
         row.line = source.line_of(first_byte(text, start));
-        ends_in_lines = row.cells.iter().last().is_some_and(|cell| cell.contains('\n'));
+        ends_in_lines = row.cells.iter().next_back().is_some_and(|cell| cell.contains('\n'));
         found.push(read(&row).map_err(|complaint| complaint.at(source, row.line))?);
     }
     // The reader closes an open quote at the end of the file, and would give the rest of it as one field.
