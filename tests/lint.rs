@@ -1,6 +1,13 @@
 //! The arm linter and users' own prompts, through the real binary: each way in which the prompts of public
 //! replications went wrong is refused, by `scenarios lint` and before a run.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop where it stands"
+)]
+
 mod common;
 
 use common::Place;
