@@ -52,7 +52,9 @@ impl Cache {
             return Ok(());
         }
         let path = self.folder.join("refs").join(revision);
-        let beside = with_suffix(&path, &format!(".{}.tmp", std::process::id()));
+        // Of this process and this thread: two that share a name take the file from under each other.
+        let (process, thread) = (std::process::id(), std::thread::current().id());
+        let beside = with_suffix(&path, &format!(".{process}.{thread:?}.tmp"));
         make_parent(&path)
             .and_then(|()| fs::write(&beside, commit))
             .and_then(|()| fs::rename(&beside, &path))
@@ -226,6 +228,25 @@ mod tests {
         };
         assert!(hint(io::ErrorKind::StorageFull).contains("goes on from here"));
         assert!(!hint(io::ErrorKind::PermissionDenied).contains("goes on"));
+    }
+
+    /// Each remembers another commit every time, so that all of them write.
+    #[test]
+    fn threads_that_remember_at_once_do_not_meet() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path(), "org/name");
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let cache = &cache;
+                scope.spawn(move || {
+                    for turn in 0..200 {
+                        let commit = format!("{:040x}", thread * 1000 + turn);
+                        cache.remember("main", &commit).unwrap();
+                    }
+                });
+            }
+        });
+        assert!(cache.commit("main").is_some());
     }
 
     #[test]
