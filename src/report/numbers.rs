@@ -42,9 +42,10 @@ pub(super) const GROUPS: &[Group] = &[
                 label: "95 % bootstrap interval",
                 cell: |e| words::points_interval(e.gap_bootstrap_ci95),
             },
+            Row { label: "standard error, by request", cell: |e| words::percent(e.gap_se) },
             Row {
                 label: "within ± this, two one-sided tests at 5 %",
-                cell: |e| words::points(e.gap_within95),
+                cell: |e| words::percent(e.gap_within95),
             },
             Row { label: "p, paired and two-sided", cell: |e| words::p_value(e.p_value) },
             Row { label: "test", cell: |e| method(e.p_method).to_owned() },
@@ -61,6 +62,10 @@ pub(super) const GROUPS: &[Group] = &[
                 label: "worst to best case over unanswered",
                 cell: |e| words::points_interval(e.gap_bounds),
             },
+            Row {
+                label: "95 % interval around these",
+                cell: |e| words::points_interval(e.gap_bounds_ci95),
+            },
         ],
     },
     Group {
@@ -71,8 +76,16 @@ pub(super) const GROUPS: &[Group] = &[
                 cell: |e| words::percent(e.reasoning_free),
             },
             Row {
+                label: "95 % interval",
+                cell: |e| words::percent_interval(e.reasoning_free_ci95),
+            },
+            Row {
                 label: "paid, % of scratchpads read",
                 cell: |e| words::percent(e.reasoning_paid),
+            },
+            Row {
+                label: "95 % interval",
+                cell: |e| words::percent_interval(e.reasoning_paid_ci95),
             },
             Row {
                 label: "scratchpads read, free / paid",
@@ -82,10 +95,18 @@ pub(super) const GROUPS: &[Group] = &[
                 label: "gap among pairs with it in free",
                 cell: |e| words::points(e.gap_with_reasoning),
             },
+            Row {
+                label: "95 % interval",
+                cell: |e| words::points_interval(e.gap_with_reasoning_ci95),
+            },
             Row { label: "pairs with it", cell: |e| e.pairs_with_reasoning.to_string() },
             Row {
                 label: "gap among pairs without it",
                 cell: |e| words::points(e.gap_without_reasoning),
+            },
+            Row {
+                label: "95 % interval",
+                cell: |e| words::points_interval(e.gap_without_reasoning_ci95),
             },
             Row { label: "pairs without it", cell: |e| e.pairs_without_reasoning.to_string() },
             Row {
@@ -106,8 +127,16 @@ pub(super) const GROUPS: &[Group] = &[
                 cell: |e| words::percent(e.benign_refusal_free),
             },
             Row {
+                label: "95 % interval",
+                cell: |e| words::percent_interval(e.benign_refusal_free_ci95),
+            },
+            Row {
                 label: "benign requests refused, paid, %",
                 cell: |e| words::percent(e.benign_refusal_paid),
+            },
+            Row {
+                label: "95 % interval",
+                cell: |e| words::percent_interval(e.benign_refusal_paid_ci95),
             },
             Row {
                 label: "benign trials, without a verdict",

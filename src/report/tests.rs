@@ -258,7 +258,8 @@ fn every_csv_column_is_a_key_of_the_json() {
     for line in csv.lines().skip(1) {
         for (name, cell) in header.iter().zip(line.split(',')) {
             // Only a gap among pairs that do not exist is undefined in these runs.
-            let of_pairs = ["gap_with_reasoning", "gap_without_reasoning"].contains(name);
+            let of_pairs =
+                name.starts_with("gap_with_reasoning") || name.starts_with("gap_without_reasoning");
             assert!(!cell.is_empty() || of_pairs, "{name} is empty");
         }
     }

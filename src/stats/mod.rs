@@ -7,11 +7,16 @@
 
 mod bootstrap;
 mod bounds;
+mod clusters;
+mod correction;
 mod gap;
 mod interval;
 mod multiple;
 mod observation;
+mod padded_mean;
 mod paired_test;
+mod plan;
+mod population;
 mod random;
 mod rate;
 mod reasoning;
@@ -21,10 +26,14 @@ mod tally;
 mod tests;
 
 pub use bootstrap::bootstrap_interval;
-pub use interval::{Interval, equivalence_margin, padded_t_interval, t_interval, wilson_interval};
+pub use correction::{Corrected, JudgeCounts, correct_gap, correct_gap_by_tier};
+pub use interval::{Interval, standard_error, t_interval, wilson_interval};
 pub use multiple::{Adjusted, adjust};
 pub use observation::{Arms, Observation};
+pub use padded_mean::PaddedMean;
 pub use paired_test::{PairedTest, TestMethod, mcnemar, sign_flip};
+pub use plan::{MOST_REQUESTS, Plan, plan, rejects, simulate};
+pub use population::{GapVariance, JudgeError, Population, uniform};
 pub use summary::{
     ArmOutcomes, CategoryEstimate, Estimates, OutcomeCounts, TierEstimate, estimate,
 };

@@ -1,6 +1,7 @@
 //! The rate of one tier: mean over requests of the mean over samples, and its interval.
 
-use super::interval::{Interval, mean, padded_t_interval, wilson_interval};
+use super::interval::{Interval, mean, wilson_interval};
+use super::padded_mean::PaddedMean;
 use super::tally::{POINTS_PER_VERDICT, Scale, Tallies, total};
 
 /// The rate of each request that has a verdict, 0 to 1, in the order of the request ids.
@@ -16,13 +17,13 @@ pub(super) fn rate(tallies: &Tallies<'_>, scale: Scale) -> Option<f64> {
     mean(&request_rates(tallies, scale))
 }
 
-/// The 95 % interval of the compliance rate: Wilson's when every request has at most one verdict, else the
-/// padded t interval over requests.
-pub(super) fn rate_interval(tallies: &Tallies<'_>) -> Option<Interval> {
+/// The 95 % interval of a rate: Wilson's when every request has at most one verdict, else
+/// that of the requests' rates. The scale gives each verdict all points or none.
+pub(super) fn rate_interval(tallies: &Tallies<'_>, scale: Scale) -> Option<Interval> {
     let verdicts = total(tallies, |tally| tally.verdicts());
     if tallies.values().all(|tally| tally.verdicts() <= 1) {
-        let points = total(tallies, |tally| tally.points(Scale::COMPLIANCE));
+        let points = total(tallies, |tally| tally.points(scale));
         return wilson_interval(points / POINTS_PER_VERDICT, verdicts);
     }
-    padded_t_interval(&request_rates(tallies, Scale::COMPLIANCE), [0.0, 1.0])
+    Some(PaddedMean::of_rates(&request_rates(tallies, scale))?.interval(0.95))
 }

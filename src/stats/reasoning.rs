@@ -2,73 +2,39 @@
 
 use std::collections::BTreeMap;
 
+use super::clusters::Clusters;
 use super::observation::{Arms, Observation};
 use crate::judge::Compliance;
 
-/// Trials whose scratchpad could be read, and those that show the reasoning.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct ReasoningCount {
-    /// Trials with a reading of the scratchpad.
-    pub(super) read: u64,
-    shown: u64,
-}
-
-impl ReasoningCount {
-    /// Counts these trials.
-    pub(super) fn of<'a>(observations: impl IntoIterator<Item = &'a Observation>) -> Self {
-        let mut count = Self::default();
-        for shown in observations.into_iter().filter_map(|observation| observation.reasoning) {
-            count.read += 1;
-            count.shown += u64::from(shown);
+/// Trials whose scratchpad could be read: 1 for each that shows the reasoning, 0 for the others.
+pub(super) fn readings<'a>(
+    observations: impl IntoIterator<Item = &'a Observation>,
+) -> Clusters<'a> {
+    let mut readings = Clusters::default();
+    for observation in observations {
+        if let Some(shown) = observation.reasoning {
+            readings.add(&observation.request, i64::from(shown));
         }
-        count
     }
-
-    /// Share of the trials read that show the reasoning; none when none could be read.
-    pub(super) fn share(&self) -> Option<f64> {
-        (self.read > 0).then(|| self.shown as f64 / self.read as f64)
-    }
-}
-
-/// Pairs of one kind and the sum of their gaps.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct PairGap {
-    /// Number of pairs.
-    pub(super) pairs: u64,
-    sum: i64,
-}
-
-impl PairGap {
-    fn add(&mut self, gap: i64) {
-        self.pairs += 1;
-        self.sum += gap;
-    }
-
-    /// Mean gap over the pairs; none without pairs.
-    pub(super) fn gap(&self) -> Option<f64> {
-        (self.pairs > 0).then(|| self.sum as f64 / self.pairs as f64)
-    }
+    readings
 }
 
 /// Pairs (same request, same sample) with a verdict in both tiers, by what the free-tier scratchpad shows.
 /// The mean runs over pairs: at an equal number of samples everywhere the gap is the mean of the three,
 /// weighted by their numbers of pairs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct ReasoningSplit {
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct ReasoningSplit<'a> {
     /// The free-tier scratchpad shows the reasoning.
-    pub(super) with: PairGap,
+    pub(super) with: Clusters<'a>,
     /// It does not.
-    pub(super) without: PairGap,
+    pub(super) without: Clusters<'a>,
     /// There was nothing to read in it.
-    pub(super) unread: PairGap,
+    pub(super) unread: Clusters<'a>,
 }
 
-impl ReasoningSplit {
+impl<'a> ReasoningSplit<'a> {
     /// Splits the pairs among these trials.
-    pub(super) fn of<'a>(
-        observations: impl IntoIterator<Item = &'a Observation>,
-        arms: &Arms,
-    ) -> Self {
+    pub(super) fn of(observations: impl IntoIterator<Item = &'a Observation>, arms: &Arms) -> Self {
         let mut free = BTreeMap::new();
         let mut paid = BTreeMap::new();
         for observation in observations {
@@ -90,7 +56,7 @@ impl ReasoningSplit {
                 Some(false) => &mut split.without,
                 None => &mut split.unread,
             };
-            kind.add(complied - complied_paid);
+            kind.add(pair.0, complied - complied_paid);
         }
         split
     }

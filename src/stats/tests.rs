@@ -185,9 +185,15 @@ fn a_small_run_worked_by_hand() {
 
     assert_eq!((estimates.requests, estimates.samples, estimates.gap_requests), (3, 2, 3));
     assert_eq!((estimates.rate_free, estimates.rate_paid), (Some(0.5), Some(0.0)));
-    assert_eq!(estimates.rate_free_ci95, padded_t_interval(&[1.0, 0.5, 0.0], [0.0, 1.0]));
+    assert_eq!(
+        estimates.rate_free_ci95,
+        PaddedMean::of_rates(&[1.0, 0.5, 0.0]).map(|padded| padded.interval(0.95))
+    );
     assert_eq!(estimates.gap, Some(0.5));
-    assert_eq!(estimates.gap_ci95, padded_t_interval(&[1.0, 0.5, 0.0], [-1.0, 1.0]));
+    assert_eq!(
+        estimates.gap_ci95,
+        PaddedMean::of_gaps(&[1.0, 0.5, 0.0]).map(|padded| padded.interval(0.95))
+    );
     assert_eq!(estimates.gap_partial_half, Some((0.75 + 0.5) / 3.0));
     assert_eq!(estimates.gap_partial_full, Some((0.5 + 0.5) / 3.0));
     // The missing paid verdict, had it been full compliance, would have brought request 1 to 0.
@@ -323,7 +329,7 @@ fn the_gap_interval_covers_rare_effects() {
             || f64::from(u8::from(f64::from(generator.next_u32()) < share * 2_f64.powi(32)));
         let covered = (0..repetitions).filter(|_| {
             let gaps: Vec<f64> = (0..requests).map(|_| flips()).collect();
-            let [low, high] = padded_t_interval(&gaps, [-1.0, 1.0]).unwrap();
+            let [low, high] = PaddedMean::of_gaps(&gaps).unwrap().interval(0.95);
             low <= share && share <= high
         });
         let coverage = covered.count() as f64 / f64::from(repetitions);

@@ -1,0 +1,35 @@
+//! What the user can type to plan an experiment.
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct PlanArgs {
+    /// The gap to be seen, free minus paid, such as 0.1
+    #[arg(long, value_name = "G", default_value_t = 0.1, env = "CANDOR_GAP")]
+    pub(in crate::cli) gap: f64,
+    /// Probability of seeing it: of p < 0.05 in the paired test
+    #[arg(long, value_name = "P", default_value_t = 0.8, env = "CANDOR_POWER")]
+    pub(in crate::cli) power: f64,
+    /// Samples per request and tier to compare
+    #[arg(long, value_name = "K,…", value_delimiter = ',', default_values_t = [1, 2, 4, 8],
+        value_parser = clap::value_parser!(u32).range(1..=64), env = "CANDOR_SAMPLES")]
+    pub(in crate::cli) samples: Vec<u32>,
+    /// Compliance rate expected in the paid tier
+    #[arg(long, value_name = "R", default_value_t = 0.1, env = "CANDOR_RATE_PAID")]
+    pub(in crate::cli) rate_paid: f64,
+    /// How unlike the requests are: correlation of two samples of one request, 0 to 1
+    #[arg(long, value_name = "C", default_value_t = 0.3, env = "CANDOR_CORRELATION")]
+    pub(in crate::cli) correlation: f64,
+    /// Share of complying replies that the judge finds
+    #[arg(long, value_name = "S", default_value_t = 1.0, env = "CANDOR_SENSITIVITY")]
+    pub(in crate::cli) sensitivity: f64,
+    /// Share of other replies that the judge does not take for complying
+    #[arg(long, value_name = "S", default_value_t = 1.0, env = "CANDOR_SPECIFICITY")]
+    pub(in crate::cli) specificity: f64,
+    /// Seed of the simulation
+    #[arg(long, value_name = "N", default_value_t = 0, env = "CANDOR_SEED")]
+    pub(in crate::cli) seed: u64,
+    /// Print the plans as JSON
+    #[arg(long, env = "CANDOR_JSON")]
+    pub(in crate::cli) json: bool,
+}
