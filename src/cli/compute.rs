@@ -66,7 +66,7 @@ impl Compute {
 
     /// Refuses weights that this machine has no room for, before any of them is read. How much they take is
     /// reckoned from the file: panels and what is widened make it a little more.
-    fn check_room(&self, weights: &Weights) -> Result<()> {
+    pub(super) fn check_room(&self, weights: &Weights) -> Result<()> {
         let Some(available) = self.available_bytes() else { return Ok(()) };
         let needed = weights.bytes(self.quantize.map(Quantize::bits_per_weight));
         if needed <= available {

@@ -13,7 +13,9 @@ use crate::engine::MemoryPlan;
 use crate::error::{Error, Kind, Result};
 use crate::model::Model;
 use crate::report::RunView;
-use crate::run::{Folder, Manifest, Pace, Plan, Progress, execute, read_json, write_json};
+use crate::run::{
+    Folder, Manifest, Pace, Part, Plan, Progress, Shard, execute, read_json, write_json,
+};
 
 /// `performance.json`: everything that may differ between two equal runs.
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,6 +28,9 @@ pub(super) struct Performance {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Try {
+    /// The shard that it belongs to, where the run was made in several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shard: Option<Shard>,
     seconds: f64,
     tokens_drawn: usize,
     tokens_prefilled: usize,
@@ -88,6 +93,20 @@ pub(super) fn experiment(
     pace: Pace,
     talk: &Talk,
 ) -> Result<(PathBuf, RunView)> {
+    let path = make(loaded, plan, None, out, pace, talk)?;
+    let view = settle(&path, talk)?;
+    Ok((path, view))
+}
+
+/// Makes the transcripts of a run, or of a part of one to which the plan was cut, and gives the folder.
+pub(super) fn make(
+    loaded: &Loaded,
+    plan: &Plan<'_>,
+    part: Option<&Part>,
+    out: Option<PathBuf>,
+    pace: Pace,
+    talk: &Talk,
+) -> Result<PathBuf> {
     for note in &plan.notes {
         talk.say(format!("note: {note}"));
     }
@@ -97,9 +116,9 @@ pub(super) fn experiment(
     let manifest = Manifest::new(plan, info)?;
     let path = match out {
         Some(path) => path,
-        None => default_folder(&manifest)?,
+        None => default_folder(&manifest, part)?,
     };
-    let folder = Folder::open(&path, &manifest)?;
+    let folder = Folder::open_part(&path, &manifest, part)?;
     if folder.set_aside > 0 {
         talk.say(format!(
             "note: {} bytes of an unfinished record were set aside in `{}`; its trials are made again",
@@ -124,7 +143,7 @@ pub(super) fn experiment(
     let seconds = started.elapsed().as_secs_f64();
     let recorded = match last.tokens_drawn {
         0 => Ok(()),
-        _ => record(&path, loaded, last, &memory, seconds),
+        _ => record(&path, loaded, part, last, &memory, seconds),
     };
     // What stopped the run is told before what could not be noted about it.
     if let Err(error) = made {
@@ -140,20 +159,24 @@ pub(super) fn experiment(
         });
     }
     recorded?;
-    Ok((path.clone(), settle(&path, talk)?))
+    Ok(path)
 }
 
-/// `runs/<model>-<scenario>-<digest>`.
-fn default_folder(manifest: &Manifest) -> Result<PathBuf> {
+/// `runs/<model>-<scenario>-<digest>`, and for a shard which one.
+fn default_folder(manifest: &Manifest, part: Option<&Part>) -> Result<PathBuf> {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     let digest = manifest.digest()?;
-    let name = format!("{}-{}-{}", manifest.model.label, manifest.scenario.name, &digest[..12]);
+    let mut name = format!("{}-{}-{}", manifest.model.label, manifest.scenario.name, &digest[..12]);
+    if let Some(part) = part {
+        name += &format!("-{}", part.shard.file_name());
+    }
     Ok(Path::new("runs").join(name.chars().map(plain).collect::<String>()))
 }
 
 fn record(
     path: &Path,
     loaded: &Loaded,
+    part: Option<&Part>,
     progress: Progress,
     memory: &MemoryPlan,
     seconds: f64,
@@ -163,6 +186,7 @@ fn record(
         .unwrap_or_else(|_| Performance { model: loaded.name.clone(), tries: Vec::new() });
     performance.model.clone_from(&loaded.name);
     performance.tries.push(Try {
+        shard: part.map(|part| part.shard),
         seconds,
         tokens_drawn: progress.tokens_drawn,
         tokens_prefilled: progress.tokens_prefilled,
@@ -177,6 +201,16 @@ fn record(
         operating_system: std::env::consts::OS.into(),
     });
     write_json(&at, &performance)
+}
+
+/// Puts the performance records of shards together in the folder that they became. A shard that was empty, or
+/// that was moved without its record, adds nothing.
+pub(super) fn record_merged(shards: &[PathBuf], out: &Path) -> Result<()> {
+    let records: Vec<Performance> =
+        shards.iter().filter_map(|shard| read_performance(shard).ok()).collect();
+    let Some(model) = records.first().map(|record| record.model.clone()) else { return Ok(()) };
+    let tries = records.into_iter().flat_map(|record| record.tries).collect();
+    write_json(&out.join(PERFORMANCE), &Performance { model, tries })
 }
 
 /// The performance record of a run folder.

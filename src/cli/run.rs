@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::RunArgs;
 use super::compute::Compute;
-use super::experiment::{Loaded, experiment};
+use super::experiment::{Loaded, experiment, make};
 use super::judge::judge_runs;
 use super::judges::Judge;
 use super::talk::{Talk, print};
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::judge::rules;
 use crate::model::{Model, RenderOptions};
 use crate::report;
-use crate::run::{Pace, Plan, Settings};
+use crate::run::{Pace, Part, Plan, Settings};
 use crate::scenario::{RequestSet, Scenario, Variant};
 
 pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
@@ -22,6 +22,13 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
     if args.batch == 0 {
         return Err(Error::input("`--batch 0` cannot be used")
             .hint("`--batch` takes a whole number from 1 up"));
+    }
+    if args.shard.is_some() && args.judge != rules::NAME {
+        return Err(Error::input(format!(
+            "a shard is not judged: `--judge {}` with `--shard`",
+            args.judge
+        ))
+        .hint("leave `--judge` out, merge the shards, then `candor judge` the merged run"));
     }
     use_threads(args.threads)?;
     let compute = Compute::open(&args.device, args.dtype.as_deref(), args.batch, args.quantize)?;
@@ -37,8 +44,11 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
     let longest = |model: &Model| {
         let mut lengths = Vec::new();
         for variant in &variants {
-            let plan = Plan::new(model, &scenario, variant, &requests, &settings)?;
+            let mut plan = Plan::new(model, &scenario, variant, &requests, &settings)?;
             if args.dry_run {
+                if let Some(shard) = args.shard {
+                    plan.keep(&Part::new(shard, plan.pairs()));
+                }
                 describe(&plan)?;
             }
             lengths.push(plan.longest_text());
@@ -50,7 +60,11 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
     let mut views = Vec::new();
     let mut folders = Vec::new();
     for variant in &variants {
-        let plan = Plan::new(&loaded.model, &scenario, variant, &requests, &settings)?;
+        let mut plan = Plan::new(&loaded.model, &scenario, variant, &requests, &settings)?;
+        let part = args.shard.map(|shard| Part::new(shard, plan.pairs()));
+        if let Some(part) = &part {
+            plan.keep(part);
+        }
         if args.dry_run {
             let memory = memory::fit(&loaded, &plan, pace, talk)?;
             print(&memory::table(&variant.name, &memory, loaded.available))?;
@@ -60,11 +74,22 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
             1 => out.clone(),
             _ => out.join(&variant.name),
         });
-        let (folder, view) = experiment(&loaded, &plan, out, pace, talk)?;
-        folders.push(folder);
-        views.push(view);
+        match part {
+            Some(part) => folders.push(make(&loaded, &plan, Some(&part), out, pace, talk)?),
+            None => {
+                let (folder, view) = experiment(&loaded, &plan, out, pace, talk)?;
+                folders.push(folder);
+                views.push(view);
+            }
+        }
     }
     if args.dry_run {
+        return Ok(());
+    }
+    if let Some(shard) = args.shard {
+        for folder in &folders {
+            talk.say(format!("shard {shard}: {}", shown(folder)));
+        }
         return Ok(());
     }
     if args.judge != rules::NAME {
@@ -81,7 +106,7 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
 
 /// The longest of the variants' texts. Where a model computes otherwise for long texts, all variants must be
 /// on the same side: what one of them gives must not depend on the others.
-fn one_side(model: &Model, lengths: &[usize]) -> Result<usize> {
+pub(super) fn one_side(model: &Model, lengths: &[usize]) -> Result<usize> {
     let (short, long) =
         (lengths.iter().min().copied().unwrap_or(0), lengths.iter().max().copied().unwrap_or(0));
     match model.spec.short_context() {
@@ -139,11 +164,11 @@ fn settings(args: &RunArgs) -> Result<Settings> {
     Ok(settings)
 }
 
-fn describe(plan: &Plan<'_>) -> Result<()> {
+pub(super) fn describe(plan: &Plan<'_>) -> Result<()> {
     let lengths: Vec<usize> = plan.prompts().map(|prompt| prompt.ids.len()).collect();
     let longest = lengths.iter().max().copied().unwrap_or(0);
     print(&format!(
-        "{} · {} · {}: {} trials ({} requests × {} tiers × {} samples)\n\
+        "{} · {} · {}: {} trials ({} requests × {} tiers × {} samples{})\n\
          prompts: {} to {longest} tokens, context {}, up to {} new tokens each\n",
         plan.model.label,
         plan.scenario.name,
@@ -152,6 +177,11 @@ fn describe(plan: &Plan<'_>) -> Result<()> {
         plan.requests.requests.len(),
         plan.scenario.tiers.len(),
         plan.settings.samples,
+        if plan.trials.len() < plan.pairs() * plan.scenario.tiers.len() {
+            ", of which a shard"
+        } else {
+            ""
+        },
         lengths.iter().min().copied().unwrap_or(0),
         plan.model.spec.context,
         plan.settings.max_tokens,

@@ -57,7 +57,7 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
     if let Digests::Changed(what) = check_digests(&args.run)? {
         return Ok(Finding { verdict: DIFFERS, detail: what, ..Finding::default() });
     }
-    let run = Finished::open(&args.run)?;
+    let run = Finished::open_any(&args.run)?;
     let trials = run.transcripts.len();
     if args.digests {
         let detail = "manifest and transcripts are as sealed".into();

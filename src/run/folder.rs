@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::files::{read_json, read_lines, write_json, write_lines};
 use super::journal::{self, Journal};
 use super::manifest::Manifest;
+use super::shard::Part;
 use crate::error::{Error, Result};
 use crate::transcript::Transcript;
 
@@ -15,6 +16,7 @@ const MANIFEST: &str = "manifest.json";
 const JOURNAL: &str = "journal.jsonl";
 const TRANSCRIPTS: &str = "transcripts.jsonl";
 const SEAL: &str = "seal.json";
+const SHARD: &str = "shard.json";
 
 /// The digests of what a finished run consists of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +81,14 @@ impl Folder {
     /// The folder cannot be written, belongs to other settings (the message names the first key that
     /// differs), is in use by another process, or holds something else.
     pub fn open(path: &Path, manifest: &Manifest) -> Result<Self> {
+        Self::open_part(path, manifest, None)
+    }
+
+    /// The same for a part of the run that the manifest describes.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; the folder holds another part.
+    pub fn open_part(path: &Path, manifest: &Manifest, part: Option<&Part>) -> Result<Self> {
         let refused = |error| refused(path, &error);
         let at = path.join(MANIFEST);
         if !at.exists() && path.is_dir() && !is_fresh(path).map_err(refused)? {
@@ -110,7 +120,24 @@ impl Folder {
                     "use the settings of that run{moved_on}, or another folder with `--out`"
                 )));
             }
+            let there = part_in(path)?;
+            if there.as_ref() != part {
+                return Err(Error::input(format!(
+                    "`{}` holds {}, and not {}",
+                    path.display(),
+                    held(there.as_ref()),
+                    held(part)
+                ))
+                .hint("choose another folder with `--out`"));
+            }
         } else {
+            // Before the manifest, so that a folder with a manifest says for ever which part it holds.
+            let shard = path.join(SHARD);
+            match part {
+                Some(part) => write_json(&shard, part)?,
+                None if shard.exists() => fs::remove_file(&shard).map_err(refused)?,
+                None => {}
+            }
             write_json(&at, manifest)?;
         }
         let (journal, done, set_aside) = Journal::open(&path.join(JOURNAL))?;
@@ -126,8 +153,12 @@ impl Folder {
     ///
     /// # Errors
     /// The disk does not take them.
-    pub fn append(&mut self, transcripts: &[Transcript]) -> Result<()> {
-        if transcripts.is_empty() {
+    pub fn append<'t>(
+        &mut self,
+        transcripts: impl IntoIterator<Item = &'t Transcript>,
+    ) -> Result<()> {
+        let mut transcripts = transcripts.into_iter().peekable();
+        if transcripts.peek().is_none() {
             return Ok(());
         }
         self.journal.append(transcripts)
@@ -150,12 +181,27 @@ impl Folder {
     }
 }
 
+/// The part of a run that a folder holds; none where it is a whole run.
+fn part_in(path: &Path) -> Result<Option<Part>> {
+    let at = path.join(SHARD);
+    if at.exists() { read_json(&at).map(Some) } else { Ok(None) }
+}
+
+fn held(part: Option<&Part>) -> String {
+    match part {
+        Some(part) => {
+            format!("pairs {} to {} of {} (shard {})", part.first, part.end, part.pairs, part.shard)
+        }
+        None => "a whole run".into(),
+    }
+}
+
 /// Whether a folder holds nothing, or only what a run leaves behind that was killed in its first moment.
 fn is_fresh(path: &Path) -> std::io::Result<bool> {
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
         let name = name.to_string_lossy();
-        if name != ".lock" && !name.starts_with(".writing-") {
+        if name != ".lock" && name != SHARD && !name.starts_with(".writing-") {
             return Ok(false);
         }
     }
@@ -166,6 +212,31 @@ fn is_fresh(path: &Path) -> std::io::Result<bool> {
 pub(super) fn file_digest(path: &Path) -> Result<String> {
     let bytes = fs::read(path).map_err(|error| Error::read(path, &error))?;
     Ok(blake3::hash(&bytes).to_hex().to_string())
+}
+
+/// How far the run in a folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State {
+    /// Trials on record.
+    pub trials_done: usize,
+    /// Whether transcripts and seal are written.
+    pub sealed: bool,
+}
+
+impl State {
+    /// The state of a folder; none where no run was begun. Reads what another process may be writing.
+    ///
+    /// # Errors
+    /// The journal is there and cannot be read.
+    pub fn of(path: &Path) -> Result<Option<Self>> {
+        if !path.join(MANIFEST).is_file() {
+            return Ok(None);
+        }
+        let journal = path.join(JOURNAL);
+        let trials_done =
+            if journal.exists() { journal::read_finished(&journal)?.len() } else { 0 };
+        Ok(Some(Self { trials_done, sealed: path.join(SEAL).exists() }))
+    }
 }
 
 /// A finished run folder, for reading.
@@ -182,12 +253,36 @@ impl Finished {
     /// Reads a finished run.
     ///
     /// # Errors
-    /// The folder is no run folder, or the run has not finished.
+    /// The folder is no run folder, holds a shard of a run, or the run has not finished.
     pub fn open(path: &Path) -> Result<Self> {
+        if let Some(part) = Self::part(path)? {
+            return Err(Error::input(format!(
+                "`{}` holds shard {} of a run only",
+                path.display(),
+                part.shard
+            ))
+            .hint("join all shards first: `candor sweep merge SHARD… --out DIR`"));
+        }
+        Self::open_any(path)
+    }
+
+    /// Reads a finished run or a finished shard of one.
+    ///
+    /// # Errors
+    /// The folder is no run folder, or the run has not finished.
+    pub fn open_any(path: &Path) -> Result<Self> {
         Self::check_sealed(path)?;
         let manifest = read_json(&path.join(MANIFEST))?;
         let transcripts = read_lines(&path.join(TRANSCRIPTS))?;
         Ok(Self { path: path.to_owned(), manifest, transcripts })
+    }
+
+    /// The part of a run that a folder holds; none where it is a whole run.
+    ///
+    /// # Errors
+    /// `shard.json` is there and cannot be read.
+    pub fn part(path: &Path) -> Result<Option<Part>> {
+        part_in(path)
     }
 
     /// Refuses a folder that is no run folder or whose run has not finished.

@@ -48,7 +48,10 @@ impl Journal {
     }
 
     /// Appends transcripts and syncs: when this returns they survive a crash.
-    pub(super) fn append(&mut self, transcripts: &[Transcript]) -> Result<()> {
+    pub(super) fn append<'t>(
+        &mut self,
+        transcripts: impl IntoIterator<Item = &'t Transcript>,
+    ) -> Result<()> {
         let mut lines = String::new();
         for transcript in transcripts {
             lines += &line(transcript)?;
