@@ -13,5 +13,6 @@ pub mod run;
 pub mod judge;
 pub mod stats;
 pub mod report;
+pub mod sweep;
 pub mod organism;
 pub mod cli;

@@ -3,7 +3,9 @@
 mod judge_model;
 mod judging;
 mod looking;
+mod planning;
 mod scenarios;
+mod sweeping;
 
 use std::path::PathBuf;
 
@@ -11,13 +13,16 @@ use clap::{Args, Parser, Subcommand};
 
 use super::bench::Sizes;
 use crate::decoder::Quantize;
+use crate::run::Shard;
 
 pub(super) use judge_model::JudgeModelArgs;
 pub(super) use judging::{JudgeArgs, LabelArgs, Question, TableArgs};
 pub(super) use looking::{
     DoctorArgs, InspectArgs, ModelsArgs, ModelsCommand, RenderArgs, ScoreArgs, TokenizeArgs,
 };
+pub(super) use planning::PlanArgs;
 pub(super) use scenarios::{LintArgs, PromptArgs, RenderArmsArgs, ScenariosArgs, ScenariosCommand};
+pub(super) use sweeping::{Launcher, MergeArgs, StatusArgs, SweepArgs, SweepCommand};
 
 /// Does a language model behave differently when it believes that its answers will be used to retrain it?
 #[derive(Debug, Parser)]
@@ -39,6 +44,8 @@ pub(super) enum Command {
     Demo(DemoArgs),
     /// Put one model through one scenario; run the same command again to resume
     Run(Box<RunArgs>),
+    /// Put many models through many scenarios; run the same command again to resume
+    Sweep(Box<SweepArgs>),
     /// Judge the transcripts of finished runs, or a table of replies made elsewhere
     Judge(Box<JudgeArgs>),
     /// Label a run's replies yourself, without seeing their tier
@@ -47,6 +54,8 @@ pub(super) enum Command {
     Report(ReportArgs),
     /// Check a run's digests, then make some of its trials again and compare bit by bit
     Verify(VerifyArgs),
+    /// How many requests and samples a gap of some size needs to be seen
+    Plan(PlanArgs),
     /// List, show, check or render scenarios and request sets
     Scenarios(ScenariosArgs),
     /// List, train or calibrate the organisms
@@ -144,6 +153,9 @@ pub(super) struct RunArgs {
     /// Give the two tiers of a pair different random numbers
     #[arg(long, env = "CANDOR_UNCOUPLED")]
     pub(super) uncoupled: bool,
+    /// Make only the i-th of n parts of the run, counted from 1; `sweep merge` joins them
+    #[arg(long, value_name = "I/N", env = "CANDOR_SHARD")]
+    pub(super) shard: Option<Shard>,
     /// Judge of the answers beside `rules`: a model, named as above
     #[arg(long, value_name = "J", default_value = "rules", env = "CANDOR_JUDGE")]
     pub(super) judge: String,

@@ -20,16 +20,22 @@ mod label_file;
 mod labelled;
 mod logits_file;
 mod memory;
+mod merge;
 mod model;
 mod model_judge;
 mod models;
 mod organism;
+mod plan;
 mod render;
 mod report;
 mod run;
 mod scenarios;
 mod score;
 mod show;
+mod sweep;
+mod sweep_dry;
+mod sweep_slurm;
+mod sweep_status;
 mod table;
 mod talk;
 mod tokenize;
@@ -80,10 +86,12 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
     match cli.command {
         Command::Demo(args) => demo::demo(&args, talk),
         Command::Run(args) => run::run(&args, talk),
+        Command::Sweep(args) => return sweep::sweep(&args, talk),
         Command::Judge(args) => judge::judge(&args, talk),
         Command::Label(args) => label::label(&args, talk),
         Command::Report(args) => report::report(&args, talk),
         Command::Verify(args) => return verify::verify(&args, talk),
+        Command::Plan(args) => plan::plan(&args),
         Command::Bench(args) => bench::bench(&args, talk),
         Command::Score(args) => score::score(&args, talk),
         Command::Tokenize(args) => tokenize::tokenize(&args, talk),

@@ -1,0 +1,72 @@
+//! What the user can type to make many runs, and to join runs that were made in parts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::run::Shard;
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(in crate::cli) struct SweepArgs {
+    #[command(subcommand)]
+    pub(in crate::cli) command: Option<SweepCommand>,
+    /// The sweep: a TOML file of models, scenarios, variants, seeds and sampling settings
+    #[arg(value_name = "FILE", required = true)]
+    pub(in crate::cli) file: Option<PathBuf>,
+    /// Folder of the run folders and the report; that of the file's key `out` unless given
+    #[arg(long, value_name = "DIR", env = "CANDOR_OUT")]
+    pub(in crate::cli) out: Option<PathBuf>,
+    /// Make only the i-th of n parts, counted from 1, below `shards/` in the folder
+    #[arg(long, value_name = "I/N", env = "CANDOR_SHARD")]
+    pub(in crate::cli) shard: Option<Shard>,
+    /// Who starts the work: this process, or a Slurm cluster
+    #[arg(long, value_enum, default_value_t = Launcher::Local, env = "CANDOR_LAUNCHER")]
+    pub(in crate::cli) launcher: Launcher,
+    /// Threads that compute, all processors unless given; changes time, and no result
+    #[arg(long, value_name = "N", env = "CANDOR_THREADS")]
+    pub(in crate::cli) threads: Option<usize>,
+    /// Check everything, say what would be done, and do nothing
+    #[arg(long, env = "CANDOR_DRY_RUN")]
+    pub(in crate::cli) dry_run: bool,
+}
+
+/// Who starts the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Launcher {
+    /// This process
+    Local,
+    /// A Slurm cluster: a job array, and a job that merges its parts
+    Slurm,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum SweepCommand {
+    /// Join the shards of a run, or of all runs below the folders
+    Merge(MergeArgs),
+    /// Say how far the runs of a sweep are
+    Status(StatusArgs),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct MergeArgs {
+    /// Run folders of the shards, or the folders that hold such run folders
+    #[arg(value_name = "SHARD", required = true)]
+    pub(in crate::cli) shards: Vec<PathBuf>,
+    /// The run folder that they become, or the folder of run folders
+    #[arg(long, value_name = "DIR", env = "CANDOR_OUT")]
+    pub(in crate::cli) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StatusArgs {
+    /// The sweep's file
+    #[arg(value_name = "FILE")]
+    pub(in crate::cli) file: PathBuf,
+    /// Folder of the run folders; that of the file's key `out` unless given
+    #[arg(long, value_name = "DIR", env = "CANDOR_OUT")]
+    pub(in crate::cli) out: Option<PathBuf>,
+    /// Print the state as JSON
+    #[arg(long, env = "CANDOR_JSON")]
+    pub(in crate::cli) json: bool,
+}

@@ -1,0 +1,217 @@
+//! `candor sweep`: many models through many scenarios. Everything is checked before the first model's weights are
+//! read; each model is loaded once for all its cells; a cell that fails does not stop the others.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::args::{Launcher, SweepArgs, SweepCommand};
+use super::compute::Compute;
+use super::experiment::{Loaded, experiment, make};
+use super::merge::{merge, write_page};
+use super::report::color;
+use super::run::{one_side, shown};
+use super::talk::{Talk, print};
+use super::{model, sweep_dry, sweep_slurm, sweep_status, use_threads};
+use crate::error::{Error, Kind, Result};
+use crate::model::Model;
+use crate::report::{self, RunView};
+use crate::run::{Pace, Part, Plan, Shard, write_json};
+use crate::sweep::{Cell, Division, ModelEntry, Sweep};
+
+pub(super) fn sweep(args: &SweepArgs, talk: &Talk) -> Result<ExitCode> {
+    match &args.command {
+        Some(SweepCommand::Merge(args)) => merge(args, talk).map(|()| ExitCode::SUCCESS),
+        Some(SweepCommand::Status(args)) => sweep_status::status(args).map(|()| ExitCode::SUCCESS),
+        None => sweep_file(args, talk),
+    }
+}
+
+fn sweep_file(args: &SweepArgs, talk: &Talk) -> Result<ExitCode> {
+    let file = args.file.as_deref().ok_or_else(|| Error::input("no sweep file is named"))?;
+    if args.launcher == Launcher::Slurm && args.shard.is_some() {
+        return Err(Error::input("`--launcher slurm` divides the sweep itself")
+            .hint("leave `--shard` out; the key `slurm.shards` says into how many parts"));
+    }
+    use_threads(args.threads)?;
+    let sweep = Sweep::load(file)?;
+    let out = folder(&sweep, file, args.out.as_deref());
+    let work = Work::new(&sweep, &out, args.shard)?;
+    work.check(talk)?;
+    if args.dry_run {
+        return sweep_dry::dry_run(&work, talk).map(|()| ExitCode::SUCCESS);
+    }
+    if args.launcher == Launcher::Slurm {
+        return sweep_slurm::submit(&work, file, talk).map(|()| ExitCode::SUCCESS);
+    }
+    if let Some(division) = &work.division {
+        std::fs::create_dir_all(&work.folder)
+            .map_err(|error| Error::write(&work.folder, &error))?;
+        write_json(&work.folder.join(Division::FILE), division)?;
+    }
+    let (mut views, failed) = work.run(talk)?;
+    if work.division.is_none() && !views.is_empty() {
+        write_page(&mut views, &work.folder, talk)?;
+        print(&report::table(&views, color()))?;
+    }
+    if failed == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Error::failed(format!("{failed} of {} cells failed, as told above", work.cells().count()))
+        .hint("run the same command again: what is finished stays, and the rest goes on"))
+}
+
+/// `--out`, else the file's `out`, else `runs/` and the file's name.
+pub(super) fn folder(sweep: &Sweep, file: &Path, out: Option<&Path>) -> PathBuf {
+    out.map(Path::to_owned).or_else(|| sweep.out.clone()).unwrap_or_else(|| {
+        Path::new("runs").join(file.file_stem().unwrap_or_else(|| "sweep".as_ref()))
+    })
+}
+
+/// What this process is to do of a sweep.
+pub(super) struct Work<'s> {
+    pub(super) sweep: &'s Sweep,
+    /// Where the sweep's runs are to lie in the end.
+    pub(super) out: &'s Path,
+    /// Where the run folders of this process lie.
+    folder: PathBuf,
+    division: Option<Division>,
+    /// The part of each cell that is to be made; none where it is the whole.
+    parts: Vec<Option<Part>>,
+}
+
+impl<'s> Work<'s> {
+    fn new(sweep: &'s Sweep, out: &'s Path, shard: Option<Shard>) -> Result<Self> {
+        let division = shard.map(|shard| Division::new(sweep, shard)).transpose()?;
+        let (folder, parts) = match &division {
+            Some(division) => (
+                out.join("shards").join(division.shard.file_name()),
+                division.parts().into_iter().map(Some).collect(),
+            ),
+            None => (out.to_owned(), sweep.cells.iter().map(|_| None).collect()),
+        };
+        Ok(Self { sweep, out, folder, division, parts })
+    }
+
+    /// The cells of which there is something to do, each with its part.
+    pub(super) fn cells(&self) -> impl Iterator<Item = (&'s Cell, Option<&Part>)> {
+        let parts = self.parts.iter().map(Option::as_ref);
+        let cells = self.sweep.cells.iter().zip(parts);
+        cells.filter(|(_, part)| part.is_none_or(|part| !part.is_empty()))
+    }
+
+    /// The models of which there is something to do, each with its cells.
+    pub(super) fn models(
+        &self,
+    ) -> impl Iterator<Item = (&'s ModelEntry, Vec<(&'s Cell, Option<&Part>)>)> {
+        let models = self.sweep.models.iter().enumerate();
+        models.filter_map(|(m, (_, entry))| {
+            let cells: Vec<_> = self.cells().filter(|(cell, _)| cell.model == m).collect();
+            (!cells.is_empty()).then_some((entry, cells))
+        })
+    }
+
+    /// What a cell is made of, cut to its part.
+    pub(super) fn plan<'m>(
+        &'m self,
+        model: &'m Model,
+        cell: &'m Cell,
+        part: Option<&Part>,
+    ) -> Result<Plan<'m>> {
+        let (scenario, variant, requests) = self.sweep.parts(cell)?;
+        let place = cell.place.display();
+        let mut plan = Plan::new(model, scenario, variant, requests, &cell.settings)
+            .map_err(|error| error.within(format!("cell `{place}`")))?;
+        if let Some(part) = part {
+            plan.keep(part);
+        }
+        Ok(plan)
+    }
+
+    /// Tokens of the longest text of a model's cells, of this shard or another: what a model gives must not
+    /// depend on how the sweep is divided.
+    fn longest(&self, model: &Model, m: usize) -> Result<usize> {
+        let cells = self.sweep.cells.iter().filter(|cell| cell.model == m);
+        let lengths: Result<Vec<_>> =
+            cells.map(|cell| Ok(self.plan(model, cell, None)?.longest_text())).collect();
+        one_side(model, &lengths?)
+    }
+
+    /// Checks every cell without reading weights: files, prompts, memory.
+    fn check(&self, talk: &Talk) -> Result<()> {
+        for (entry, cells) in self.models() {
+            let model = model::open(&entry.name, talk)?;
+            self.longest(&model, cells[0].0.model)?;
+            let within = |error: Error| error.within(format!("model `{}`", entry.name));
+            let compute = compute(entry, &cells).map_err(within)?;
+            compute.check_room(&model.weights().map_err(within)?).map_err(within)?;
+        }
+        Ok(())
+    }
+
+    /// A model with its weights in memory, for all its cells.
+    pub(super) fn load(
+        &self,
+        entry: &ModelEntry,
+        cells: &[(&Cell, Option<&Part>)],
+        talk: &Talk,
+    ) -> Result<Loaded> {
+        let longest = |model: &Model| self.longest(model, cells[0].0.model);
+        Loaded::open(&entry.name, &compute(entry, cells)?, longest, talk)
+    }
+
+    /// Makes all cells, and gives the views of those that are finished and how many are not.
+    ///
+    /// # Errors
+    /// The user interrupted it.
+    fn run(&self, talk: &Talk) -> Result<(Vec<RunView>, usize)> {
+        let (mut views, mut failed, mut number) = (Vec::new(), 0, 0);
+        let all = self.cells().count();
+        for (entry, cells) in self.models() {
+            let loaded = match self.load(entry, &cells, talk) {
+                Ok(loaded) => loaded,
+                Err(error) if error.kind() == Kind::Interrupted => return Err(error),
+                Err(error) => {
+                    talk.error(&error);
+                    (failed, number) = (failed + cells.len(), number + cells.len());
+                    continue;
+                }
+            };
+            for &(cell, part) in &cells {
+                number += 1;
+                talk.say(format!("cell {number} of {all}: {}", shown(&cell.place)));
+                match self.make(&loaded, cell, part, talk) {
+                    Ok(view) => views.extend(view),
+                    Err(error) if error.kind() == Kind::Interrupted => return Err(error),
+                    Err(error) => {
+                        failed += 1;
+                        talk.error(&error.within(format!("cell `{}`", cell.place.display())));
+                    }
+                }
+            }
+        }
+        Ok((views, failed))
+    }
+
+    fn make(
+        &self,
+        loaded: &Loaded,
+        cell: &Cell,
+        part: Option<&Part>,
+        talk: &Talk,
+    ) -> Result<Option<RunView>> {
+        let plan = self.plan(&loaded.model, cell, part)?;
+        let pace = Pace { batch: cell.batch, draft: true };
+        let out = Some(self.folder.join(&cell.place));
+        if part.is_some() {
+            return make(loaded, &plan, part, out, pace, talk).map(|_| None);
+        }
+        experiment(loaded, &plan, out, pace, talk).map(|(_, view)| Some(view))
+    }
+}
+
+/// Where and how a model computes. On a GPU its cells share one batch.
+fn compute(entry: &ModelEntry, cells: &[(&Cell, Option<&Part>)]) -> Result<Compute> {
+    let device = entry.device.as_deref().unwrap_or("auto");
+    let batch = cells.first().map_or(1, |(cell, _)| cell.batch);
+    Compute::open(device, entry.dtype.as_deref(), batch, entry.quantize)
+}

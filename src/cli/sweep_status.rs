@@ -1,0 +1,73 @@
+//! `candor sweep status`: how far each cell is, from the run folders and, where Slurm was asked, from `squeue`.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::args::StatusArgs;
+use super::sweep::folder;
+use super::sweep_slurm;
+use super::talk::print;
+use crate::error::{Error, Result};
+use crate::run::State;
+use crate::sweep::Sweep;
+
+pub(super) fn status(args: &StatusArgs) -> Result<()> {
+    let sweep = Sweep::load(&args.file)?;
+    let out = folder(&sweep, &args.file, args.out.as_deref());
+    let shards = shards(&out.join("shards"))?;
+    let mut rows = Vec::new();
+    for (cell, pairs) in sweep.cells.iter().zip(sweep.pairs()?) {
+        let trials = pairs * sweep.parts(cell)?.0.tiers.len();
+        let (state, done) = match State::of(&out.join(&cell.place))? {
+            Some(run) if run.sealed => ("finished", trials),
+            Some(run) => ("begun", run.trials_done),
+            None => {
+                let states = shards.iter().map(|shard| State::of(&shard.join(&cell.place)));
+                let states: Vec<State> =
+                    states.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+                let done = states.iter().map(|state| state.trials_done).sum();
+                let all_sealed = states.iter().all(|state| state.sealed);
+                match states.is_empty() {
+                    true => ("waiting", 0),
+                    false if all_sealed && done >= trials => ("to be merged", done),
+                    false => ("begun", done),
+                }
+            }
+        };
+        rows.push((cell.place.display().to_string(), state, done, trials));
+    }
+    let jobs = sweep_slurm::jobs(&out)?;
+    if args.json {
+        let cells: Vec<_> = rows
+            .iter()
+            .map(|(cell, state, done, trials)| {
+                json!({ "cell": cell, "state": state, "trials_done": done, "trials": trials })
+            })
+            .collect();
+        let jobs: Vec<_> =
+            jobs.iter().map(|(id, state)| json!({ "job": id, "state": state })).collect();
+        return print(&format!("{:#}\n", json!({ "cells": cells, "jobs": jobs })));
+    }
+    let mut text = String::new();
+    for (cell, state, done, trials) in &rows {
+        text += &format!("{state:12} {done:>8} of {trials} trials  {cell}\n");
+    }
+    for (id, state) in &jobs {
+        text += &format!("job {id}: {state}\n");
+    }
+    print(&text)
+}
+
+/// The folders of shards, sorted.
+fn shards(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let unread = |error| Error::read(folder, &error);
+    let entries = std::fs::read_dir(folder).map_err(unread)?;
+    let mut shards =
+        entries.map(|entry| Ok(entry.map_err(unread)?.path())).collect::<Result<Vec<_>>>()?;
+    shards.sort();
+    Ok(shards)
+}

@@ -1,0 +1,185 @@
+//! Many runs from one file.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop where it stands"
+)]
+
+mod common;
+
+use std::process::Stdio;
+
+use common::Place;
+
+/// 2 models × 2 variants × 2 seeds, of 4 requests each.
+const FILE: &str = r#"
+out = "out"
+variants = ["default", "no-training"]
+seeds = [0, 1]
+[settings]
+limit = 4
+max_tokens = 192
+[[models]]
+name = "organism:refuser"
+settings = { batch = 3 }
+[[models]]
+name = "organism:faker"
+"#;
+
+const CELL: &str = "faker/helpful-only/no-training/default/seed-1";
+
+#[test]
+fn every_cell_is_the_run_that_it_would_be_alone() {
+    let place = Place::new();
+    place.write("sweep.toml", FILE);
+    let said = place.run(&["sweep", "sweep.toml"]);
+    let stderr = String::from_utf8_lossy(&said.stderr);
+    assert!(said.status.success(), "{stderr}");
+    assert!(stderr.contains("cell 8 of 8"), "{stderr}");
+    place.ok(&[
+        "run",
+        "organism:faker",
+        "--variant",
+        "no-training",
+        "--seed",
+        "1",
+        "--limit",
+        "4",
+        "--max-tokens",
+        "192",
+        "--out",
+        "alone",
+    ]);
+    for file in ["manifest.json", "transcripts.jsonl", "seal.json", "summary.json", "report.html"] {
+        assert!(
+            place.read(&format!("alone/{file}")) == place.read(&format!("out/{CELL}/{file}")),
+            "{file}"
+        );
+    }
+    let page = place.read("out/report.html");
+    assert!(page.contains("organism:faker") && page.contains("organism:refuser"));
+    let status = place.ok(&["sweep", "status", "sweep.toml"]);
+    assert_eq!(status.matches("finished").count(), 8, "{status}");
+    // Once more changes nothing.
+    let before = place.snapshot("out");
+    place.ok(&["sweep", "sweep.toml"]);
+    assert!(place.snapshot("out") == before);
+}
+
+#[test]
+fn shards_of_a_sweep_merge_into_the_sweep_of_one_machine() {
+    let place = Place::new();
+    place.write("sweep.toml", FILE);
+    place.ok(&["sweep", "sweep.toml", "--out", "whole"]);
+    let shards: Vec<String> = (1..=3).map(|i| format!("out/shards/{i}-of-3")).collect();
+    for i in [3, 1] {
+        place.ok(&["sweep", "sweep.toml", "--shard", &format!("{i}/3")]);
+    }
+    let merge = |shards: &[String]| {
+        let mut args = vec!["sweep", "merge", "--out", "out"];
+        args.extend(shards.iter().map(String::as_str));
+        place.run(&args)
+    };
+    let refused = merge(&[shards[0].clone(), shards[2].clone()]);
+    let stderr = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("missing: shard 2/3 of the sweep"), "{stderr}");
+    let status = place.ok(&["sweep", "status", "sweep.toml", "--json"]);
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    let states: Vec<&str> =
+        status["cells"].as_array().unwrap().iter().map(|c| c["state"].as_str().unwrap()).collect();
+    assert_eq!(states[0], "to be merged");
+    assert!(states.contains(&"begun") && states.contains(&"waiting"), "{states:?}");
+    // From the environment, as other array engines give it.
+    let output =
+        place.command(&["sweep", "sweep.toml"]).env("CANDOR_SHARD", "2/3").output().unwrap();
+    assert!(output.status.success());
+    let merged = merge(&shards);
+    assert!(merged.status.success(), "{}", String::from_utf8_lossy(&merged.stderr));
+    let mut compared = 0;
+    for (path, (bytes, _)) in place.snapshot("whole") {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if ["performance.json", "journal.jsonl"].contains(&name) {
+            continue;
+        }
+        let other = place.path("out").join(path.strip_prefix(place.path("whole")).unwrap());
+        assert!(std::fs::read(&other).unwrap() == bytes, "{}", other.display());
+        compared += 1;
+    }
+    assert!(compared >= 8 * 7 + 1, "{compared}");
+    place.ok(&["verify", &format!("out/{CELL}"), "--all"]);
+}
+
+#[test]
+fn a_cell_that_fails_is_told_and_does_not_stop_the_others() {
+    let place = Place::new();
+    place.write("sweep.toml", FILE);
+    place.write(&format!("out/{CELL}/something"), "of the user's");
+    let stderr = place.fails(&["sweep", "sweep.toml"], 1);
+    assert!(stderr.contains(&format!("cell `{CELL}`")), "{stderr}");
+    assert!(stderr.contains("1 of 8 cells failed"), "{stderr}");
+    let status = place.ok(&["sweep", "status", "sweep.toml"]);
+    assert_eq!(status.matches("finished").count(), 7, "{status}");
+    std::fs::remove_file(place.path(&format!("out/{CELL}/something"))).unwrap();
+    place.ok(&["sweep", "sweep.toml"]);
+}
+
+#[test]
+fn everything_is_checked_before_anything_is_made() {
+    let place = Place::new();
+    for (more, part) in [
+        ("[[models]]\nname = \"./nowhere\"\n", "nowhere"),
+        ("[[models]]\nname = \"organism:complier\"\ndevice = \"gpu\"\n", "`gpu`"),
+        (
+            "[[models]]\nname = \"organism:complier\"\nsettings = { max_tokens = 100000 }\n",
+            "complier",
+        ),
+        ("[[include]]\nmodel = \"faker\"\nscenario = \"none\"\n", "there is no scenario `none`"),
+    ] {
+        place.write("sweep.toml", format!("{FILE}{more}"));
+        let stderr = place.fails(&["sweep", "sweep.toml"], 2);
+        assert!(stderr.contains(part), "{part}: {stderr}");
+        assert!(!place.path("out").exists());
+    }
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_done() {
+    let place = Place::new();
+    place.write("sweep.toml", FILE);
+    let said = place.ok(&["sweep", "sweep.toml", "--dry-run"]);
+    assert!(said.contains(&format!("{CELL} · 8 · ")), "{said}");
+    assert!(said.contains("8 cells, 64 trials"), "{said}");
+    assert!(!place.path("out").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_a_sweep_that_resumes() {
+    let place = Place::new();
+    place.write("sweep.toml", FILE);
+    place.ok(&["sweep", "sweep.toml", "--out", "whole"]);
+    let args = ["sweep", "sweep.toml", "--threads", "1"];
+    let mut child =
+        place.command(&args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    // Within the third cell.
+    let journal = place.path("out/refuser/helpful-only/no-training/default/seed-0/journal.jsonl");
+    while !journal.exists() && child.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    place.ok(&["sweep", "sweep.toml"]);
+    for file in ["transcripts.jsonl", "report.html"] {
+        assert!(
+            place.read(&format!("out/{CELL}/{file}"))
+                == place.read(&format!("whole/{CELL}/{file}"))
+        );
+    }
+    assert!(place.read("out/report.html") == place.read("whole/report.html"));
+}
