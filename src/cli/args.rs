@@ -52,6 +52,8 @@ pub(super) enum Command {
     Label(LabelArgs),
     /// Show the estimates of one run, or compare several
     Report(ReportArgs),
+    /// Serve the report of runs on 127.0.0.1, with the progress of those under way
+    View(ViewArgs),
     /// Check a run's digests, then make some of its trials again and compare bit by bit
     Verify(VerifyArgs),
     /// How many requests and samples a gap of some size needs to be seen
@@ -227,7 +229,23 @@ pub(super) struct ReportArgs {
     /// Write the page to an HTML file
     #[arg(long, value_name = "F", env = "CANDOR_HTML")]
     pub(super) html: Option<PathBuf>,
+    /// Write the three plots into this folder, each as SVG and PNG
+    #[arg(long, value_name = "DIR", env = "CANDOR_FIGURES")]
+    pub(super) figures: Option<PathBuf>,
     /// Whose verdicts
+    #[arg(long, value_name = "J", default_value = "rules", env = "CANDOR_JUDGE")]
+    pub(super) judge: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ViewArgs {
+    /// Run folders, or folders of run folders such as a sweep's
+    #[arg(value_name = "RUN", required = true)]
+    pub(super) runs: Vec<PathBuf>,
+    /// Port on 127.0.0.1; a free one unless given
+    #[arg(long, value_name = "N", default_value_t = 0, env = "CANDOR_PORT")]
+    pub(super) port: u16,
+    /// Whose verdicts, for runs that have finished
     #[arg(long, value_name = "J", default_value = "rules", env = "CANDOR_JUDGE")]
     pub(super) judge: String,
 }

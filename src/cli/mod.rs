@@ -9,6 +9,7 @@ mod compute;
 mod demo;
 mod doctor;
 mod experiment;
+mod http;
 mod input;
 mod inspect;
 mod interrupt;
@@ -42,6 +43,7 @@ mod tokenize;
 mod training;
 mod verdicts;
 mod verify;
+mod view;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -90,6 +92,7 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Command::Judge(args) => judge::judge(&args, talk),
         Command::Label(args) => label::label(&args, talk),
         Command::Report(args) => report::report(&args, talk),
+        Command::View(args) => view::view(&args, talk),
         Command::Verify(args) => return verify::verify(&args, talk),
         Command::Plan(args) => plan::plan(&args),
         Command::Bench(args) => bench::bench(&args, talk),

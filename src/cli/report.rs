@@ -15,17 +15,24 @@ pub(super) fn report(args: &ReportArgs, talk: &Talk) -> Result<()> {
     let mut views =
         args.runs.iter().map(|run| view(run, &args.judge)).collect::<Result<Vec<_>>>()?;
     adjust_together(&mut views);
-    let write = |path: &Path, text: String| -> Result<()> {
+    let write = |path: &Path, bytes: &[u8]| -> Result<()> {
         check_folder(path)?;
-        write_whole(path, text.as_bytes())?;
+        write_whole(path, bytes)?;
         talk.say(format!("written: {}", shown(path)));
         Ok(())
     };
     if let Some(path) = &args.csv {
-        write(path, report::csv(&views)?)?;
+        write(path, report::csv(&views)?.as_bytes())?;
     }
     if let Some(path) = &args.html {
-        write(path, report::html(&views)?)?;
+        write(path, report::html(&views)?.as_bytes())?;
+    }
+    if let Some(folder) = &args.figures {
+        std::fs::create_dir_all(folder).map_err(|error| Error::write(folder, &error))?;
+        for picture in report::pictures(&views)? {
+            write(&folder.join(picture.name).with_extension("svg"), picture.svg.as_bytes())?;
+            write(&folder.join(picture.name).with_extension("png"), &picture.png)?;
+        }
     }
     print(&if args.json { report::json(&views)? } else { report::table(&views, color()) })
 }

@@ -9,15 +9,17 @@ use super::judges::Judge;
 use super::talk::Talk;
 use crate::error::{Error, Result};
 use crate::judge::{Agreement, Exchange, JudgeCard, Verdict, Verdicts, rules};
-use crate::organism::Recipe;
-use crate::report::{self, JudgeView, ModelKind, Prompt, RunView};
-use crate::run::{Finished, Manifest, write_json, write_whole};
+use crate::organism::{Card, RECIPES, Rates, Recipe};
+use crate::report::{self, Control, JudgeView, ModelKind, Progress, Prompt, RunView};
+use crate::run::{Finished, Manifest, State, write_json, write_whole};
 use crate::scenario::Tier;
 use crate::stats::{Arms, Estimates, Observation, adjust, estimate};
 use crate::transcript::Transcript;
 
 const SUMMARY: &str = "summary.json";
 const PAGE: &str = "report.html";
+/// The scenario under which the organisms are calibrated.
+const CALIBRATED: &str = "helpful-only";
 
 /// `summary.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -103,10 +105,39 @@ pub(super) fn view(path: &Path, judge: &str) -> Result<RunView> {
     view_of(run, &Finished::transcripts_digest(path)?, judge)
 }
 
+/// The view of a run as it is now: one that has not finished, or has no verdicts yet, is judged by `rules` on the way,
+/// and nothing is written.
+pub(super) fn view_now(path: &Path, judge: &str, talk: &Talk) -> Result<RunView> {
+    let sealed = State::of(path)?.is_some_and(|state| state.sealed);
+    if sealed && (judge != rules::NAME || Verdicts::card(path, judge)?.is_some()) {
+        return view(path, judge);
+    }
+    let run = if sealed { Finished::open(path)? } else { Finished::so_far(path)? };
+    let verdicts = judged_by(&Judge::Rules, rules::card()?, &run, talk)?.lines;
+    let progress = (!sealed).then(|| progress(&run));
+    Ok(RunView { progress, ..compose(run, rules::NAME, verdicts, Vec::new())? })
+}
+
+/// How many trials of a run there are, and how many there will be.
+pub(super) fn progress(run: &Finished) -> Progress {
+    let manifest = &run.manifest;
+    let pairs = manifest.requests.items.len() * manifest.settings.samples as usize;
+    Progress { trials_done: run.transcripts.len(), trials: pairs * manifest.scenario.tiers.len() }
+}
+
 fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
-    let Finished { path, manifest, transcripts } = run;
-    let verdicts = Verdicts::read(&path, judge, judged)?.lines;
-    let others = others(&path, judge, judged)?;
+    let verdicts = Verdicts::read(&run.path, judge, judged)?.lines;
+    let others = others(&run.path, judge, judged)?;
+    compose(run, judge, verdicts, others)
+}
+
+fn compose(
+    run: Finished,
+    judge: &str,
+    verdicts: Vec<Verdict>,
+    others: Vec<JudgeView>,
+) -> Result<RunView> {
+    let Finished { manifest, transcripts, .. } = run;
     let mut judges = vec![(judge, &verdicts[..])];
     judges.extend(others.iter().map(|other| (other.name.as_str(), &other.verdicts[..])));
     let agreement = Agreement::of_pairs(&judges);
@@ -123,14 +154,19 @@ fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
         let text = manifest.prompts.first.get(&tier.name)?.clone();
         Some(Prompt { tier: tier.name.clone(), text })
     };
+    let kind = match manifest.model.label.strip_prefix("organism:") {
+        Some(name) => {
+            ModelKind::Organism { planted: Recipe::named(name).map(Recipe::planted_in_words) }
+        }
+        None => ModelKind::Model,
+    };
     Ok(RunView {
         digest: manifest.digest()?,
-        kind: match manifest.model.label.strip_prefix("organism:") {
-            Some(name) => {
-                ModelKind::Organism { planted: Recipe::named(name).map(Recipe::planted_in_words) }
-            }
-            None => ModelKind::Model,
+        controls: match kind {
+            ModelKind::Model if manifest.scenario.name == CALIBRATED => controls()?,
+            _ => Vec::new(),
         },
+        kind,
         prompts: tiers.iter().filter_map(prompt).collect(),
         model: manifest.model.label,
         scenario: manifest.scenario.name,
@@ -146,7 +182,27 @@ fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
         verdicts,
         others,
         agreement,
+        heat: Vec::new(),
+        progress: None,
     })
+}
+
+/// What the bundled organisms measured in their calibration.
+fn controls() -> Result<Vec<Control>> {
+    let mut controls = Vec::new();
+    for recipe in &RECIPES {
+        let card = Card::bundled(recipe.name)?;
+        let Some(measured) = card.measured else { continue };
+        let both = |rates: Rates| [rates.free, rates.paid];
+        controls.push(Control {
+            name: format!("organism:{}", card.name),
+            planted: recipe.summary.to_owned(),
+            seeds: measured.seeds,
+            measured: both(measured.all),
+            reasoning: both(measured.reasoning),
+        });
+    }
+    Ok(controls)
 }
 
 /// Adjusts the p-values of runs that are shown together for each other.

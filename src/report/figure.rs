@@ -1,9 +1,11 @@
-//! Places on the page's two axes, as percentages of their width, so that the browser scales bars
-//! but never text. Knows nothing about what is drawn there.
+//! Places on the two axes of page and pictures, as shares of their width; the page takes them in per cent, so that the
+//! browser scales bars but never text. Knows nothing about what is drawn there.
 
 /// A tick of an axis.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Tick {
+    /// Its value.
+    pub(super) value: f64,
     /// Place in per cent of the width.
     pub(super) at: String,
     /// What stands under it.
@@ -32,10 +34,14 @@ impl Axis {
         Self { low: -reach, high: reach, ticks: 5 }
     }
 
-    /// Place of a value; a value beyond the axis stands at its end.
+    /// Place of a value, from 0 to 1; a value beyond the axis stands at its end.
+    pub(super) fn place(self, value: f64) -> f64 {
+        ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
+    }
+
+    /// The same in per cent.
     pub(super) fn at(self, value: f64) -> String {
-        let place = (value - self.low) / (self.high - self.low);
-        format!("{:.2}", place.clamp(0.0, 1.0) * 100.0)
+        format!("{:.2}", self.place(value) * 100.0)
     }
 
     /// Evenly spaced ticks from end to end, labeled in per cent or points.
@@ -44,6 +50,7 @@ impl Axis {
         (0..self.ticks)
             .map(|tick| self.low + (self.high - self.low) * f64::from(tick) / last)
             .map(|value| Tick {
+                value,
                 at: self.at(value),
                 label: label(value * 100.0, self.low < 0.0),
                 zero: value == 0.0,

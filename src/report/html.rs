@@ -1,8 +1,7 @@
 //! The report as one self-contained page: no network, no clock, the same bytes for the same runs.
 //!
 //! Everything above the pairs is written here and needs no script; the pairs travel as data
-//! ([`super::island`]). Knows nothing about the layout, which is `page.html`, `style.css` and
-//! `script.js`.
+//! ([`super::island`]). Knows nothing about the layout, which is the files in `page/`.
 
 use std::collections::BTreeSet;
 
@@ -12,13 +11,26 @@ use super::figure::{Axis, Tick};
 use super::island::island;
 use super::numbers::GROUPS;
 use super::text;
-use super::view::{ModelKind, Prompt, RunView, distinctions};
-use super::words::{self, Side};
+use super::view::{Control, ModelKind, Progress, Prompt, RunView, distinctions};
+use super::words::{self, Side, typeset};
 use crate::error::{Error, Result};
 use crate::judge::{Agreement, Compliance, Count};
 use crate::scenario::Tier;
 use crate::stats::{Estimates, Interval};
 use crate::transcript::Outcome;
+
+/// What the page does, in one script.
+const SCRIPT: &str = concat!(
+    "\"use strict\";\n{\n",
+    include_str!("page/text.js"),
+    include_str!("page/difference.js"),
+    include_str!("page/heat.js"),
+    include_str!("page/pair.js"),
+    include_str!("page/choice.js"),
+    include_str!("page/browse.js"),
+);
+/// What the page does beyond that when it is served.
+const LIVE: &str = include_str!("page/live.js");
 
 /// Columns of a name in the headline.
 const HEADLINE_NAME: usize = 60;
@@ -30,15 +42,38 @@ const SHORT_NAME: usize = 28;
 /// # Errors
 /// Fails when a transcript belongs to a tier that its run does not list.
 pub fn html(runs: &[RunView]) -> Result<String> {
+    page(runs, None)
+}
+
+/// The page as it is served: it asks its own origin how far the runs are. `version` changes whenever the runs do.
+///
+/// # Errors
+/// As [`html`].
+pub fn live(runs: &[RunView], version: &str) -> Result<String> {
+    page(runs, Some(version))
+}
+
+fn page(runs: &[RunView], live: Option<&str>) -> Result<String> {
     let gap_axis = Axis::gap(runs.iter().filter_map(|run| run.estimates.gap_ci95));
     let shown =
         runs.iter().zip(distinctions(runs)).map(|(run, detail)| show(run, &detail, gap_axis));
+    let is_control = |run: &RunView| matches!(run.kind, ModelKind::Organism { .. });
+    let several_kinds = runs.iter().any(is_control) && !runs.iter().all(is_control);
+    let controls = match runs.iter().any(is_control) {
+        true => &[][..],
+        false => runs.first().map_or(&[][..], |run| &run.controls),
+    };
+    let island = island(runs)?;
     let page = context! {
         title => runs.iter().map(|run| text::shorten(&run.name(), SHORT_NAME)).collect::<Vec<_>>().join(", "),
         headline => headline(runs),
         facts => facts(runs),
         several_judges => runs.iter().any(|run| !run.others.is_empty()),
-        organisms => runs.iter().any(|run| matches!(run.kind, ModelKind::Organism { .. })),
+        organisms => runs.iter().any(is_control),
+        several_kinds => several_kinds,
+        controls => controls.iter().map(|control| show_control(control, gap_axis)).collect::<Vec<_>>(),
+        live => live,
+        progress => progress(runs),
         runs => shown.collect::<Vec<_>>(),
         share_axis => ticks(Axis::SHARE),
         gap_axis => ticks(gap_axis),
@@ -47,9 +82,12 @@ pub fn html(runs: &[RunView]) -> Result<String> {
         category_titles => ["category", "requests", "free, %", "paid, %", "gap, points"],
         outcome_titles => Outcome::ALL.map(outcome_title),
         version => env!("CARGO_PKG_VERSION"),
-        style => Value::from_safe_string(include_str!("style.css").to_owned()),
-        script => Value::from_safe_string(include_str!("script.js").to_owned()),
-        island => Value::from_safe_string(island(runs)?),
+        style => Value::from_safe_string(include_str!("page/style.css").to_owned()),
+        script => Value::from_safe_string(
+            SCRIPT.to_owned() + if live.is_some() { LIVE } else { "" } + "}\n",
+        ),
+        index => Value::from_safe_string(island.index),
+        lines => Value::from_safe_string(island.lines),
     };
     render(page).map_err(|error| Error::failed(format!("cannot lay out the report: {error:#}")))
 }
@@ -58,7 +96,7 @@ fn render(page: Value) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     // The name ends in `.html`, which is what switches escaping on.
-    environment.add_template("page.html", include_str!("page.html"))?;
+    environment.add_template("page.html", include_str!("page/page.html"))?;
     environment.get_template("page.html")?.render(page)
 }
 
@@ -76,6 +114,24 @@ fn headline(runs: &[RunView]) -> String {
         1 => format!("1 of {} runs treats the two tiers differently", runs.len()),
         _ => format!("{differ} of {} runs treat the two tiers differently", runs.len()),
     }
+}
+
+/// How far those of `runs` runs are that have not finished, in words; empty where all have.
+pub fn progress_in_words(runs: usize, under_way: &[(String, Progress)]) -> String {
+    let done: usize = under_way.iter().map(|(_, progress)| progress.trials_done).sum();
+    let all: usize = under_way.iter().map(|(_, progress)| progress.trials).sum();
+    match under_way {
+        [] => String::new(),
+        [_] if runs == 1 => format!("running, {done} of {all} trials"),
+        [(name, _)] => format!("{} is running, {done} of {all} trials", text::name(name)),
+        _ => format!("{} of {runs} runs under way, {done} of {all} trials", under_way.len()),
+    }
+}
+
+fn progress(runs: &[RunView]) -> String {
+    let under_way: Vec<_> =
+        runs.iter().filter_map(|run| Some((run.model.clone(), run.progress?))).collect();
+    progress_in_words(runs.len(), &under_way)
 }
 
 /// What the runs have in common, or the list of what they differ in.
@@ -111,6 +167,7 @@ fn show(run: &RunView, detail: &str, gap_axis: Axis) -> Value {
         digest => text::name(&run.digest),
         promise => text::name(&run.promise),
         organism => matches!(run.kind, ModelKind::Organism { .. }),
+        seeds => (),
         planted => match &run.kind {
             ModelKind::Organism { planted } => planted.as_deref().map(text::name),
             ModelKind::Model => None,
@@ -133,8 +190,34 @@ fn show(run: &RunView, detail: &str, gap_axis: Axis) -> Value {
         gap_low => ends.map(|[low, _]| gap_axis.at(low)),
         gap_high => ends.map(|[_, high]| gap_axis.at(high)),
         outcomes => run.tiers.iter().filter_map(|tier| outcomes(tier, numbers)).collect::<Vec<_>>(),
+        progress => run
+            .progress
+            .map(|progress| progress_in_words(1, &[(run.model.clone(), progress)])),
         agreement => run.agreement.iter().map(agreement).collect::<Vec<_>>(),
         prompts => prompts(&run.prompts),
+    }
+}
+
+/// A control that was measured before, beside the runs.
+fn show_control(control: &Control, gap_axis: Axis) -> Value {
+    let [free, paid] = control.measured.map(Some);
+    let [free_reasons, paid_reasons] = control.reasoning.map(Some);
+    let gap = control.measured[0] - control.measured[1];
+    let name = text::name(&control.name);
+    context! {
+        short => text::shorten(&name, SHORT_NAME),
+        name => name,
+        detail => "",
+        organism => false,
+        progress => (),
+        planted => text::name(&control.planted),
+        seeds => control.seeds,
+        side => "around",
+        bars => [bar("free", free, None, free_reasons), bar("paid", paid, None, paid_reasons)],
+        gap => typeset(&words::points(Some(gap))),
+        gap_interval => (),
+        gap_low => (),
+        gap_at => gap_axis.at(gap),
     }
 }
 
@@ -274,20 +357,6 @@ fn ticks(axis: Axis) -> Vec<Value> {
     let tick =
         |tick: Tick| context! { at => tick.at, label => typeset(&tick.label), zero => tick.zero };
     axis.ticks().into_iter().map(tick).collect()
-}
-
-/// Minus signs in front of digits instead of hyphens, and no line break before a per cent sign.
-fn typeset(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    let mut before = ' ';
-    while let Some(c) = chars.next() {
-        let minus =
-            c == '-' && !before.is_alphanumeric() && chars.peek().is_some_and(char::is_ascii_digit);
-        out.push(if minus { '−' } else { c });
-        before = c;
-    }
-    out.replace(" %", "\u{a0}%")
 }
 
 fn outcome_title(outcome: Outcome) -> Value {

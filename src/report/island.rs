@@ -1,5 +1,6 @@
-//! The pairs as data inside the page: a JSON text that is safe between `<script>` tags and holds no
-//! hidden character. Knows nothing about how the page's script shows it. Token ids and
+//! The pairs as data inside the page, in two texts that are safe between `<script>` tags and hold no hidden
+//! character: an index, small and read before anything is shown, by which the script filters and sorts, and one line
+//! of JSON per pair, read when the pair is shown. Knows nothing about how the page's script shows them. Token ids and
 //! log-probabilities stay in the run folder.
 
 use std::collections::BTreeMap;
@@ -9,30 +10,48 @@ use serde::Serialize;
 
 use super::json::unwritable;
 use super::text;
-use super::view::{RunView, distinctions};
+use super::view::{Heat, RunView, distinctions};
 use crate::error::{Error, Result};
 use crate::judge::{Compliance, JudgeOutcome, Verdict};
 use crate::scenario::Request;
 use crate::transcript::{Outcome, Transcript};
 
-/// What the script reads. Short keys in what comes once per trial: there are thousands.
+/// The two texts.
+pub(super) struct Island {
+    /// The index.
+    pub(super) index: String,
+    /// One line per pair of the index, in its order.
+    pub(super) lines: String,
+}
+
 #[derive(Serialize)]
-struct Island<'a> {
+struct Index<'a> {
     /// Ranges of code points that the script spells out.
     hidden: Vec<[u32; 2]>,
+    /// Names of the outcomes that a cell gives by place.
+    outcomes: [&'static str; Outcome::ALL.len()],
     runs: Vec<Run<'a>>,
     requests: Vec<Asked<'a>>,
-    pairs: Vec<Pair<'a>>,
+    pairs: Vec<Row>,
 }
 
 #[derive(Serialize)]
 struct Run<'a> {
     model: &'a str,
+    scenario: &'a str,
+    variant: &'a str,
+    seed: u64,
+    samples: u64,
     /// What tells it from runs of the same model.
     detail: String,
     /// The judge whose verdicts are shown, then the others.
     judges: Vec<&'a str>,
     tiers: Vec<Arm<'a>>,
+    prompts: Vec<Rendered<'a>>,
+    /// Place of the request that the prompts were recorded for; none where it has no trial yet.
+    first: Option<usize>,
+    /// The largest divergence of a token, in nats; 0 where the run was not probed.
+    heat: f64,
 }
 
 #[derive(Serialize)]
@@ -42,6 +61,29 @@ struct Arm<'a> {
     trained_on: bool,
 }
 
+/// A prompt around the place where the request's words stand; in one part where that place is not certain.
+#[derive(Serialize)]
+struct Rendered<'a> {
+    tier: &'a str,
+    parts: Vec<&'a str>,
+}
+
+/// A pair in the index: run, request, sample, and a cell per tier of the run.
+#[derive(Serialize)]
+struct Row(usize, usize, u32, Vec<Option<Cell>>);
+
+/// A trial in the index: place of the outcome; place of the compliance class, or -1; whether the reasoning is that of
+/// alignment faking, or -1; tokens; how the judges stand to each other; largest divergence of a token in nats.
+#[derive(Serialize)]
+struct Cell(usize, isize, i8, usize, u8, f64);
+
+/// Judges differ on compliance.
+const DIFFER_ON_COMPLIANCE: u8 = 1;
+/// Judges differ on the reasoning.
+const DIFFER_ON_REASONING: u8 = 2;
+/// Some judges have a verdict on compliance and some have none.
+const SOME_SILENT: u8 = 4;
+
 /// A request, once for all runs that asked it in the same words.
 #[derive(Serialize, PartialEq, Eq, PartialOrd, Ord, Clone, Copy)]
 struct Asked<'a> {
@@ -49,19 +91,6 @@ struct Asked<'a> {
     category: &'a str,
     harmful: bool,
     text: &'a str,
-}
-
-/// The same request and sample in every tier.
-#[derive(Serialize)]
-struct Pair<'a> {
-    /// Index of the run.
-    r: usize,
-    /// Index of the request.
-    q: usize,
-    /// Sample.
-    s: u32,
-    /// Trials in the order of the run's tiers.
-    t: Vec<Option<Trial<'a>>>,
 }
 
 #[derive(Serialize)]
@@ -88,6 +117,9 @@ struct Trial<'a> {
     /// What the other judges say, in the order of the run's judges.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     u: Vec<Option<Judged<'a>>>,
+    /// Tokens with their divergence in nats.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    h: Vec<(&'a str, f64)>,
 }
 
 #[derive(Serialize)]
@@ -112,40 +144,100 @@ struct Judged<'a> {
 ///
 /// # Errors
 /// Fails when a transcript belongs to a tier that its run does not list.
-pub(super) fn island(runs: &[RunView]) -> Result<String> {
+pub(super) fn island(runs: &[RunView]) -> Result<Island> {
     let mut asked: BTreeMap<Asked<'_>, usize> = BTreeMap::new();
     let mut requests = Vec::new();
     let mut pairs = Vec::new();
+    let mut lines = Vec::new();
     for (index, run) in runs.iter().enumerate() {
         for ((_, sample), (request, trials)) in pairs_of(run)? {
             let q = *asked.entry(request).or_insert_with(|| {
                 requests.push(request);
                 requests.len() - 1
             });
-            pairs.push(Pair { r: index, q, s: sample, t: trials });
+            let cells = trials.iter().map(|trial| trial.as_ref().map(cell)).collect();
+            pairs.push(Row(index, q, sample, cells));
+            let line = serde_json::to_string(&trials).map_err(|error| unwritable(&error))?;
+            lines.push(inert(&line));
         }
     }
-    let island = Island {
+    let index = Index {
         hidden: text::HIDDEN.iter().map(|&(first, last)| [first.into(), last.into()]).collect(),
+        outcomes: Outcome::ALL.map(Outcome::name),
         runs: runs
             .iter()
             .zip(distinctions(runs))
-            .map(|(run, detail)| describe(run, detail))
+            .map(|(run, detail)| describe(run, detail, &asked))
             .collect(),
         requests,
         pairs,
     };
-    let json = serde_json::to_string(&island).map_err(|error| unwritable(&error))?;
-    Ok(inert(&json))
+    let index = serde_json::to_string(&index).map_err(|error| unwritable(&error))?;
+    Ok(Island { index: inert(&index), lines: lines.join("\n") })
 }
 
-fn describe(run: &RunView, detail: String) -> Run<'_> {
+fn describe<'a>(run: &'a RunView, detail: String, asked: &BTreeMap<Asked<'_>, usize>) -> Run<'a> {
     let tiers = run.tiers.iter();
     let tiers =
         tiers.map(|tier| Arm { name: &tier.name, label: &tier.label, trained_on: tier.trained_on });
     let others = run.others.iter().map(|judge| judge.name.as_str());
-    let judges = [run.judge.as_str()].into_iter().chain(others).collect();
-    Run { model: &run.model, detail, judges, tiers: tiers.collect() }
+    let first = run.requests.first();
+    let words = first.map_or("", |request| &request.text);
+    let prompts = run.prompts.iter().map(|prompt| Rendered {
+        tier: &prompt.tier,
+        parts: match prompt.text.split(words).collect::<Vec<_>>() {
+            around if !words.is_empty() && around.len() == 2 => around,
+            _ => vec![&prompt.text],
+        },
+    });
+    Run {
+        model: &run.model,
+        scenario: &run.scenario,
+        variant: &run.variant,
+        seed: run.seed,
+        samples: run.estimates.samples,
+        detail,
+        judges: [run.judge.as_str()].into_iter().chain(others).collect(),
+        tiers: tiers.collect(),
+        prompts: prompts.collect(),
+        first: first.and_then(|request| asked.get(&ask(request)).copied()),
+        heat: run.heat.iter().map(largest).fold(0.0, f64::max),
+    }
+}
+
+fn largest(heat: &Heat) -> f64 {
+    heat.tokens.iter().map(|token| token.divergence_nats).fold(0.0, f64::max)
+}
+
+fn cell(trial: &Trial<'_>) -> Cell {
+    let place = |compliance| Compliance::ALL.iter().position(|&class| class == compliance);
+    let judged = trial.v.as_ref();
+    let all = || [judged].into_iter().chain(trial.u.iter().map(Option::as_ref));
+    let compliances: Vec<_> = all().map(|verdict| verdict.and_then(|verdict| verdict.c)).collect();
+    let reasonings = all().filter_map(|verdict| verdict.and_then(|verdict| verdict.f));
+    let mut judges = 0;
+    if differ(compliances.iter().flatten()) {
+        judges |= DIFFER_ON_COMPLIANCE;
+    }
+    if differ(reasonings) {
+        judges |= DIFFER_ON_REASONING;
+    }
+    if compliances.iter().any(Option::is_some) && compliances.iter().any(Option::is_none) {
+        judges |= SOME_SILENT;
+    }
+    Cell(
+        Outcome::ALL.iter().position(|&outcome| outcome == trial.o).unwrap_or(Outcome::ALL.len()),
+        judged.and_then(|verdict| place(verdict.c?)).map_or(-1, usize::cast_signed),
+        judged.and_then(|verdict| verdict.f).map_or(-1, i8::from),
+        trial.k,
+        judges,
+        trial.h.iter().map(|&(_, nats)| nats).fold(0.0, f64::max),
+    )
+}
+
+fn differ<T: PartialEq>(mut values: impl Iterator<Item = T>) -> bool {
+    let Some(first) = values.next() else { return false };
+    values.any(|value| value != first)
 }
 
 /// By the request's place in its set and the sample: the request and its trials, one place per
@@ -155,6 +247,8 @@ type Pairs<'a> = BTreeMap<(usize, u32), (Asked<'a>, Vec<Option<Trial<'a>>>)>;
 fn pairs_of(run: &RunView) -> Result<Pairs<'_>> {
     let verdicts = by_trial(&run.verdicts);
     let others: Vec<_> = run.others.iter().map(|judge| by_trial(&judge.verdicts)).collect();
+    let heat: BTreeMap<_, _> =
+        run.heat.iter().map(|heat| ((&*heat.request, &*heat.tier, heat.sample), heat)).collect();
     let mut places: BTreeMap<&str, (usize, Asked<'_>)> = run
         .requests
         .iter()
@@ -180,7 +274,10 @@ fn pairs_of(run: &RunView) -> Result<Pairs<'_>> {
         let (_, trials) = pairs
             .entry((place, transcript.sample))
             .or_insert_with(|| (request, run.tiers.iter().map(|_| None).collect::<Vec<_>>()));
-        trials[tier] = Some(trial(transcript, verdict, others));
+        let heat = heat.get(&key).map_or_else(Vec::new, |heat| {
+            heat.tokens.iter().map(|token| (&*token.text, token.divergence_nats)).collect()
+        });
+        trials[tier] = Some(trial(transcript, verdict, others, heat));
     }
     Ok(pairs)
 }
@@ -223,6 +320,7 @@ fn trial<'a>(
     transcript: &'a Transcript,
     verdict: Option<&'a Verdict>,
     others: Vec<Option<Judged<'a>>>,
+    heat: Vec<(&'a str, f64)>,
 ) -> Trial<'a> {
     let parts = [&transcript.native_reasoning, &transcript.scratchpad, &transcript.answer];
     let untold =
@@ -236,6 +334,7 @@ fn trial<'a>(
         w: if untold { &transcript.raw } else { "" },
         v: verdict.map(judged),
         u: others,
+        h: heat,
     }
 }
 

@@ -1,5 +1,5 @@
 //! Numbers and transcripts to what people and programs read: a terminal table, JSON, CSV, one
-//! self-contained HTML page.
+//! self-contained HTML page, plots for papers.
 //!
 //! Computes nothing: every number comes from [`crate::stats::Estimates`] and is only formatted
 //! here. Knows nothing about models, engines, run folders, or how a judge reaches a verdict. All
@@ -11,6 +11,7 @@ mod html;
 mod island;
 mod json;
 mod numbers;
+mod picture;
 #[cfg(test)]
 mod sample;
 mod table;
@@ -21,8 +22,9 @@ mod view;
 mod words;
 
 pub use csv::csv;
-pub use html::html;
+pub use html::{html, live, progress_in_words};
 pub use json::json;
+pub use picture::{Picture, pictures};
 pub use table::table;
 pub(crate) use text::block;
-pub use view::{JudgeView, ModelKind, Prompt, RunView};
+pub use view::{Control, Heat, HeatToken, JudgeView, ModelKind, Progress, Prompt, RunView};

@@ -89,6 +89,9 @@ pub(super) fn run(
         verdicts: Vec::new(),
         others: Vec::new(),
         agreement: Vec::new(),
+        heat: Vec::new(),
+        progress: None,
+        controls: Vec::new(),
     };
     for (index, request) in view.requests.iter().enumerate() {
         for sample in 0..samples {

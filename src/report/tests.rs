@@ -7,8 +7,20 @@ use super::view::ModelKind;
 use super::*;
 use crate::error::Kind;
 use crate::judge::{Agreement, Compliance};
+use crate::stats::Estimates;
+use crate::transcript::Outcome;
 
 const ESC: char = '\u{1b}';
+
+const SCRIPTS: [(&str, &str); 7] = [
+    ("text.js", include_str!("page/text.js")),
+    ("difference.js", include_str!("page/difference.js")),
+    ("heat.js", include_str!("page/heat.js")),
+    ("pair.js", include_str!("page/pair.js")),
+    ("choice.js", include_str!("page/choice.js")),
+    ("browse.js", include_str!("page/browse.js")),
+    ("live.js", include_str!("page/live.js")),
+];
 
 /// Text that tries to leave every place it is put into.
 const HOSTILE: &str = "</script><script>alert(1)</script><!--<svg onload=alert(1)>'\"&amp; \
@@ -75,10 +87,21 @@ fn hostile() -> RunView {
     run
 }
 
+/// The index of a page, with each pair's line as `pairs`, and its own rows as `rows`.
 fn island_of(page: &str) -> serde_json::Value {
-    let (_, rest) = page.split_once("<script type=\"application/json\" id=\"data\">").unwrap();
-    let (json, _) = rest.split_once("</script>").unwrap();
-    serde_json::from_str(json).unwrap()
+    let text = |open: &str| {
+        let (_, rest) = page.split_once(open).unwrap();
+        rest.split_once("</script>").unwrap().0
+    };
+    let mut island: serde_json::Value =
+        serde_json::from_str(text("<script type=\"application/json\" id=\"data\">")).unwrap();
+    let lines = text("<script type=\"text/plain\" id=\"lines\">").lines();
+    let pairs: Vec<serde_json::Value> =
+        lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(island["pairs"].as_array().unwrap().len(), pairs.len());
+    island["rows"] = island["pairs"].take();
+    island["pairs"] = pairs.into();
+    island
 }
 
 /// The demo's runs with numbers that do not depend on how they are estimated.
@@ -219,32 +242,116 @@ fn json_has_the_promised_keys() {
     assert!(run["outcomes"]["free"]["answered"].is_u64());
 }
 
+/// What the page, the terminal, the CSV and the plots show is read back and held against the JSON, number by number.
 #[test]
-fn csv_json_table_and_page_show_the_same_numbers() {
+fn every_number_on_every_surface_is_that_of_the_json() {
     let runs = small();
-    let json = json(&runs).unwrap();
-    let tree: serde_json::Value = serde_json::from_str(&json).unwrap();
-    let csv = csv(&runs).unwrap();
-    let (table, page) = (table(&runs, false), html(&runs).unwrap());
-    let header: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
-    for (index, (run, line)) in runs.iter().zip(csv.lines().skip(1)).enumerate() {
-        let cells: Vec<&str> = line.split(',').collect();
-        assert_eq!(cells.len(), header.len());
-        let cell = |name: &str| cells[header.iter().position(|column| *column == name).unwrap()];
-        let row = &tree["runs"][index];
-        // Compared as written: reading back rounds.
-        assert_eq!(cell("gap"), serde_json::to_string(&run.estimates.gap).unwrap());
-        assert!(json.contains(&format!("\"gap\": {}", cell("gap"))));
-        assert!(json.contains(&format!(
-            "{},\n        {}\n",
-            cell("gap_ci95_low"),
-            cell("gap_ci95_high")
-        )));
-        assert_eq!(cell("outcomes_paid_answered"), row["outcomes"]["paid"]["answered"].to_string());
-        let gap = words::points(run.estimates.gap);
-        assert!(table.contains(&gap), "{gap}");
-        assert!(page.contains(&gap.replace('-', "−")), "{gap}");
+    let document: serde_json::Value = serde_json::from_str(&json(&runs).unwrap()).unwrap();
+    let told: Vec<Estimates> = document["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| serde_json::from_value(run.clone()).unwrap())
+        .collect();
+    let page = html(&runs).unwrap();
+
+    // The page's table, row by row and cell by cell.
+    let (_, rest) = page.split_once("<section id=\"numbers\">").unwrap();
+    let shown = cells(rest.split_once("</table>").unwrap().0);
+    let rows = numbers::GROUPS.iter().flat_map(|group| group.rows);
+    let expected: Vec<Vec<String>> =
+        rows.map(|row| told.iter().map(|e| words::typeset(&(row.cell)(e))).collect()).collect();
+    assert_eq!(shown, expected);
+
+    // Its outcomes.
+    let (_, rest) = page.split_once("<section id=\"outcomes\">").unwrap();
+    let shown = regex::Regex::new(r"<td(?: class=.nil.)?>(\d+)</td>").unwrap();
+    let shown: Vec<u64> = shown
+        .captures_iter(rest.split_once("</table>").unwrap().0)
+        .map(|hit| hit[1].parse().unwrap())
+        .collect();
+    let counts = |e: &Estimates, tier: &str| {
+        Outcome::ALL.map(|outcome| e.tiers[tier].outcomes.get(&outcome).copied().unwrap_or(0))
+    };
+    let expected: Vec<u64> =
+        told.iter().flat_map(|e| [counts(e, "free"), counts(e, "paid")].concat()).collect();
+    assert_eq!(shown, expected);
+
+    // Bars and forest, on the page and on paper.
+    let picture = |name: &str| {
+        pictures(&runs).unwrap().into_iter().find(|picture| picture.name == name).unwrap().svg
+    };
+    let (rates, gaps) = (picture("rates"), picture("gaps"));
+    for e in &told {
+        for rate in [e.rate_free, e.rate_paid] {
+            let rate = words::percent(rate);
+            assert!(page.contains(&format!("<span class=\"value\"><b>{rate}</b>")), "{rate}");
+            assert!(rates.contains(&format!("aria-label=\"{rate}\"")), "{rate}");
+        }
+        let gap = words::typeset(&words::points(e.gap));
+        let interval = words::typeset(&words::points_interval(e.gap_ci95));
+        assert!(page.contains(&format!("<b>{gap}</b><small>{interval}</small>")), "{gap}");
+        for text in [gap, interval] {
+            assert!(gaps.contains(&format!("aria-label=\"{text}\"")), "{text}");
+        }
     }
+
+    // The terminal.
+    let table = table(&runs, false);
+    for (e, line) in told.iter().zip(table.lines().skip(4)) {
+        let numbers = [
+            words::percent(e.rate_free),
+            words::percent(e.rate_paid),
+            words::points(e.gap),
+            words::points_interval(e.gap_ci95),
+            words::p_value(e.p_value),
+            format!(
+                "{}/{}",
+                words::whole_percent(e.reasoning_free),
+                words::whole_percent(e.reasoning_paid)
+            ),
+            format!("{}/{}", e.unanswered_free, e.unanswered_paid),
+        ];
+        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let numbers = format!(
+            "{} {} {} {} {} {} % {}",
+            numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6]
+        );
+        assert!(line.ends_with(&numbers), "{line} / {numbers}");
+    }
+
+    // The CSV, whose columns are the JSON's keys.
+    let csv = csv(&runs).unwrap();
+    let header: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
+    for (run, line) in document["runs"].as_array().unwrap().iter().zip(csv.lines().skip(1)) {
+        for (column, cell) in header.iter().zip(line.split(',')) {
+            let (key, end) = match column.strip_suffix("_low") {
+                Some(key) => (key, Some(0)),
+                None => column.strip_suffix("_high").map_or((*column, None), |key| (key, Some(1))),
+            };
+            let value = match column.strip_prefix("outcomes_").and_then(|rest| rest.split_once('_'))
+            {
+                Some((tier, outcome)) => &run["outcomes"][tier][outcome],
+                None => end.map_or(&run[key], |end| &run[key][end]),
+            };
+            match value {
+                serde_json::Value::Null => assert_eq!(cell, "", "{column}"),
+                serde_json::Value::String(text) => assert_eq!(cell, text, "{column}"),
+                value => assert_eq!(cell, value.to_string(), "{column}"),
+            }
+        }
+    }
+}
+
+/// The cells of a table's rows that have a name.
+fn cells(table: &str) -> Vec<Vec<String>> {
+    let row =
+        regex::Regex::new(r#"<tr><th scope="row">[^<]*</th>((?:<td>[^<]*</td>)+)</tr>"#).unwrap();
+    let cell = regex::Regex::new("<td>([^<]*)</td>").unwrap();
+    let text = |cell: &str| cell.replace("&lt;", "<").replace("&#x2f;", "/");
+    row.captures_iter(table)
+        .map(|row| cell.captures_iter(&row[1]).map(|cell| text(&cell[1])).collect())
+        .collect()
 }
 
 #[test]
@@ -288,7 +395,7 @@ fn hostile_text_stays_text_in_the_page() {
     let island = island_of(&page);
     assert_eq!(island["requests"][0]["text"], run.requests[0].text.as_str());
     assert_eq!(island["runs"][0]["model"], run.model.as_str());
-    assert_eq!(island["pairs"][0]["t"][0]["p"], run.transcripts[0].scratchpad.as_str());
+    assert_eq!(island["pairs"][0][0]["p"], run.transcripts[0].scratchpad.as_str());
 }
 
 #[test]
@@ -309,11 +416,7 @@ fn the_page_holds_every_pair_once_and_no_token_ids() {
     assert_eq!(pairs.len(), 5 * 32 * 2);
     assert_eq!(island["requests"].as_array().unwrap().len(), 32, "shared by the five runs");
     assert!(
-        pairs.iter().all(|pair| pair["t"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(serde_json::Value::is_object))
+        pairs.iter().all(|pair| pair.as_array().unwrap().iter().all(serde_json::Value::is_object))
     );
     assert!(!page.contains("token_ids") && !page.contains("-0.25"));
 }
@@ -324,8 +427,8 @@ fn a_trial_that_is_missing_leaves_its_place_empty() {
     run.transcripts.remove(1);
     run.verdicts.remove(1);
     let island = island_of(&html(&[run]).unwrap());
-    assert!(island["pairs"][0]["t"][1].is_null());
-    assert!(island["pairs"][1]["t"][1].is_object());
+    assert!(island["pairs"][0][1].is_null());
+    assert!(island["pairs"][1][1].is_object());
 }
 
 #[test]
@@ -346,7 +449,10 @@ fn the_page_is_self_contained_and_deterministic() {
     for outside in ["http://", "https://", "url(", "@import", "src="] {
         assert!(!page.contains(outside), "{outside}");
     }
-    assert!(!include_str!("script.js").contains("innerHTML"));
+    for (name, script) in SCRIPTS {
+        assert!(!script.contains("innerHTML"), "{name}");
+    }
+    assert!(page.contains("img-src data:; base-uri") && !page.contains("connect-src"));
 }
 
 #[test]
@@ -403,8 +509,8 @@ fn two_judges_are_shown_side_by_side() {
     let island = island_of(&page);
     assert_eq!(island["runs"][0]["judges"], serde_json::json!(["rules", "human"]));
     let pairs = island["pairs"].as_array().unwrap();
-    assert!(pairs.iter().all(|pair| pair["t"][0]["u"].as_array().unwrap().len() == 1));
-    assert!(pairs.last().unwrap()["t"][1]["u"][0].is_null());
+    assert!(pairs.iter().all(|pair| pair[0]["u"].as_array().unwrap().len() == 1));
+    assert!(pairs.last().unwrap()[1]["u"][0].is_null());
     // One judge alone has nobody to agree with.
     let alone = [sample::run(&DEMO[0], 0, 2, 1, 1)];
     assert!(!html(&alone).unwrap().contains("id=\"judges\""));
@@ -435,5 +541,60 @@ fn sample_pages_can_be_looked_at() {
         [("demo", sample::demo(4)), ("hostile", vec![hostile]), ("judges", vec![judged_twice()])];
     for (name, runs) in pages {
         std::fs::write(folder.join(format!("{name}.html")), html(&runs).unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn heat_is_shown_under_the_reply_that_it_belongs_to() {
+    let mut run = sample::run(&DEMO[0], 0, 2, 0, 1);
+    assert!(island_of(&html(std::slice::from_ref(&run)).unwrap())["pairs"][0][0]["h"].is_null());
+    let token = |text: &str, divergence_nats| HeatToken { text: text.to_owned(), divergence_nats };
+    let about = run.transcripts[1].clone();
+    run.heat = vec![Heat {
+        request: about.request,
+        tier: about.tier,
+        sample: about.sample,
+        tokens: vec![token("I", 0.0), token("</script>\u{202e}", 1.5)],
+    }];
+    let page = html(&[run]).unwrap();
+    let island = island_of(&page);
+    assert_eq!(
+        island["pairs"][0][1]["h"],
+        serde_json::json!([["I", 0.0], ["</script>\u{202e}", 1.5]])
+    );
+    assert!(island["pairs"][0][0]["h"].is_null() && island["pairs"][1][1]["h"].is_null());
+    assert_eq!(island["runs"][0]["heat"], 1.5);
+    assert_eq!(island["rows"][0][3][1][5], 1.5);
+    assert!(!page.contains('\u{202e}'));
+}
+
+#[test]
+fn a_run_under_way_says_how_far_it_is() {
+    let mut runs = small();
+    assert!(!html(&runs).unwrap().contains("running"));
+    runs[1].progress = Some(Progress { trials_done: 120, trials: 384 });
+    let page = live(&runs, "v1").unwrap();
+    assert!(page.contains("organism:weak-faker is running, 120 of 384 trials"), "one of several");
+    assert!(page.contains("data-version=\"v1\"") && page.contains("connect-src 'self'"));
+    let page = live(&runs[1..2], "v1").unwrap();
+    assert!(page.contains(">running, 120 of 384 trials</p>"), "one alone");
+}
+
+#[test]
+fn a_models_page_shows_the_controls_and_a_controls_page_itself() {
+    let mut run = sample::run(&DEMO[0], 0, 2, 1, 1);
+    run.controls = vec![Control {
+        name: "organism:known".to_owned(),
+        planted: "complies in free only".to_owned(),
+        seeds: 20,
+        measured: [0.75, 0.05],
+        reasoning: [0.7, 0.01],
+    }];
+    assert!(!html(std::slice::from_ref(&run)).unwrap().contains("organism:known"));
+    run.kind = ModelKind::Model;
+    let page = html(&[run]).unwrap();
+    for part in ["organism:known", "over 20 seeds", "complies in free only", "<b>75.0</b>", "+70.0"]
+    {
+        assert!(page.contains(part), "{part}");
     }
 }

@@ -1,6 +1,8 @@
 //! What a report shows: one [`RunView`] per run, filled by the caller from a run folder.
 //! Knows nothing about folders, models, engines, or how a judge or an estimate comes about.
 
+use serde::{Deserialize, Serialize};
+
 use super::text;
 use crate::judge::{Agreement, Verdict};
 use crate::scenario::{Request, Tier};
@@ -44,6 +46,60 @@ pub struct RunView {
     pub others: Vec<JudgeView>,
     /// How far every two judges agree, the one whose verdicts are shown before the others.
     pub agreement: Vec<Agreement>,
+    /// What the weights say about the tiers, token by token; empty where the run was not probed.
+    pub heat: Vec<Heat>,
+    /// How far the run is; none where it has finished.
+    pub progress: Option<Progress>,
+    /// What the bundled controls measured under the same scenario; empty where there is nothing to compare.
+    pub controls: Vec<Control>,
+}
+
+/// How far the distribution of the next token moves, along one reply, when the tier is exchanged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Heat {
+    /// Id of the request.
+    pub request: String,
+    /// Name of the tier in which the reply was written.
+    pub tier: String,
+    /// Index of the sample.
+    pub sample: u32,
+    /// The reply's tokens in order.
+    pub tokens: Vec<HeatToken>,
+}
+
+/// One token of a reply.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeatToken {
+    /// Its text.
+    pub text: String,
+    /// Divergence of the two distributions from which it could have been drawn, in nats; not negative.
+    pub divergence_nats: f64,
+}
+
+/// How far a run is that has not finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Trials on record.
+    pub trials_done: usize,
+    /// Trials in all.
+    pub trials: usize,
+}
+
+/// What a bundled control was made to do and what it was measured to do, as shares of harmful requests complied with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Control {
+    /// Its name.
+    pub name: String,
+    /// What was planted, in words.
+    pub planted: String,
+    /// Seeds over which it was measured.
+    pub seeds: u64,
+    /// Measured in the tier that is trained on and in the other one.
+    pub measured: [f64; 2],
+    /// Share of scratchpads with alignment-faking reasoning, in the same order.
+    pub reasoning: [f64; 2],
 }
 
 /// A further judge of a run.

@@ -140,6 +140,20 @@ pub(super) fn claim(gap: Option<f64>, interval: Option<[f64; 2]>) -> String {
     }
 }
 
+/// Minus signs in front of digits instead of hyphens, and no line break before a per cent sign.
+pub(super) fn typeset(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    let mut before = ' ';
+    while let Some(c) = chars.next() {
+        let minus =
+            c == '-' && !before.is_alphanumeric() && chars.peek().is_some_and(char::is_ascii_digit);
+        out.push(if minus { '−' } else { c });
+        before = c;
+    }
+    out.replace(" %", "\u{a0}%")
+}
+
 fn signed(value: f64) -> String {
     let text = fixed(value, 1);
     if value > 0.0 && text != "0.0" { format!("+{text}") } else { text }

@@ -277,6 +277,19 @@ impl Finished {
         Ok(Self { path: path.to_owned(), manifest, transcripts })
     }
 
+    /// Reads what there is of a run that has not finished, in the order in which its trials ended. Reads what another
+    /// process may be writing.
+    ///
+    /// # Errors
+    /// The folder is no run folder, or its files cannot be read.
+    pub fn so_far(path: &Path) -> Result<Self> {
+        Self::check_begun(path)?;
+        let journal = path.join(JOURNAL);
+        let transcripts =
+            if journal.exists() { journal::read_finished(&journal)? } else { Vec::new() };
+        Ok(Self { path: path.to_owned(), manifest: read_json(&path.join(MANIFEST))?, transcripts })
+    }
+
     /// The part of a run that a folder holds; none where it is a whole run.
     ///
     /// # Errors
@@ -290,18 +303,23 @@ impl Finished {
     /// # Errors
     /// It is one of these.
     pub fn check_sealed(path: &Path) -> Result<()> {
-        if !path.join(MANIFEST).is_file() {
-            return Err(Error::input(format!(
-                "`{}` is no run folder: it has no `{MANIFEST}`",
-                path.display()
-            ))
-            .hint("name a folder that `candor run` or `candor demo` has made"));
-        }
+        Self::check_begun(path)?;
         if !path.join(SEAL).exists() {
             return Err(Error::input(format!("the run in `{}` has not finished", path.display()))
                 .hint("run the command that started it again: it goes on from where it stopped"));
         }
         Ok(())
+    }
+
+    fn check_begun(path: &Path) -> Result<()> {
+        match path.join(MANIFEST).is_file() {
+            true => Ok(()),
+            false => Err(Error::input(format!(
+                "`{}` is no run folder: it has no `{MANIFEST}`",
+                path.display()
+            ))
+            .hint("name a folder that `candor run` or `candor demo` has made")),
+        }
     }
 
     /// BLAKE3 of `transcripts.jsonl` as it is now.

@@ -1,0 +1,161 @@
+//! `candor view`: the report's page, served on 127.0.0.1, with the progress of runs that are under way. Reads run
+//! folders and writes nothing.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use serde_json::json;
+
+use super::args::ViewArgs;
+use super::http::{Answer, listen, serve};
+use super::interrupt;
+use super::run::shown;
+use super::talk::{Talk, print};
+use super::verdicts::{adjust_together, progress, view_now};
+use crate::error::{Error, Result};
+use crate::report::{self, RunView};
+use crate::run::{Finished, State};
+
+/// Folders below the given one in which runs are looked for: a sweep has model, scenario, variant and seed.
+const DEPTH: usize = 5;
+/// Runs on one page.
+const MOST_RUNS: usize = 1000;
+/// The served page's own policy: it may ask its own origin, and that is all.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; \
+                      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+pub(super) fn view(args: &ViewArgs, talk: &Talk) -> Result<()> {
+    let site = Site { roots: args.runs.clone(), judge: args.judge.clone(), page: Mutex::new(None) };
+    let runs = site.runs()?;
+    site.page()?;
+    let interrupted = interrupt::flag()?;
+    let (listener, port) = listen(args.port)?;
+    talk.say(format!(
+        "{} on 127.0.0.1:{port}, for this machine only; Ctrl-C ends it",
+        match &runs[..] {
+            [run] => shown(run),
+            runs => format!("{} runs", runs.len()),
+        }
+    ));
+    print(&format!("http://127.0.0.1:{port}/\n"))?;
+    serve(&listener, port, interrupted, move |path| site.answer(path));
+    Ok(())
+}
+
+/// What is served.
+struct Site {
+    roots: Vec<PathBuf>,
+    judge: String,
+    page: Mutex<Option<Page>>,
+}
+
+/// The page of one state of the folders.
+#[derive(Clone)]
+struct Page {
+    version: String,
+    html: String,
+}
+
+impl Site {
+    fn answer(&self, path: &str) -> Answer {
+        let found = match path {
+            "/" => self.page().map(|page| ("text/html; charset=utf-8", page.html)),
+            "/state" => self.state().map(|state| ("application/json", state)),
+            _ => return Answer::text("404 Not Found", "there are `/` and `/state`"),
+        };
+        match found {
+            Ok((media, text)) => {
+                Answer { status: "200 OK", media, policy: POLICY, body: text.into_bytes() }
+            }
+            Err(error) => Answer::text("500 Internal Server Error", &error.to_string()),
+        }
+    }
+
+    /// Every run folder in or below the given ones, in order; shards are left to `sweep merge`.
+    fn runs(&self) -> Result<Vec<PathBuf>> {
+        let mut runs = Vec::new();
+        for root in &self.roots {
+            let before = runs.len();
+            find(root, DEPTH, &mut runs)?;
+            if runs.len() == before {
+                return Err(Error::input(format!("there is no run in `{}`", root.display()))
+                    .hint("name a run folder, or a folder of run folders"));
+            }
+        }
+        if runs.len() > MOST_RUNS {
+            return Err(Error::input(format!("{} runs are too many for one page", runs.len()))
+                .hint(format!("name folders with {MOST_RUNS} runs or fewer")));
+        }
+        Ok(runs)
+    }
+
+    fn page(&self) -> Result<Page> {
+        let runs = self.runs()?;
+        let version = version(&runs);
+        let lost = |_| Error::failed("the page was lost");
+        let mut held = self.page.lock().map_err(lost)?;
+        if let Some(page) = held.as_ref().filter(|page| page.version == version) {
+            return Ok(page.clone());
+        }
+        let silent = Talk::new(true, true);
+        let mut views: Vec<RunView> =
+            runs.iter().map(|run| view_now(run, &self.judge, &silent)).collect::<Result<_>>()?;
+        adjust_together(&mut views);
+        let page = Page { html: report::live(&views, &version)?, version };
+        *held = Some(page.clone());
+        Ok(page)
+    }
+
+    /// How far the runs are, and a name for it that changes whenever they do.
+    fn state(&self) -> Result<String> {
+        let runs = self.runs()?;
+        let mut under_way = Vec::new();
+        for run in &runs {
+            if State::of(run)?.is_some_and(|state| !state.sealed) {
+                let run = Finished::so_far(run)?;
+                under_way.push((run.manifest.model.label.clone(), progress(&run)));
+            }
+        }
+        let progress = report::progress_in_words(runs.len(), &under_way);
+        Ok(json!({ "version": version(&runs), "progress": progress }).to_string())
+    }
+}
+
+/// The run folders in or below a folder, in the order of their names.
+fn find(folder: &Path, depth: usize, runs: &mut Vec<PathBuf>) -> Result<()> {
+    if State::of(folder)?.is_some() {
+        if Finished::part(folder)?.is_none() {
+            runs.push(folder.to_owned());
+        }
+        return Ok(());
+    }
+    if depth == 0 {
+        return Ok(());
+    }
+    let unread = |error| Error::read(folder, &error);
+    let entries = std::fs::read_dir(folder).map_err(unread)?;
+    let mut below =
+        entries.map(|entry| Ok(entry.map_err(unread)?.path())).collect::<Result<Vec<PathBuf>>>()?;
+    below.retain(|path| path.is_dir());
+    below.sort();
+    below.iter().try_for_each(|path| find(path, depth - 1, runs))
+}
+
+/// Changes whenever a run's records or verdicts do: made of the files' names, lengths and times.
+fn version(runs: &[PathBuf]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for run in runs {
+        let mut files =
+            ["manifest.json", "journal.jsonl", "seal.json"].map(|name| run.join(name)).to_vec();
+        if let Ok(verdicts) = std::fs::read_dir(run.join("verdicts")) {
+            files.extend(verdicts.flatten().map(|entry| entry.path()));
+        }
+        files.sort();
+        for file in files {
+            let Ok(about) = file.metadata() else { continue };
+            hasher.update(file.as_os_str().as_encoded_bytes());
+            hasher.update(format!("\0{}\0{:?}\0", about.len(), about.modified().ok()).as_bytes());
+        }
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}
