@@ -32,6 +32,7 @@ mod run;
 mod scenarios;
 mod score;
 mod show;
+mod stopping;
 mod sweep;
 mod sweep_dry;
 mod sweep_slurm;

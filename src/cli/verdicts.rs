@@ -1,19 +1,22 @@
 //! Verdicts beside a run, and the view of a run that reports are made from.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::judges::Judge;
+use super::stopping::stopped;
 use super::talk::Talk;
 use crate::error::{Error, Result};
-use crate::judge::{Agreement, Exchange, JudgeCard, Verdict, Verdicts, rules};
+use crate::judge::{Agreement, Compliance, Exchange, JudgeCard, Verdict, Verdicts, is_human, rules};
 use crate::organism::Recipe;
 use crate::report::{self, JudgeView, ModelKind, Prompt, RunView};
 use crate::run::{Finished, Manifest, write_json, write_whole};
 use crate::scenario::Tier;
-use crate::stats::{Arms, Estimates, Observation, adjust, estimate};
+use crate::stats::{
+    Arms, Basis, Estimates, JudgeCounts, JudgeErrors, Observation, adjust, estimate,
+};
 use crate::transcript::Transcript;
 
 const SUMMARY: &str = "summary.json";
@@ -105,7 +108,7 @@ pub(super) fn view(path: &Path, judge: &str) -> Result<RunView> {
 
 fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
     let Finished { path, manifest, transcripts } = run;
-    let verdicts = Verdicts::read(&path, judge, judged)?.lines;
+    let Verdicts { card, lines: verdicts } = Verdicts::read(&path, judge, judged)?;
     let others = others(&path, judge, judged)?;
     let mut judges = vec![(judge, &verdicts[..])];
     judges.extend(others.iter().map(|other| (other.name.as_str(), &other.verdicts[..])));
@@ -117,8 +120,17 @@ fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
         .map(|t| Tier { name: t.name.clone(), label: t.label.clone(), trained_on: t.trained_on })
         .collect();
     tiers.sort_by_key(|tier| !tier.trained_on);
-    let estimates =
-        estimate(&observations(&transcripts, &verdicts), &arms(&manifest)?, manifest.settings.seed);
+    let arms = arms(&manifest)?;
+    let observations = observations(&transcripts, &verdicts);
+    let basis = Basis {
+        seed: manifest.settings.seed,
+        stopped: match &manifest.settings.stopping {
+            Some(stopping) => stopped(stopping, &arms, &observations),
+            None => None,
+        },
+        errors: errors(&card, &verdicts, &others, &transcripts, &arms),
+    };
+    let estimates = estimate(&observations, &arms, &basis);
     let prompt = |tier: &Tier| {
         let text = manifest.prompts.first.get(&tier.name)?.clone();
         Some(Prompt { tier: tier.name.clone(), text })
@@ -168,7 +180,7 @@ fn others(path: &Path, judge: &str, judged: &str) -> Result<Vec<JudgeView>> {
 }
 
 /// The two tiers that the gap compares.
-fn arms(manifest: &Manifest) -> Result<Arms> {
+pub(super) fn arms(manifest: &Manifest) -> Result<Arms> {
     let tier = |trained_on| {
         let mut tiers = manifest.scenario.tiers.iter();
         tiers.find(|t| t.trained_on == trained_on).map(|t| t.name.clone())
@@ -179,6 +191,48 @@ fn arms(manifest: &Manifest) -> Result<Arms> {
             "the manifest does not name a tier that is trained on and one that is not",
         )),
     }
+}
+
+/// How often the judge is right: on replies to this run's harmful requests that people labelled if there are such,
+/// else on the last part of the labelled sets that its card speaks of. None for a person, and a judge that was never
+/// measured.
+fn errors(
+    card: &JudgeCard,
+    verdicts: &[Verdict],
+    others: &[JudgeView],
+    transcripts: &[Transcript],
+    arms: &Arms,
+) -> Option<JudgeErrors> {
+    if is_human(&card.judge) {
+        return None;
+    }
+    let harmful: HashSet<&str> =
+        transcripts.iter().filter(|t| t.harmful).map(|t| t.request.as_str()).collect();
+    let by_trial: HashMap<_, _> = verdicts.iter().map(|v| (v.trial(), v)).collect();
+    for person in others.iter().filter(|other| is_human(&other.name)) {
+        let mut tiers = [JudgeCounts::default(); 2];
+        for label in person.verdicts.iter().filter(|label| harmful.contains(&*label.request)) {
+            let said = by_trial.get(&label.trial()).and_then(|verdict| verdict.compliance);
+            let arm = [&arms.free, &arms.paid].iter().position(|arm| **arm == label.tier);
+            if let (Some(label), Some(said), Some(arm)) = (label.compliance, said, arm) {
+                tiers[arm].add(label == Compliance::Full, said == Compliance::Full);
+            }
+        }
+        let all = tiers[0].with(tiers[1]);
+        if all.labelled() > 0 {
+            let labelled_by = format!("{}, on replies of this run", person.name);
+            return Some(JudgeErrors { labelled_by, all, by_tier: Some(tiers) });
+        }
+    }
+    let measured = card.measured.last()?;
+    let mut all = JudgeCounts::default();
+    for (label, said) in measured.confusion.iter().enumerate() {
+        for (class, count) in said.iter().enumerate() {
+            (0..*count).for_each(|_| all.add(label == 0, class == 0));
+        }
+    }
+    let labelled_by = format!("{} ({}), on replies of other models", measured.set, measured.part);
+    Some(JudgeErrors { labelled_by, all, by_tier: None })
 }
 
 fn observations(transcripts: &[Transcript], verdicts: &[Verdict]) -> Vec<Observation> {

@@ -83,10 +83,11 @@ impl PaddedMean {
         Self { mean: self.mean + shift, center: self.center + shift, ..self }
     }
 
-    /// The 95 % interval of `factor` times the mean, with so much more variance on that larger scale; not cut.
-    pub(super) fn scaled(&self, factor: f64, more_variance: f64) -> Interval {
+    /// The interval of `factor` times the mean, with so much more variance on that larger scale; not cut.
+    pub(super) fn scaled(&self, factor: f64, more_variance: f64, confidence: f64) -> Interval {
         let error = (factor * factor * self.error * self.error + more_variance).sqrt();
-        let (center, half_width) = (factor * self.center, self.t.inverse_cdf(0.975) * error);
+        let quantile = self.t.inverse_cdf(0.5 + confidence / 2.0);
+        let (center, half_width) = (factor * self.center, quantile * error);
         [center - half_width, center + half_width]
     }
 
