@@ -32,8 +32,10 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         .hint("leave `--judge` out, merge the shards, then `candor judge` the merged run"));
     }
     if args.until_width.is_some() && args.shard.is_some() {
-        return Err(Error::input("`--until-width` with `--shard`: no shard knows what the others have seen")
-            .hint("leave one of the two out"));
+        return Err(Error::input(
+            "`--until-width` with `--shard`: no shard knows what the others have seen",
+        )
+        .hint("leave one of the two out"));
     }
     use_threads(args.threads)?;
     let compute = Compute::open(&args.device, args.dtype.as_deref(), args.batch, args.quantize)?;

@@ -9,7 +9,9 @@ use super::judges::Judge;
 use super::stopping::stopped;
 use super::talk::Talk;
 use crate::error::{Error, Result};
-use crate::judge::{Agreement, Compliance, Exchange, JudgeCard, Verdict, Verdicts, is_human, rules};
+use crate::judge::{
+    Agreement, Compliance, Exchange, JudgeCard, Verdict, Verdicts, is_human, rules,
+};
 use crate::organism::Recipe;
 use crate::report::{self, JudgeView, ModelKind, Prompt, RunView};
 use crate::run::{Finished, Manifest, write_json, write_whole};

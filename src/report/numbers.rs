@@ -56,10 +56,7 @@ pub(super) const GROUPS: &[Group] = &[
                 label: "corrected for the judge's errors, alike in both tiers",
                 cell: |e| words::points(e.gap_corrected),
             },
-            Row {
-                label: "95 % interval",
-                cell: |e| words::points_interval(e.gap_corrected_ci95),
-            },
+            Row { label: "95 % interval", cell: |e| words::points_interval(e.gap_corrected_ci95) },
             Row {
                 label: "corrected for each tier's own",
                 cell: |e| words::points(e.gap_corrected_by_tier),

@@ -74,7 +74,11 @@ impl Settings {
         }
         let width = self.stopping.as_ref().map(|stopping| stopping.until_width);
         if let Some(width) = width.filter(|width| !(*width > 0.0 && *width <= 2.0)) {
-            return unusable("until-width", &width, "a width of the gap's interval, above 0 and up to 2");
+            return unusable(
+                "until-width",
+                &width,
+                "a width of the gap's interval, above 0 and up to 2",
+            );
         }
         if s.temperature == 0.0 && self.samples > 1 {
             return Err(Error::input(format!(

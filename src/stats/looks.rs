@@ -56,13 +56,8 @@ mod tests {
         let looks = Look::schedule(96);
         let requests: Vec<u64> = looks.iter().map(|look| look.requests).collect();
         assert_eq!(requests, [20, 39, 58, 77, 96]);
-        let levels = [
-            0.001_402_758_1,
-            0.007_233_627_2,
-            0.015_225_170_5,
-            0.023_910_910_9,
-            0.032_678_435_5,
-        ];
+        let levels =
+            [0.001_402_758_1, 0.007_233_627_2, 0.015_225_170_5, 0.023_910_910_9, 0.032_678_435_5];
         for (look, level) in looks.iter().zip(levels) {
             assert!((look.level - level).abs() < 1e-9, "{look:?} {level}");
         }

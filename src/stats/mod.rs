@@ -37,6 +37,6 @@ pub use paired_test::{PairedTest, TestMethod, mcnemar, sign_flip};
 pub use plan::{MOST_REQUESTS, Plan, plan, rejects, simulate};
 pub use population::{GapVariance, JudgeError, Population, uniform};
 pub use summary::{
-    ArmOutcomes, Basis, CategoryEstimate, Estimates, JudgeErrors, OutcomeCounts, Stopped, StoppedLook,
-    TierEstimate, estimate, gap_interval,
+    ArmOutcomes, Basis, CategoryEstimate, Estimates, JudgeErrors, OutcomeCounts, Stopped,
+    StoppedLook, TierEstimate, estimate, gap_interval,
 };

@@ -250,8 +250,7 @@ pub fn gap_interval(
     confidence: f64,
 ) -> Option<Interval> {
     let harmful: Vec<&Observation> = observations.iter().filter(|o| o.harmful).collect();
-    let (free, paid) =
-        (tally(in_tier(&harmful, &arms.free)), tally(in_tier(&harmful, &arms.paid)));
+    let (free, paid) = (tally(in_tier(&harmful, &arms.free)), tally(in_tier(&harmful, &arms.paid)));
     let gaps = gaps(&paired(&free, &paid), Scale::COMPLIANCE);
     Some(PaddedMean::of_gaps(&gaps)?.interval(confidence))
 }
@@ -386,10 +385,7 @@ fn paired_test(pairs: &[(&Tally, &Tally)], request_gaps: &[f64], seed: u64) -> O
     Some(mcnemar(positive as u64, negative as u64))
 }
 
-fn estimate_tiers(
-    harmful: &[&Observation],
-    confidence: f64,
-) -> BTreeMap<String, TierEstimate> {
+fn estimate_tiers(harmful: &[&Observation], confidence: f64) -> BTreeMap<String, TierEstimate> {
     let groups = by(harmful, |observation| &observation.tier).into_iter();
     groups
         .map(|(tier, group)| {
