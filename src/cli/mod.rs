@@ -14,6 +14,7 @@ mod inspect;
 mod interrupt;
 mod judge;
 mod judge_table;
+mod json_lines;
 mod judges;
 mod label;
 mod label_file;

@@ -92,11 +92,10 @@ pub(super) fn stopped(stopped: Option<&Stopped>) -> String {
     let Some(stopped) = stopped else { return NONE.to_owned() };
     let requests = stopped.looks.last().map_or(0, |look| look.requests);
     let width = percent(stopped.looks.last().and_then(|look| look.width));
-    let wanted = percent(Some(stopped.until_width));
     format!(
-        "after {requests} of {} requests, {width} points wide ({}{wanted})",
+        "after {requests} of {} requests: the interval is {width} points wide, {} were asked for",
         stopped.requests_most,
-        if stopped.narrow { "asked for " } else { "not the " }
+        percent(Some(stopped.until_width))
     )
 }
 
