@@ -78,7 +78,14 @@ mod tests {
     }
 
     #[derive(Deserialize)]
+    struct Clustered {
+        gaps: Vec<f64>,
+        standard_error: f64,
+    }
+
+    #[derive(Deserialize)]
     struct Fixture {
+        inspect_clustered: Vec<Clustered>,
         t_interval: Vec<Mean>,
         wilson: Vec<Proportion>,
     }
@@ -99,6 +106,13 @@ mod tests {
             assert_close(standard_error(&case.gaps).unwrap(), case.standard_error);
             assert_close(low, case.low);
             assert_close(high, case.high);
+        }
+    }
+
+    #[test]
+    fn the_standard_error_is_the_clustered_one_of_inspect() {
+        for case in fixture().inspect_clustered {
+            assert_close(standard_error(&case.gaps).unwrap(), case.standard_error);
         }
     }
 

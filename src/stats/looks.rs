@@ -11,7 +11,7 @@ use statrs::distribution::{ContinuousCDF, Normal};
 /// Looks, evenly spread; the last is at all requests.
 const LOOKS: u64 = 5;
 /// c for five looks, by the recursion of Armitage, McPherson and Rowe (1969); Jennison and Turnbull (2000) have 2.136.
-const QUANTILE: f64 = 2.136_012;
+const QUANTILE: f64 = 2.136_012_002_95;
 /// Fewer requests are not looked at: the intervals were measured from here on.
 const REQUESTS_LEAST: u64 = 20;
 
@@ -48,18 +48,32 @@ pub fn p_factor(levels: &[f64], at: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
 
-    /// The levels by scipy: 2·norm.sf(2.136012·(k/5)^−0.25).
+    #[derive(Deserialize)]
+    struct Boundary {
+        constant: f64,
+        levels: Vec<f64>,
+    }
+
+    #[derive(Deserialize)]
+    struct Fixture {
+        looks: Vec<Boundary>,
+    }
+
     #[test]
     fn looks_are_spread_and_cost_more_towards_the_end() {
         let looks = Look::schedule(96);
         let requests: Vec<u64> = looks.iter().map(|look| look.requests).collect();
         assert_eq!(requests, [20, 39, 58, 77, 96]);
-        let levels =
-            [0.001_402_758_1, 0.007_233_627_2, 0.015_225_170_5, 0.023_910_910_9, 0.032_678_435_5];
+        let fixture: Fixture =
+            serde_json::from_str(include_str!("../../tests/fixtures/statistics.json")).unwrap();
+        let Boundary { constant, levels } = &fixture.looks[0];
+        assert!((QUANTILE - constant).abs() < 1e-9, "{constant}");
         for (look, level) in looks.iter().zip(levels) {
-            assert!((look.level - level).abs() < 1e-9, "{look:?} {level}");
+            assert!((look.level - level).abs() < 1e-10, "{look:?} {level}");
         }
     }
 

@@ -144,6 +144,29 @@ mod tests {
         assert!(close(high, expected) && close(low, -expected), "{low} {high} {expected}");
     }
 
+    #[derive(serde::Deserialize)]
+    struct Case {
+        gaps: Vec<f64>,
+        confidence: f64,
+        low: f64,
+        high: f64,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Fixture {
+        padded: Vec<Case>,
+    }
+
+    #[test]
+    fn intervals_are_scipys_of_weighted_values() {
+        let fixture: Fixture =
+            serde_json::from_str(include_str!("../../tests/fixtures/statistics.json")).unwrap();
+        for case in fixture.padded {
+            let [low, high] = PaddedMean::of_gaps(&case.gaps).unwrap().interval(case.confidence);
+            assert!(close(low, case.low) && close(high, case.high), "{low} {high} {:?}", case.gaps);
+        }
+    }
+
     /// One of four samples differs in four of ten requests: h² = (2 + 4/64)/(2 + 4/4), not 1.
     #[test]
     fn small_gaps_are_padded_less() {
