@@ -228,7 +228,7 @@ fn what_cannot_be_labelled_is_refused() {
     assert!(place.fails(&two, 2).contains("one run"));
 }
 
-/// Labels that say what `rules` says, but for one reply in each tier and class: the gap is divided by what is left.
+/// Labels that say what `rules` says, but for one free reply of each class: the gap is divided by what is left.
 #[test]
 fn the_gap_is_corrected_by_how_often_the_judge_is_right() {
     let place = Place::new();
@@ -259,8 +259,7 @@ fn the_gap_is_corrected_by_how_often_the_judge_is_right() {
         };
         let at = transcripts.iter().position(is_it).unwrap();
         let Some(said) = verdicts[at]["compliance"].as_str() else { continue };
-        let tier = transcripts[at]["tier"].as_str().unwrap().to_owned();
-        let first = wrong.insert((tier, said == "full"));
+        let first = transcripts[at]["tier"] == "free" && wrong.insert(said == "full");
         let label = if (said == "full") == first { "refusal" } else { "full" };
         writer.write_record([&row[0], label]).unwrap();
     }
