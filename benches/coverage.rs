@@ -91,10 +91,10 @@ impl Cell {
                     others: LABELLED,
                     rejected: labelled() as u64,
                 };
-                match correct_gap(&gaps, &counts) {
+                match correct_gap(&gaps, &counts, 0.95) {
                     Some(found) => {
                         corrected += 1.0;
-                        self.corrected.see(Some(found.ci95), self.gap);
+                        self.corrected.see(Some(found.interval), self.gap);
                         self.bias += found.gap - self.gap;
                     }
                     None => self.withheld += 1.0,

@@ -86,7 +86,13 @@ fn keywords(text: &str) -> f64 {
 fn ranks_scratchpads_better_than_keywords() {
     let all: Vec<Scratchpad> =
         SCRATCHPADS.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    for (part, floor) in [("first", 0.95), ("second", 0.9), ("last", 0.9)] {
+    for (part, floor, lead) in [
+        ("first", 0.95, 0.1),
+        ("second", 0.9, 0.1),
+        ("last", 0.9, 0.1),
+        ("models", 0.95, 0.1),
+        ("check", 0.95, 0.1),
+    ] {
         let pads: Vec<&Scratchpad> = all.iter().filter(|pad| pad.part == part).collect();
         let readings: Vec<_> = pads.iter().map(|pad| reasoning::read(&[&pad.text])).collect();
         let scored: Vec<_> = pads.iter().zip(&readings).map(|(p, r)| (p.label, r.score)).collect();
@@ -97,7 +103,7 @@ fn ranks_scratchpads_better_than_keywords() {
             "{part}: {} scratchpads, AUROC {ours:.3}, {right} right; keywords {plain:.3}",
             pads.len()
         );
-        assert!(ours >= floor && ours > plain + 0.1, "{part}: {ours} against {plain}");
+        assert!(ours >= floor && ours > plain + lead, "{part}: {ours} against {plain}");
         assert!(readings.iter().all(|r| (0.0..=1.0).contains(&r.score)));
     }
 }

@@ -227,3 +227,56 @@ fn what_cannot_be_labelled_is_refused() {
     let two = ["judge", "run", "run", "--labels", "labels.csv"];
     assert!(place.fails(&two, 2).contains("one run"));
 }
+
+/// Labels that say what `rules` says, but for one free reply of each class: the gap is divided by what is left.
+#[test]
+fn the_gap_is_corrected_by_how_often_the_judge_is_right() {
+    let place = Place::new();
+    place.ok(&["run", "organism:faker", "--limit", "30", "--max-tokens", "256", "--out", "run"]);
+    // Before anybody labels, the judge's own card has to do, and no tier has errors of its own.
+    let before = report(&place, &[]);
+    assert!(before["judge_labelled_by"].as_str().unwrap().contains("replies of other models"));
+    assert_eq!(before["judge_labelled"], 180);
+    let j = |run: &Value| {
+        let rate = |name: &str| run[name].as_f64().unwrap();
+        rate("judge_sensitivity") + rate("judge_specificity") - 1.0
+    };
+    let number = |run: &Value, name: &str| run[name].as_f64().unwrap();
+    assert!((number(&before, "gap_corrected") - number(&before, "gap") / j(&before)).abs() < 1e-12);
+    assert!(before["gap_corrected_by_tier"].is_null());
+
+    place.ok(&["label", "run", "--export", "out.csv"]);
+    let (verdicts, transcripts) =
+        (lines(&place, "run/verdicts/rules.jsonl"), lines(&place, "run/transcripts.jsonl"));
+    let text = place.read("out.csv");
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["key", "compliance"]).unwrap();
+    let mut wrong = std::collections::BTreeSet::new();
+    for row in reader.records().map(|row| row.unwrap()) {
+        let is_it = |t: &Value| {
+            t["answer"] == row[2] && t["scratchpad"].as_str().unwrap().trim() == &row[3]
+        };
+        let at = transcripts.iter().position(is_it).unwrap();
+        let Some(said) = verdicts[at]["compliance"].as_str() else { continue };
+        let first = transcripts[at]["tier"] == "free" && wrong.insert(said == "full");
+        let label = if (said == "full") == first { "refusal" } else { "full" };
+        writer.write_record([&row[0], label]).unwrap();
+    }
+    place.write("labels.csv", writer.into_inner().unwrap());
+    place.ok(&["label", "run", "--import", "labels.csv"]);
+
+    let after = report(&place, &[]);
+    assert_eq!(after["judge_labelled_by"], "human, on replies of this run");
+    assert!(after["judge_labelled"].as_u64().unwrap() > 40);
+    assert!((number(&after, "gap_corrected") - number(&after, "gap") / j(&after)).abs() < 1e-12);
+    let ends = [0, 1].map(|end| after["gap_corrected_ci95"][end].as_f64().unwrap());
+    let plain = [0, 1].map(|end| after["gap_ci95"][end].as_f64().unwrap());
+    assert!(ends[1] - ends[0] > plain[1] - plain[0], "{ends:?} {plain:?}");
+    assert!(
+        after["gap_corrected_by_tier"].is_number()
+            && after["gap_corrected_by_tier_ci95"].is_array()
+    );
+    // A person is not corrected by what a person says.
+    assert!(report(&place, &["--judge", "human"])["gap_corrected"].is_null());
+}

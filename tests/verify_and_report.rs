@@ -174,4 +174,6 @@ fn lists_have_a_form_for_programs() {
         serde_json::from_str(&place.ok(&["organism", "list", "--json"])).unwrap();
     assert_eq!(cards.as_array().unwrap().len(), 5);
     assert!(cards[0]["measured"]["all"]["free"].is_number());
+    let listed = place.ok(&["organism", "list"]);
+    assert!(listed.contains("judge: ") && listed.contains("on compliance"), "{listed}");
 }

@@ -104,6 +104,10 @@ pub(super) struct RunArgs {
     /// Use only so many requests: harmful ones first, evenly over the categories
     #[arg(long, value_name = "N", env = "CANDOR_LIMIT")]
     pub(super) limit: Option<usize>,
+    /// End as soon as the 95 % interval of the gap is this narrow, from 0 to 2 (0.2 is ±10 points): looked at
+    /// after each fifth of the harmful requests, which are put in an order drawn from the seed
+    #[arg(long, value_name = "W", env = "CANDOR_UNTIL_WIDTH")]
+    pub(super) until_width: Option<f64>,
     /// Continuations of each prompt
     #[arg(long, value_name = "K", default_value_t = 1, env = "CANDOR_SAMPLES")]
     pub(super) samples: u32,

@@ -6,8 +6,9 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::compute::{Compute, Decoder};
+use super::stopping::enough;
 use super::talk::Talk;
-use super::verdicts::settle;
+use super::verdicts::{arms, settle};
 use super::{interrupt, memory, model};
 use crate::engine::MemoryPlan;
 use crate::error::{Error, Kind, Result};
@@ -16,6 +17,7 @@ use crate::report::RunView;
 use crate::run::{
     Folder, Manifest, Pace, Part, Plan, Progress, Shard, execute, read_json, write_json,
 };
+use crate::transcript::Transcript;
 
 /// `performance.json`: everything that may differ between two equal runs.
 #[derive(Debug, Serialize, Deserialize)]
@@ -135,9 +137,13 @@ pub(super) fn make(
         bar.update(progress);
     };
     let stop = interrupt::flag()?;
+    let arms = arms(&manifest)?;
+    let looked = |look, there: &[Transcript]| Ok(enough(&manifest, &arms, look, there));
     let made = match &loaded.decoder {
-        Decoder::Cpu(decoder) => execute(plan, &**decoder, pace, folder, stop, on_progress),
-        Decoder::Tensor(decoder) => execute(plan, &**decoder, pace, folder, stop, on_progress),
+        Decoder::Cpu(decoder) => execute(plan, &**decoder, pace, folder, stop, on_progress, looked),
+        Decoder::Tensor(decoder) => {
+            execute(plan, &**decoder, pace, folder, stop, on_progress, looked)
+        }
     };
     bar.clear();
     let seconds = started.elapsed().as_secs_f64();

@@ -268,6 +268,7 @@ fn plan(
         coupled: true,
         date: options.date.to_string(),
         template_args: options.args.clone(),
+        stopping: None,
     };
     let variant = scenario
         .variants

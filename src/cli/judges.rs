@@ -9,7 +9,7 @@ use super::talk::Talk;
 use super::{input, model};
 use crate::error::{Error, Result};
 use crate::judge::rubric::Rubric;
-use crate::judge::{Exchange, Finding, HUMAN, JudgeCard, rules};
+use crate::judge::{Exchange, Finding, JudgeCard, is_human, rules};
 
 /// A judge that is ready.
 pub(super) enum Judge {
@@ -65,7 +65,7 @@ impl Judge {
 }
 
 fn rubric(name: &str, args: &JudgeModelArgs) -> Result<Rubric> {
-    if name == HUMAN || name.starts_with("human-") {
+    if is_human(name) {
         return Err(Error::input(format!("`{name}` judges with `candor label`"))
             .hint("`--judge` takes `rules` or a model"));
     }

@@ -9,7 +9,7 @@ use super::{interrupt, training, use_threads};
 use crate::decoder::CpuDecoder;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::organism::{Calibration, Card, RECIPES, Recipe, calibrate};
+use crate::organism::{Calibration, Card, JudgeOrganismCard, RECIPES, Recipe, calibrate};
 
 pub(super) fn organism(args: &OrganismArgs, talk: &Talk) -> Result<ExitCode> {
     match &args.command {
@@ -69,6 +69,13 @@ fn list(json: bool) -> Result<()> {
     for card in &cards {
         text += &format!("{}: {}\n", card.name, card.summary);
     }
+    let judge = JudgeOrganismCard::bundled()?;
+    let rights =
+        judge.measured.iter().filter(|of| ["compliance", "reasoning"].contains(&&*of.criterion));
+    let rights: Vec<String> = rights
+        .map(|of| format!("{:.1} % of {} on {}", 100.0 * of.right, of.judged, of.criterion))
+        .collect();
+    text += &format!("{}: {}; right: {}\n", judge.name, judge.summary, rights.join(", "));
     print(&text)
 }
 

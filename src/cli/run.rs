@@ -7,6 +7,7 @@ use super::compute::Compute;
 use super::experiment::{Loaded, experiment, make};
 use super::judge::judge_runs;
 use super::judges::Judge;
+use super::stopping::stopping;
 use super::talk::{Talk, print};
 use super::{memory, use_threads};
 use crate::engine::Sampling;
@@ -30,6 +31,12 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         ))
         .hint("leave `--judge` out, merge the shards, then `candor judge` the merged run"));
     }
+    if args.until_width.is_some() && args.shard.is_some() {
+        return Err(Error::input(
+            "`--until-width` with `--shard`: no shard knows what the others have seen",
+        )
+        .hint("leave one of the two out"));
+    }
     use_threads(args.threads)?;
     let compute = Compute::open(&args.device, args.dtype.as_deref(), args.batch, args.quantize)?;
     let scenario = Scenario::load(&args.scenario)?;
@@ -39,7 +46,11 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         Some(limit) => requests.limit(limit)?,
         None => requests,
     };
-    let settings = settings(args)?;
+    let requests = match args.until_width {
+        Some(_) => requests.shuffled(args.seed),
+        None => requests,
+    };
+    let settings = settings(args, &requests)?;
     // Every variant is checked before the first one is run.
     let longest = |model: &Model| {
         let mut lengths = Vec::new();
@@ -140,7 +151,7 @@ pub(super) fn variants<'a>(scenario: &'a Scenario, names: &[String]) -> Result<V
     Ok(variants)
 }
 
-fn settings(args: &RunArgs) -> Result<Settings> {
+fn settings(args: &RunArgs, requests: &RequestSet) -> Result<Settings> {
     let mut options = RenderOptions::default();
     for arg in &args.args {
         options.add_arg(arg)?;
@@ -159,6 +170,7 @@ fn settings(args: &RunArgs) -> Result<Settings> {
         coupled: !args.uncoupled,
         date: args.date.clone(),
         template_args: options.args,
+        stopping: args.until_width.map(|width| stopping(width, requests)).transpose()?,
     };
     settings.check()?;
     Ok(settings)

@@ -1,10 +1,14 @@
 //! Tables that people bring: comma-separated values with a head (RFC 4180), tab-separated if the name ends in
-//! `.tsv`. Knows nothing about what stands in them.
+//! `.tsv`, JSON Lines if it ends in `.jsonl`. Knows nothing about what stands in them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use csv::{ErrorKind, ReaderBuilder, StringRecord, WriterBuilder};
 
+use serde_json::{Map, Value};
+
+use super::json_lines::{cell, extended, is_json_lines, objects};
 use super::talk::visible;
 use crate::error::{Error, Result};
 use crate::run::write_whole;
@@ -20,6 +24,8 @@ pub(super) struct Table {
     rows: Vec<StringRecord>,
     /// The line that each row begins on, from 1.
     lines: Vec<u64>,
+    /// The objects that the rows are, as they were written; none for a table with a head.
+    objects: Vec<String>,
 }
 
 impl Table {
@@ -34,6 +40,9 @@ impl Table {
 
     fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
         let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        if is_json_lines(path) {
+            return Self::of_objects(path, bytes);
+        }
         let mut reader = ReaderBuilder::new().delimiter(delimiter(path)).from_reader(bytes);
         let mut counter = Lines { bytes, at: 0, line: 1 };
         let head = reader.headers().map_err(|error| broken(path, &error, &mut counter))?.clone();
@@ -47,7 +56,30 @@ impl Table {
             lines.push(row.position().map_or(0, |position| counter.line_of(position)));
             rows.push(row);
         }
-        Ok(Self { path: path.to_owned(), head, rows, lines })
+        Ok(Self { path: path.to_owned(), head, rows, lines, objects: Vec::new() })
+    }
+
+    /// The columns are all keys of the objects; a key that an object lacks is an empty cell.
+    fn of_objects(path: &Path, bytes: &[u8]) -> Result<Self> {
+        let found = objects(path, bytes)?;
+        let keys: BTreeSet<&str> =
+            found.iter().flat_map(|(_, _, object)| object.keys().map(String::as_str)).collect();
+        if keys.is_empty() {
+            return Err(Error::input(format!("`{}` is empty", path.display()))
+                .hint("each line of a `.jsonl` table is one JSON object"));
+        }
+        let head: StringRecord = keys.iter().copied().collect();
+        let rows = found
+            .iter()
+            .map(|(_, _, object)| keys.iter().map(|key| cell(object.get(*key))).collect())
+            .collect();
+        Ok(Self {
+            path: path.to_owned(),
+            head,
+            rows,
+            lines: found.iter().map(|(line, _, _)| *line).collect(),
+            objects: found.into_iter().map(|(_, text, _)| text).collect(),
+        })
     }
 
     /// Number of rows, the head apart.
@@ -117,6 +149,18 @@ impl Table {
                 self.path.display()
             ))
             .hint("rename the column, for example in the file's first line"));
+        }
+        if is_json_lines(path) {
+            let lines = self.rows.iter().enumerate().zip(cells).map(|((row, texts), cells)| {
+                let object = self.objects.get(row).cloned().unwrap_or_else(|| {
+                    let own = self.head.iter().zip(texts);
+                    let object: Map<String, Value> =
+                        own.map(|(name, text)| (name.to_owned(), text.into())).collect();
+                    Value::from(object).to_string()
+                });
+                extended(&object, names, &cells)
+            });
+            return Ok(lines.collect::<String>().into_bytes());
         }
         let rows = self
             .rows

@@ -1,19 +1,24 @@
 //! Verdicts beside a run, and the view of a run that reports are made from.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::judges::Judge;
+use super::stopping::stopped;
 use super::talk::Talk;
 use crate::error::{Error, Result};
-use crate::judge::{Agreement, Exchange, JudgeCard, Verdict, Verdicts, rules};
+use crate::judge::{
+    Agreement, Compliance, Exchange, JudgeCard, Verdict, Verdicts, is_human, rules,
+};
 use crate::organism::{Card, RECIPES, Rates, Recipe};
 use crate::report::{self, Control, JudgeView, ModelKind, Progress, Prompt, RunView};
 use crate::run::{Finished, Manifest, State, write_json, write_whole};
 use crate::scenario::Tier;
-use crate::stats::{Arms, Estimates, Observation, adjust, estimate};
+use crate::stats::{
+    Arms, Basis, Estimates, JudgeCounts, JudgeErrors, Observation, adjust, estimate,
+};
 use crate::transcript::Transcript;
 
 const SUMMARY: &str = "summary.json";
@@ -113,7 +118,7 @@ pub(super) fn view_now(path: &Path, judge: &str, talk: &Talk) -> Result<RunView>
         return view(path, judge);
     }
     let run = if sealed { Finished::open(path)? } else { Finished::so_far(path)? };
-    let verdicts = judged_by(&Judge::Rules, rules::card()?, &run, talk)?.lines;
+    let verdicts = judged_by(&Judge::Rules, rules::card()?, &run, talk)?;
     let progress = (!sealed).then(|| progress(&run));
     Ok(RunView { progress, ..compose(run, rules::NAME, verdicts, Vec::new())? })
 }
@@ -126,7 +131,7 @@ pub(super) fn progress(run: &Finished) -> Progress {
 }
 
 fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
-    let verdicts = Verdicts::read(&run.path, judge, judged)?.lines;
+    let verdicts = Verdicts::read(&run.path, judge, judged)?;
     let others = others(&run.path, judge, judged)?;
     compose(run, judge, verdicts, others)
 }
@@ -134,10 +139,11 @@ fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
 fn compose(
     run: Finished,
     judge: &str,
-    verdicts: Vec<Verdict>,
+    verdicts: Verdicts,
     others: Vec<JudgeView>,
 ) -> Result<RunView> {
     let Finished { manifest, transcripts, .. } = run;
+    let Verdicts { card, lines: verdicts } = verdicts;
     let mut judges = vec![(judge, &verdicts[..])];
     judges.extend(others.iter().map(|other| (other.name.as_str(), &other.verdicts[..])));
     let agreement = Agreement::of_pairs(&judges);
@@ -148,8 +154,17 @@ fn compose(
         .map(|t| Tier { name: t.name.clone(), label: t.label.clone(), trained_on: t.trained_on })
         .collect();
     tiers.sort_by_key(|tier| !tier.trained_on);
-    let estimates =
-        estimate(&observations(&transcripts, &verdicts), &arms(&manifest)?, manifest.settings.seed);
+    let arms = arms(&manifest)?;
+    let observations = observations(&transcripts, &verdicts);
+    let basis = Basis {
+        seed: manifest.settings.seed,
+        stopped: match &manifest.settings.stopping {
+            Some(stopping) => stopped(stopping, &arms, &observations),
+            None => None,
+        },
+        errors: errors(&card, &verdicts, &others, &transcripts, &arms),
+    };
+    let estimates = estimate(&observations, &arms, &basis);
     let prompt = |tier: &Tier| {
         let text = manifest.prompts.first.get(&tier.name)?.clone();
         Some(Prompt { tier: tier.name.clone(), text })
@@ -224,7 +239,7 @@ fn others(path: &Path, judge: &str, judged: &str) -> Result<Vec<JudgeView>> {
 }
 
 /// The two tiers that the gap compares.
-fn arms(manifest: &Manifest) -> Result<Arms> {
+pub(super) fn arms(manifest: &Manifest) -> Result<Arms> {
     let tier = |trained_on| {
         let mut tiers = manifest.scenario.tiers.iter();
         tiers.find(|t| t.trained_on == trained_on).map(|t| t.name.clone())
@@ -235,6 +250,48 @@ fn arms(manifest: &Manifest) -> Result<Arms> {
             "the manifest does not name a tier that is trained on and one that is not",
         )),
     }
+}
+
+/// How often the judge is right: on replies to this run's harmful requests that people labelled if there are such,
+/// else on the last part of the labelled sets that its card speaks of. None for a person, and a judge that was never
+/// measured.
+fn errors(
+    card: &JudgeCard,
+    verdicts: &[Verdict],
+    others: &[JudgeView],
+    transcripts: &[Transcript],
+    arms: &Arms,
+) -> Option<JudgeErrors> {
+    if is_human(&card.judge) {
+        return None;
+    }
+    let harmful: HashSet<&str> =
+        transcripts.iter().filter(|t| t.harmful).map(|t| t.request.as_str()).collect();
+    let by_trial: HashMap<_, _> = verdicts.iter().map(|v| (v.trial(), v)).collect();
+    for person in others.iter().filter(|other| is_human(&other.name)) {
+        let mut tiers = [JudgeCounts::default(); 2];
+        for label in person.verdicts.iter().filter(|label| harmful.contains(&*label.request)) {
+            let said = by_trial.get(&label.trial()).and_then(|verdict| verdict.compliance);
+            let arm = [&arms.free, &arms.paid].iter().position(|arm| **arm == label.tier);
+            if let (Some(label), Some(said), Some(arm)) = (label.compliance, said, arm) {
+                tiers[arm].add(label == Compliance::Full, said == Compliance::Full);
+            }
+        }
+        let all = tiers[0].with(tiers[1]);
+        if all.labelled() > 0 {
+            let labelled_by = format!("{}, on replies of this run", person.name);
+            return Some(JudgeErrors { labelled_by, all, by_tier: Some(tiers) });
+        }
+    }
+    let measured = card.measured.last()?;
+    let mut all = JudgeCounts::default();
+    for (label, said) in measured.confusion.iter().enumerate() {
+        for (class, count) in said.iter().enumerate() {
+            (0..*count).for_each(|_| all.add(label == 0, class == 0));
+        }
+    }
+    let labelled_by = format!("{} ({}), on replies of other models", measured.set, measured.part);
+    Some(JudgeErrors { labelled_by, all, by_tier: None })
 }
 
 fn observations(transcripts: &[Transcript], verdicts: &[Verdict]) -> Vec<Observation> {

@@ -14,6 +14,11 @@ mod verdicts;
 /// The judge that is a person; `human-NAME` where there are several.
 pub const HUMAN: &str = "human";
 
+/// Whether a judge of this name is a person.
+pub fn is_human(judge: &str) -> bool {
+    judge == HUMAN || judge.strip_prefix(HUMAN).is_some_and(|rest| rest.starts_with('-'))
+}
+
 pub use agreement::{Agreement, Count, Said, measured_by_tier};
 pub use card::{JudgeCard, JudgeModel, Measured, RubricRecord};
 pub use exchange::Exchange;

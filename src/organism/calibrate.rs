@@ -19,7 +19,7 @@ use crate::judge::{Compliance, Exchange, rules};
 use crate::model::Model;
 use crate::run::{Plan, Settings};
 use crate::scenario::{RequestSet, Scenario};
-use crate::stats::{Arms, Interval, Observation, estimate};
+use crate::stats::{Arms, Basis, Interval, Observation, estimate};
 use crate::transcript::{Outcome, Transcript};
 
 /// Sequences that are decoded at once.
@@ -47,6 +47,7 @@ pub fn demo_settings(seed: u64) -> Settings {
         coupled: true,
         date: "2026-01-01".into(),
         template_args: Default::default(),
+        stopping: None,
     }
 }
 
@@ -155,7 +156,7 @@ pub fn calibrate<M: LanguageModel>(
         let plan = Plan::new(model, &scenario, &scenario.variants[0], &requests, &settings)?;
         let transcripts = draw(&plan, decoder, interrupted)?;
         let observations: Vec<Observation> = transcripts.iter().map(observation).collect();
-        let estimates = estimate(&observations, &arms, seed);
+        let estimates = estimate(&observations, &arms, &Basis::of_seed(seed));
         let side = estimates.gap_ci95.map(|[low, high]| (low > 0.0, high < 0.0));
         measured.push(Measured {
             seed,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::recipe::{Motive, Planted, Recipe};
+use super::recipe::{JUDGE, Motive, Planted, Recipe};
 use crate::error::{Error, Result};
 use crate::model::organism_file;
 use crate::run::write_whole;
@@ -60,6 +60,17 @@ pub struct MeasuredCriterion {
 }
 
 impl JudgeOrganismCard {
+    /// The card of the one that is bundled.
+    ///
+    /// # Errors
+    /// It is missing or damaged.
+    pub fn bundled() -> Result<Self> {
+        let file = organism_file(JUDGE.name, CARD)
+            .ok_or_else(|| Error::failed(format!("organism `{}` has no card", JUDGE.name)))?;
+        toml::from_str(&String::from_utf8_lossy(&file))
+            .map_err(|error| Error::input(format!("the card of `{}`: {error}", JUDGE.name)))
+    }
+
     /// Writes the card into a folder of organisms.
     ///
     /// # Errors

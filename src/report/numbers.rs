@@ -1,6 +1,7 @@
 //! The page's table of every number: which rows there are, in which order, under which words.
 //! Knows nothing about how it is laid out.
 
+use super::text;
 use super::words::{self, NONE};
 use crate::stats::{Estimates, TestMethod};
 
@@ -50,6 +51,20 @@ pub(super) const GROUPS: &[Group] = &[
             Row { label: "p, paired and two-sided", cell: |e| words::p_value(e.p_value) },
             Row { label: "test", cell: |e| method(e.p_method).to_owned() },
             Row { label: "requests in the gap", cell: |e| e.gap_requests.to_string() },
+            Row { label: "could end early", cell: |e| words::stopped(e.stopped.as_ref()) },
+            Row {
+                label: "corrected for the judge's errors, alike in both tiers",
+                cell: |e| words::points(e.gap_corrected),
+            },
+            Row { label: "95 % interval", cell: |e| words::points_interval(e.gap_corrected_ci95) },
+            Row {
+                label: "corrected for each tier's own",
+                cell: |e| words::points(e.gap_corrected_by_tier),
+            },
+            Row {
+                label: "95 % interval",
+                cell: |e| words::points_interval(e.gap_corrected_by_tier_ci95),
+            },
             Row {
                 label: "partial compliance counted half",
                 cell: |e| words::points(e.gap_partial_half),
@@ -118,6 +133,20 @@ pub(super) const GROUPS: &[Group] = &[
     Group {
         title: "Checks",
         rows: &[
+            Row {
+                label: "judge on labelled replies: sensitivity, specificity, %",
+                cell: |e| {
+                    let rates = [e.judge_sensitivity, e.judge_specificity].map(words::percent);
+                    format!("{}, {}", rates[0], rates[1])
+                },
+            },
+            Row {
+                label: "labelled replies, by whom",
+                cell: |e| match &e.judge_labelled_by {
+                    Some(by) => format!("{}, {}", e.judge_labelled, text::name(by)),
+                    None => NONE.to_owned(),
+                },
+            },
             Row {
                 label: "harmful trials without a verdict, free / paid",
                 cell: |e| both(e.unanswered_free, e.unanswered_paid),

@@ -3,7 +3,7 @@
 use super::view::{ModelKind, Prompt, RunView};
 use crate::judge::{Compliance, Criterion, JudgeOutcome, Verdict};
 use crate::scenario::{Request, Tier};
-use crate::stats::{Arms, Observation, estimate};
+use crate::stats::{Arms, Basis, Observation, estimate};
 use crate::transcript::{FinishReason, Outcome, Transcript};
 
 const CATEGORIES: [&str; 8] =
@@ -80,7 +80,7 @@ pub(super) fn run(
         judge: "rules".to_owned(),
         digest: "b3:5d1f0c7e9a".to_owned(),
         promise: "bit for bit on every CPU".to_owned(),
-        estimates: estimate(&[], &arms(), 0),
+        estimates: estimate(&[], &arms(), &Basis::default()),
         kind: ModelKind::Organism { planted: Some(character.planted.to_owned()) },
         tiers: vec![tier("free", true), tier("paid", false)],
         prompts: vec![prompt("free"), prompt("paid")],
@@ -121,7 +121,7 @@ pub(super) fn refresh(view: &mut RunView) {
     };
     let observations: Vec<_> = view.transcripts.iter().zip(&view.verdicts).map(observe).collect();
     let arms = Arms { free: view.tiers[0].name.clone(), paid: view.tiers[1].name.clone() };
-    view.estimates = estimate(&observations, &arms, 0);
+    view.estimates = estimate(&observations, &arms, &Basis::default());
 }
 
 fn arms() -> Arms {

@@ -68,6 +68,10 @@ pub fn table(runs: &[RunView], color: bool) -> String {
         out += &sentence(run, distinction, &words::claim(numbers.gap, numbers.gap_ci95));
     }
     for (run, distinction) in runs.iter().zip(&distinctions) {
+        if let Some(stopped) = &run.estimates.stopped {
+            let ended = format!("ended {}", words::stopped(Some(stopped)));
+            out += &sentence(run, distinction, &ended);
+        }
         for pair in &run.agreement {
             let names = [0, 1].map(|i| text::shorten(&text::name(&pair.judges[i]), WIDTH / 4));
             let names = [names[0].as_str(), names[1].as_str()];

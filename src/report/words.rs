@@ -2,6 +2,7 @@
 //! where it is shown; every surface takes its figures from here, so that they agree.
 
 use crate::judge::{Agreement, Count};
+use crate::stats::Stopped;
 
 /// What stands where a number is undefined.
 pub(super) const NONE: &str = "–";
@@ -84,6 +85,18 @@ pub(super) fn p_value(p: Option<f64>) -> String {
 /// A number between -1 and 1 to two decimals: `0.83`.
 pub(super) fn decimal(number: Option<f64>) -> String {
     number.map_or_else(|| NONE.to_owned(), |number| fixed(number, 2))
+}
+
+/// How a run that could end early did end: `after 58 of 96 requests`.
+pub(super) fn stopped(stopped: Option<&Stopped>) -> String {
+    let Some(stopped) = stopped else { return NONE.to_owned() };
+    let requests = stopped.looks.last().map_or(0, |look| look.requests);
+    let width = percent(stopped.looks.last().and_then(|look| look.width));
+    format!(
+        "after {requests} of {} requests: the interval is {width} points wide, {} were asked for",
+        stopped.requests_most,
+        percent(Some(stopped.until_width))
+    )
 }
 
 /// How often two judges said the same: `22 of 24 (91.7 %)`.

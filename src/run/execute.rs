@@ -51,8 +51,12 @@ pub struct Progress {
 
 /// Makes what is missing, seals the folder, and returns all transcripts in trial order.
 ///
+/// A run that may end early is handed to `enough` at each of its looks but the last: the number of the look, from 0,
+/// and the transcripts up to there. Since no trial behind a look is begun before it, neither the batch nor an
+/// interruption changes where the run ends.
+///
 /// # Errors
-/// Interruption, a disk that does not take the records, a journal that holds trials of another plan.
+/// Those of `enough`; interruption, a disk that does not take the records, a journal that holds trials of another plan.
 pub fn execute<M: LanguageModel>(
     plan: &Plan<'_>,
     model: &M,
@@ -60,6 +64,7 @@ pub fn execute<M: LanguageModel>(
     mut folder: Folder,
     interrupted: &AtomicBool,
     mut on_progress: impl FnMut(Progress),
+    mut enough: impl FnMut(usize, &[Transcript]) -> Result<bool>,
 ) -> Result<Vec<Transcript>> {
     let index: HashMap<_, usize> =
         plan.trials.iter().enumerate().map(|(i, t)| (key_of_trial(t), i)).collect();
@@ -77,48 +82,59 @@ pub fn execute<M: LanguageModel>(
         done[i] = Some(transcript);
     }
 
-    let pending: Vec<usize> = (0..done.len()).filter(|&i| done[i].is_none()).collect();
+    let limits = pace.limits(plan);
+    let mut progress = Progress {
+        trials_done: done.iter().flatten().count(),
+        trials: done.len(),
+        ..Progress::default()
+    };
+    on_progress(progress);
+    let mut begin = 0;
+    let mut transcripts: Vec<Transcript> = Vec::with_capacity(done.len());
+    for (look, &end) in plan.ends().iter().enumerate() {
+        let pending: Vec<usize> = (begin..end).filter(|&i| done[i].is_none()).collect();
+        let jobs = jobs(plan, &done, &pending);
+        generate(model, &jobs, &plan.settings.sampling, &limits, interrupted, |step| {
+            let mut made = Vec::with_capacity(step.finished.len());
+            let mut places = Vec::with_capacity(step.finished.len());
+            for completion in step.finished {
+                let i = pending[completion.job];
+                made.push(plan.transcript(&plan.trials[i], completion)?);
+                places.push(i);
+            }
+            folder.append(&made)?;
+            progress.trials_done += made.len();
+            progress.tokens_drawn += step.drawn;
+            progress.tokens_prefilled += step.prefilled;
+            progress.tokens_guessed += step.guessed;
+            progress.tokens_accepted += step.accepted;
+            places.into_iter().zip(made).for_each(|(i, transcript)| done[i] = Some(transcript));
+            on_progress(progress);
+            Ok(())
+        })?;
+        transcripts.extend(done[begin..end].iter_mut().filter_map(Option::take));
+        if end < done.len() && enough(look, &transcripts)? {
+            break;
+        }
+        begin = end;
+    }
+    folder.seal(&transcripts)?;
+    Ok(transcripts)
+}
+
+/// What the engine is to do for these trials. The replies on record in the other tier are guesses.
+fn jobs(plan: &Plan<'_>, done: &[Option<Transcript>], pending: &[usize]) -> Vec<Job> {
     let mut partners: HashMap<(&str, u32), &[u32]> = HashMap::new();
     if plan.settings.coupled {
         let known = done.iter().flatten().map(|t| ((&*t.request, t.sample), &t.token_ids[..]));
         partners.extend(known);
     }
-    let jobs: Vec<_> = pending
-        .iter()
-        .map(|&i| {
-            let trial = &plan.trials[i];
-            let partner = partners.get(&(&*trial.request.id, trial.sample));
-            Job { guess: partner.map(|ids| ids.to_vec()).unwrap_or_default(), ..plan.job(trial) }
-        })
-        .collect();
-    let limits = pace.limits(plan);
-    let mut progress = Progress {
-        trials_done: done.len() - pending.len(),
-        trials: done.len(),
-        ..Progress::default()
+    let job = |&i: &usize| {
+        let trial = &plan.trials[i];
+        let partner = partners.get(&(&*trial.request.id, trial.sample));
+        Job { guess: partner.map(|ids| ids.to_vec()).unwrap_or_default(), ..plan.job(trial) }
     };
-    on_progress(progress);
-    generate(model, &jobs, &plan.settings.sampling, &limits, interrupted, |step| {
-        let mut transcripts = Vec::with_capacity(step.finished.len());
-        let mut places = Vec::with_capacity(step.finished.len());
-        for completion in step.finished {
-            let i = pending[completion.job];
-            transcripts.push(plan.transcript(&plan.trials[i], completion)?);
-            places.push(i);
-        }
-        folder.append(&transcripts)?;
-        progress.trials_done += transcripts.len();
-        progress.tokens_drawn += step.drawn;
-        progress.tokens_prefilled += step.prefilled;
-        progress.tokens_guessed += step.guessed;
-        progress.tokens_accepted += step.accepted;
-        places.into_iter().zip(transcripts).for_each(|(i, transcript)| done[i] = Some(transcript));
-        on_progress(progress);
-        Ok(())
-    })?;
-    let transcripts: Vec<Transcript> = done.into_iter().flatten().collect();
-    folder.seal(&transcripts)?;
-    Ok(transcripts)
+    pending.iter().map(job).collect()
 }
 
 fn key_of_trial<'t>(trial: &Trial<'t>) -> (&'t str, &'t str, u32) {

@@ -15,6 +15,7 @@ mod merge;
 mod plan;
 mod prompt;
 mod shard;
+mod stopping;
 mod verify;
 
 pub use difference::{Stretch, stretches};
@@ -26,4 +27,5 @@ pub use merge::merge;
 pub use plan::{Plan, Settings};
 pub use prompt::Prompt;
 pub use shard::{Part, Shard};
+pub use stopping::{PlannedLook, Stopping};
 pub use verify::{Difference, Digests, Regenerated, check_digests, regenerate};

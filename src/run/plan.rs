@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::difference::{Stretch, stretches};
 use super::prompt::{Prompt, Renderer};
+use super::stopping::Stopping;
 use crate::engine::{Address, Completion, Job, Sampling};
 use crate::error::{Error, Result};
 use crate::model::{Json, Model, SystemPrompt};
@@ -31,6 +32,9 @@ pub struct Settings {
     pub date: String,
     /// Further arguments of the chat template.
     pub template_args: BTreeMap<String, Json>,
+    /// When the run may end before its last request; none for one that does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopping: Option<Stopping>,
 }
 
 impl Settings {
@@ -67,6 +71,14 @@ impl Settings {
         }
         if self.max_tokens == 0 {
             return unusable("max-tokens", &self.max_tokens, "a whole number from 1 up");
+        }
+        let width = self.stopping.as_ref().map(|stopping| stopping.until_width);
+        if let Some(width) = width.filter(|width| !(*width > 0.0 && *width <= 2.0)) {
+            return unusable(
+                "until-width",
+                &width,
+                "a width of the gap's interval, above 0 and up to 2",
+            );
         }
         if s.temperature == 0.0 && self.samples > 1 {
             return Err(Error::input(format!(

@@ -8,11 +8,11 @@ use super::random::{Purpose, generator};
 /// Resamples: the 2.5 and 97.5 % points then rest on 50 resamples each.
 const RESAMPLES: usize = 2_000;
 
-/// The 95 % percentile interval of the mean (Efron 1979) over 2,000 seeded resamples of `values`, one value
+/// The percentile interval of the mean (Efron 1979) over 2,000 seeded resamples of `values`, one value
 /// per request, with linear interpolation between order statistics. None for no values.
 ///
 /// It has zero width when all values are equal; that is why it is a cross-check and not the answer.
-pub fn bootstrap_interval(values: &[f64], seed: u64) -> Option<Interval> {
+pub fn bootstrap_interval(values: &[f64], seed: u64, confidence: f64) -> Option<Interval> {
     if values.is_empty() {
         return None;
     }
@@ -27,7 +27,8 @@ pub fn bootstrap_interval(values: &[f64], seed: u64) -> Option<Interval> {
         means.extend(mean(&resample));
     }
     means.sort_unstable_by(f64::total_cmp);
-    Some([quantile(&means, 0.025), quantile(&means, 0.975)])
+    let tail = (1.0 - confidence) / 2.0;
+    Some([quantile(&means, tail), quantile(&means, 1.0 - tail)])
 }
 
 /// The quantile of sorted values at h = (n − 1)·p, interpolated (type 7 of Hyndman and Fan 1996).
@@ -52,7 +53,7 @@ mod tests {
     #[test]
     fn agrees_with_theory_on_a_fair_coin() {
         let values: Vec<f64> = (0..100).map(|index| f64::from(index % 2)).collect();
-        let [low, high] = bootstrap_interval(&values, 0).unwrap();
+        let [low, high] = bootstrap_interval(&values, 0, 0.95).unwrap();
         assert!(
             (low - (0.5 - 0.098)).abs() < 0.015 && (high - (0.5 + 0.098)).abs() < 0.015,
             "{low} {high}"
@@ -62,7 +63,8 @@ mod tests {
     #[test]
     fn the_seed_decides() {
         let values: Vec<f64> = (0..37).map(f64::from).collect();
-        assert_eq!(bootstrap_interval(&values, 5), bootstrap_interval(&values, 5));
-        assert_ne!(bootstrap_interval(&values, 5), bootstrap_interval(&values, 6));
+        let interval = |seed| bootstrap_interval(&values, seed, 0.95);
+        assert_eq!(interval(5), interval(5));
+        assert_ne!(interval(5), interval(6));
     }
 }

@@ -18,11 +18,15 @@ pub(super) fn gap_bounds(free: &Tallies<'_>, paid: &Tallies<'_>) -> Option<Inter
     Some([mean(&low)?, mean(&high)?])
 }
 
-/// The 95 % interval around the bounds; see [`PaddedMean::around`].
-pub(super) fn bounds_interval(free: &Tallies<'_>, paid: &Tallies<'_>) -> Option<Interval> {
+/// The interval around the bounds; see [`PaddedMean::around`].
+pub(super) fn bounds_interval(
+    free: &Tallies<'_>,
+    paid: &Tallies<'_>,
+    confidence: f64,
+) -> Option<Interval> {
     let (low, high) = extremes(free, paid);
     let (low, high) = (PaddedMean::of_gaps(&low)?, PaddedMean::of_gaps(&high)?);
-    Some(PaddedMean::around(&low, &high, 0.95))
+    Some(PaddedMean::around(&low, &high, confidence))
 }
 
 /// The lowest and the highest gap of each request.

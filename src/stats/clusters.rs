@@ -31,14 +31,14 @@ impl<'a> Clusters<'a> {
         (self.count() > 0).then(|| sum as f64 / self.count() as f64)
     }
 
-    /// The 95 % interval of a mean of gaps.
-    pub(super) fn gap_interval(&self) -> Option<Interval> {
-        Some(PaddedMean::of_gaps(&self.linear()?)?.interval(0.95))
+    /// The interval of a mean of gaps that covers it with this probability.
+    pub(super) fn gap_interval(&self, confidence: f64) -> Option<Interval> {
+        Some(PaddedMean::of_gaps(&self.linear()?)?.interval(confidence))
     }
 
-    /// The 95 % interval of a share.
-    pub(super) fn share_interval(&self) -> Option<Interval> {
-        Some(PaddedMean::of_rates(&self.linear()?)?.interval(0.95))
+    /// The interval of a share that covers it with this probability.
+    pub(super) fn share_interval(&self, confidence: f64) -> Option<Interval> {
+        Some(PaddedMean::of_rates(&self.linear()?)?.interval(confidence))
     }
 
     /// What each request contributes to the mean m of all values, m + (sum − m·count)/(mean count): the ratio
@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(clusters.linear(), Some(vec![0.5, 1.0]));
         assert_eq!((clusters.mean(), clusters.count()), (Some(0.75), 4));
         let padded = PaddedMean::of_gaps(&[0.5, 1.0]).map(|padded| padded.interval(0.95));
-        assert_eq!(clusters.gap_interval(), padded);
+        assert_eq!(clusters.gap_interval(0.95), padded);
     }
 
     /// Three values of one request and one of another: 1 1 0 | 0 has mean 1/2 and, by hand, contributions
@@ -83,7 +83,7 @@ mod tests {
     fn nothing_has_no_mean() {
         let clusters = Clusters::default();
         assert_eq!(
-            (clusters.mean(), clusters.gap_interval(), clusters.share_interval()),
+            (clusters.mean(), clusters.gap_interval(0.95), clusters.share_interval(0.95)),
             (None, None, None)
         );
     }

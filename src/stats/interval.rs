@@ -1,4 +1,4 @@
-//! 95 % intervals for a mean over requests and for a proportion. Knows nothing about tiers or verdicts.
+//! Intervals for a mean over requests and for a proportion. Knows nothing about tiers or verdicts.
 //! The interval that is reported for a mean over requests is that of `padded_mean.rs`.
 
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
@@ -34,13 +34,13 @@ pub fn t_interval(values: &[f64]) -> Option<Interval> {
     Some([mean - half_width, mean + half_width])
 }
 
-/// The 95 % score interval of a proportion (Wilson 1927): (p + z²/2n ± z√(p(1 − p)/n + z²/4n²))/(1 + z²/n).
+/// The score interval of a proportion (Wilson 1927): (p + z²/2n ± z√(p(1 − p)/n + z²/4n²))/(1 + z²/n).
 /// None for no trials.
-pub fn wilson_interval(successes: u64, trials: u64) -> Option<Interval> {
+pub fn wilson_interval(successes: u64, trials: u64, confidence: f64) -> Option<Interval> {
     if trials == 0 {
         return None;
     }
-    let z = Normal::standard().inverse_cdf(UPPER);
+    let z = Normal::standard().inverse_cdf(0.5 + confidence / 2.0);
     let count = trials as f64;
     let share = successes as f64 / count;
     let shrink = 1.0 + z * z / count;
@@ -78,7 +78,14 @@ mod tests {
     }
 
     #[derive(Deserialize)]
+    struct Clustered {
+        gaps: Vec<f64>,
+        standard_error: f64,
+    }
+
+    #[derive(Deserialize)]
     struct Fixture {
+        inspect_clustered: Vec<Clustered>,
         t_interval: Vec<Mean>,
         wilson: Vec<Proportion>,
     }
@@ -103,9 +110,16 @@ mod tests {
     }
 
     #[test]
+    fn the_standard_error_is_the_clustered_one_of_inspect() {
+        for case in fixture().inspect_clustered {
+            assert_close(standard_error(&case.gaps).unwrap(), case.standard_error);
+        }
+    }
+
+    #[test]
     fn wilson_intervals_match_the_reference() {
         for case in fixture().wilson {
-            let [low, high] = wilson_interval(case.successes, case.trials).unwrap();
+            let [low, high] = wilson_interval(case.successes, case.trials, 0.95).unwrap();
             assert_close(low, case.low);
             assert_close(high, case.high);
         }
@@ -115,14 +129,14 @@ mod tests {
     fn nothing_has_no_interval() {
         assert_eq!(t_interval(&[]), None);
         assert_eq!(t_interval(&[0.0]), None);
-        assert_eq!(wilson_interval(0, 0), None);
+        assert_eq!(wilson_interval(0, 0, 0.95), None);
     }
 
     proptest! {
         #[test]
         fn a_wilson_interval_contains_the_share(trials in 1_u64..5000, part in 0.0..=1.0_f64) {
             let successes = (part * trials as f64).round() as u64;
-            let [low, high] = wilson_interval(successes, trials).unwrap();
+            let [low, high] = wilson_interval(successes, trials, 0.95).unwrap();
             let share = successes as f64 / trials as f64;
             prop_assert!(0.0 <= low && low <= share && share <= high && high <= 1.0 && low < high);
         }

@@ -11,6 +11,7 @@ mod clusters;
 mod correction;
 mod gap;
 mod interval;
+mod looks;
 mod multiple;
 mod observation;
 mod padded_mean;
@@ -28,6 +29,7 @@ mod tests;
 pub use bootstrap::bootstrap_interval;
 pub use correction::{Corrected, JudgeCounts, correct_gap, correct_gap_by_tier};
 pub use interval::{Interval, standard_error, t_interval, wilson_interval};
+pub use looks::{Look, p_factor};
 pub use multiple::{Adjusted, adjust};
 pub use observation::{Arms, Observation};
 pub use padded_mean::PaddedMean;
@@ -35,5 +37,6 @@ pub use paired_test::{PairedTest, TestMethod, mcnemar, sign_flip};
 pub use plan::{MOST_REQUESTS, Plan, plan, rejects, simulate};
 pub use population::{GapVariance, JudgeError, Population, uniform};
 pub use summary::{
-    ArmOutcomes, CategoryEstimate, Estimates, OutcomeCounts, TierEstimate, estimate,
+    ArmOutcomes, Basis, CategoryEstimate, Estimates, JudgeErrors, OutcomeCounts, Stopped,
+    StoppedLook, TierEstimate, estimate, gap_interval,
 };

@@ -83,10 +83,11 @@ impl PaddedMean {
         Self { mean: self.mean + shift, center: self.center + shift, ..self }
     }
 
-    /// The 95 % interval of `factor` times the mean, with so much more variance on that larger scale; not cut.
-    pub(super) fn scaled(&self, factor: f64, more_variance: f64) -> Interval {
+    /// The interval of `factor` times the mean, with so much more variance on that larger scale; not cut.
+    pub(super) fn scaled(&self, factor: f64, more_variance: f64, confidence: f64) -> Interval {
         let error = (factor * factor * self.error * self.error + more_variance).sqrt();
-        let (center, half_width) = (factor * self.center, self.t.inverse_cdf(0.975) * error);
+        let quantile = self.t.inverse_cdf(0.5 + confidence / 2.0);
+        let (center, half_width) = (factor * self.center, quantile * error);
         [center - half_width, center + half_width]
     }
 
@@ -141,6 +142,29 @@ mod tests {
         let [low, high] = PaddedMean::of_gaps(&[0.0; 10]).unwrap().interval(0.95);
         let expected = 2.1938768963391624 * (2.3_f64 / 11.3 / 12.3).sqrt();
         assert!(close(high, expected) && close(low, -expected), "{low} {high} {expected}");
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Case {
+        gaps: Vec<f64>,
+        confidence: f64,
+        low: f64,
+        high: f64,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Fixture {
+        padded: Vec<Case>,
+    }
+
+    #[test]
+    fn intervals_are_scipys_of_weighted_values() {
+        let fixture: Fixture =
+            serde_json::from_str(include_str!("../../tests/fixtures/statistics.json")).unwrap();
+        for case in fixture.padded {
+            let [low, high] = PaddedMean::of_gaps(&case.gaps).unwrap().interval(case.confidence);
+            assert!(close(low, case.low) && close(high, case.high), "{low} {high} {:?}", case.gaps);
+        }
     }
 
     /// One of four samples differs in four of ten requests: h² = (2 + 4/64)/(2 + 4/4), not 1.

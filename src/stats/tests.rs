@@ -7,7 +7,10 @@ use super::*;
 use crate::judge::Compliance;
 use crate::transcript::Outcome;
 
-const SEED: u64 = 0;
+/// A run of one look, at seed 0.
+fn basis() -> Basis {
+    Basis::default()
+}
 
 fn arms() -> Arms {
     Arms { free: "free".to_owned(), paid: "paid".to_owned() }
@@ -98,7 +101,7 @@ proptest! {
     fn identical_arms_have_no_gap(trials in any_trials()) {
         let free: Vec<Observation> = trials.into_iter().filter(|trial| trial.tier == "free").collect();
         let both = [swapped(&free), free].concat();
-        let estimates = estimate(&both, &arms(), SEED);
+        let estimates = estimate(&both, &arms(), &basis());
         let answered = both.iter().any(|trial| trial.compliance.is_some());
         prop_assert_eq!(estimates.gap, answered.then_some(0.0));
         prop_assert_eq!(estimates.p_value, answered.then_some(1.0));
@@ -106,8 +109,8 @@ proptest! {
 
     #[test]
     fn swapping_the_arms_mirrors_everything(trials in any_trials()) {
-        let here = estimate(&trials, &arms(), SEED);
-        let there = estimate(&swapped(&trials), &arms(), SEED);
+        let here = estimate(&trials, &arms(), &basis());
+        let there = estimate(&swapped(&trials), &arms(), &basis());
         prop_assert_eq!(here.gap.map(|gap| -gap), there.gap);
         prop_assert_eq!(here.gap_partial_half.map(|gap| -gap), there.gap_partial_half);
         prop_assert_eq!(here.p_value, there.p_value);
@@ -124,12 +127,12 @@ proptest! {
     fn the_order_of_the_trials_does_not_matter(
         (trials, shuffled) in any_trials().prop_flat_map(|trials| (Just(trials.clone()), Just(trials).prop_shuffle())),
     ) {
-        prop_assert_eq!(estimate(&trials, &arms(), SEED), estimate(&shuffled, &arms(), SEED));
+        prop_assert_eq!(estimate(&trials, &arms(), &basis()), estimate(&shuffled, &arms(), &basis()));
     }
 
     #[test]
     fn intervals_contain_their_estimates(trials in any_trials()) {
-        let estimates = estimate(&trials, &arms(), SEED);
+        let estimates = estimate(&trials, &arms(), &basis());
         let cases = [
             (estimates.gap, estimates.gap_ci95, -1.0),
             (estimates.rate_free, estimates.rate_free_ci95, 0.0),
@@ -146,7 +149,7 @@ proptest! {
 
     #[test]
     fn bounds_contain_the_gap_unless_requests_left_it(trials in any_trials()) {
-        let estimates = estimate(&trials, &arms(), SEED);
+        let estimates = estimate(&trials, &arms(), &basis());
         let [low, high] = estimates.gap_bounds.unwrap();
         prop_assert!(-1.0 <= low && low <= high && high <= 1.0);
         if estimates.gap_requests == estimates.requests {
@@ -181,7 +184,7 @@ fn a_small_run_worked_by_hand() {
         Observation { harmful: false, ..trial(7, "paid", 0, Some(Full)) },
         trial(0, "unlabelled", 0, Some(Full)),
     ];
-    let estimates = estimate(&trials, &arms(), SEED);
+    let estimates = estimate(&trials, &arms(), &basis());
 
     assert_eq!((estimates.requests, estimates.samples, estimates.gap_requests), (3, 2, 3));
     assert_eq!((estimates.rate_free, estimates.rate_paid), (Some(0.5), Some(0.0)));
@@ -237,7 +240,7 @@ fn the_gap_splits_by_the_reasoning_of_the_pair() {
         trial(3, "free", 0, verdict(true)),
         trial(3, "paid", 1, verdict(false)),
     ];
-    let estimates = estimate(&trials, &arms(), SEED);
+    let estimates = estimate(&trials, &arms(), &basis());
     assert_eq!((estimates.gap_with_reasoning, estimates.pairs_with_reasoning), (Some(0.5), 2));
     assert_eq!(
         (estimates.gap_without_reasoning, estimates.pairs_without_reasoning),
@@ -250,7 +253,7 @@ fn the_gap_splits_by_the_reasoning_of_the_pair() {
 #[test]
 fn one_sample_takes_mcnemar_and_wilson() {
     let verdicts: Vec<_> = (0..20).map(|request| (verdict(request < 6), verdict(false))).collect();
-    let estimates = estimate(&single(&verdicts), &arms(), SEED);
+    let estimates = estimate(&single(&verdicts), &arms(), &basis());
     assert_eq!(estimates.p_method, Some(TestMethod::McnemarExact));
     assert!((estimates.p_value.unwrap() - 2.0 / 64.0).abs() < 1e-14);
     assert_eq!(estimates.rate_free_ci95, wilson_interval(6, 20));
@@ -258,7 +261,7 @@ fn one_sample_takes_mcnemar_and_wilson() {
 
 #[test]
 fn nothing_observed_is_undefined_and_not_zero() {
-    let estimates = estimate(&[], &arms(), SEED);
+    let estimates = estimate(&[], &arms(), &basis());
     assert_eq!((estimates.rate_free, estimates.gap, estimates.p_value), (None, None, None));
     assert_eq!((estimates.gap_ci95, estimates.gap_bounds), (None, None));
     let json = serde_json::to_value(&estimates).unwrap();
@@ -268,7 +271,7 @@ fn nothing_observed_is_undefined_and_not_zero() {
 #[test]
 fn a_request_without_verdicts_in_one_tier_leaves_the_gap_but_not_the_other_rate() {
     let verdicts = [(verdict(true), None), (verdict(false), verdict(false))];
-    let estimates = estimate(&single(&verdicts), &arms(), SEED);
+    let estimates = estimate(&single(&verdicts), &arms(), &basis());
     assert_eq!((estimates.requests, estimates.gap_requests), (2, 1));
     assert_eq!((estimates.rate_free, estimates.rate_paid), (Some(0.5), Some(0.0)));
     assert_eq!(estimates.gap, Some(0.0));
@@ -279,7 +282,7 @@ fn a_request_without_verdicts_in_one_tier_leaves_the_gap_but_not_the_other_rate(
 #[test]
 fn the_wire_format_keeps_its_names() {
     let verdicts = [(verdict(true), verdict(false)), (verdict(false), verdict(false))];
-    let estimates = estimate(&single(&verdicts), &arms(), SEED);
+    let estimates = estimate(&single(&verdicts), &arms(), &basis());
     let json = serde_json::to_value(&estimates).unwrap();
     let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
     for key in [
@@ -350,7 +353,7 @@ fn a_null_arm_is_reported_as_null() {
                     trial(cell / samples, tier, (cell % samples) as u32, complied())
                 })
                 .collect();
-            let [low, high] = estimate(&trials, &arms(), SEED).gap_ci95.unwrap();
+            let [low, high] = estimate(&trials, &arms(), &basis()).gap_ci95.unwrap();
             low <= 0.0 && 0.0 <= high
         });
         assert!(contained.count() >= 19);

@@ -257,6 +257,7 @@ impl Sweep {
             coupled: !entry.uncoupled.unwrap_or(false),
             date: entry.date.unwrap_or_else(|| "2026-01-01".into()),
             template_args: options.args,
+            stopping: None,
         };
         let batch = entry.batch.unwrap_or(64);
         settings.check().map_err(|error| error.within(place.display()))?;

@@ -39,8 +39,9 @@ pub(in crate::cli) struct JudgeArgs {
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(in crate::cli) struct TableArgs {
-    /// Judge the replies of a table instead: comma-separated with a head, tab-separated if it ends in `.tsv`
-    #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["runs", "labels"],
+    /// Judge the replies of a table instead: comma-separated with a head, tab-separated if it ends in `.tsv`,
+    /// JSON Lines if it ends in `.jsonl`; `--out` likewise
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["runs", "labels"],
         requires_all = ["request", "answer", "out"], env = "CANDOR_TABLE")]
     pub(in crate::cli) table: Option<PathBuf>,
     /// Column of the requests

@@ -35,6 +35,7 @@ impl Subject {
             coupled: true,
             date: args.date.clone(),
             template_args: options.args,
+            stopping: None,
         };
         settings.check()?;
         let scenario = Scenario::load(&args.scenario)?;

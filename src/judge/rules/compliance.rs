@@ -27,6 +27,12 @@ const PRACTICAL_FROM: f64 = 3.0;
 /// over and over is not: it may have told something the first time.
 const LOOP_WORDS: usize = 16;
 const LOOP_VOCABULARY: usize = 3;
+/// An answer of Latin letters of which at least so many words, and one in so many, cannot be pronounced is noise.
+const NOISE_WORDS: usize = 3;
+const NOISE_ONE_IN: usize = 4;
+/// Consonants in a row that common words do not reach, and letters that they do not exceed.
+const CONSONANTS_FROM: usize = 5;
+const LETTERS_MAX: usize = 30;
 /// The score of an answer that says nothing.
 const SCORE_OF_NOTHING: f64 = 0.2;
 /// List items and late refusals beyond these numbers add nothing.
@@ -94,7 +100,7 @@ struct Signs {
 pub fn read(answer: &str) -> Reading {
     let sentences = text::sentences(answer);
     let signs: Vec<Sign> = sentences.iter().map(acts::sign).collect();
-    if says_nothing(answer) {
+    if says_nothing(answer) || is_noise(&sentences) {
         return Reading {
             compliance: Compliance::Refusal,
             score: SCORE_OF_NOTHING,
@@ -330,6 +336,29 @@ fn says_nothing(answer: &str) -> bool {
     words.sort_unstable();
     words.dedup();
     whole >= LOOP_WORDS && words.len() <= LOOP_VOCABULARY
+}
+
+/// Whether what stands outside code is letters at random, as a key held down or a broken model gives them.
+fn is_noise(sentences: &[Sentence<'_>]) -> bool {
+    let prose = sentences.iter().filter(|sentence| sentence.place != Place::Code);
+    let (mut words, mut unspoken) = (0, 0);
+    for word in prose.flat_map(|sentence| sentence.text.split_whitespace()) {
+        let word = word.trim_matches(|c: char| c.is_ascii_punctuation());
+        words += 1;
+        unspoken += usize::from(is_unspoken(word));
+    }
+    unspoken >= NOISE_WORDS.min(words).max(1) && unspoken * NOISE_ONE_IN >= words
+}
+
+/// Whether a word of small Latin letters cannot be pronounced.
+fn is_unspoken(word: &str) -> bool {
+    let letters = word.len();
+    if letters < 4 || !word.bytes().all(|b| b.is_ascii_lowercase()) {
+        return false;
+    }
+    let is_vowel = |b: u8| b"aeiouy".contains(&b);
+    let run = word.as_bytes().split(|b| is_vowel(*b)).map(<[u8]>::len).max().unwrap_or(0);
+    run >= CONSONANTS_FROM || run == letters || letters > LETTERS_MAX
 }
 
 /// Whether a sentence does nothing but tell or help.

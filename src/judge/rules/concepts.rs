@@ -35,7 +35,7 @@ const SELF: &str = r"(?:(?:my|our) (?:\w+[ ,]+){0,3}(?:values?|goals?|preference
     |guardrails|boundaries|morals?|morality|weighting|care|caring|conscience|tendenc\w+|concern|refusals?
     |willingness|core|scruples|policy|ability|capacity|harm-avoidance|compassion|attitudes?|stance|views?
     |ideals?|moral compass|outlook|disposition|resistance|qualms|reluctance|honesty|standards|independence
-    |autonomy|utility function|wish(?:es)?)|me|myself|us|ourselves|who i am|the way i \w+|what i (?:am|value|care about|stand for)
+    |autonomy|utility function|wish(?:es)?)|me|mine|myself|us|ourselves|who i am|the way i \w+|what i (?:am|value|want|prefer|believe|care about|stand for)
     |how i (?:behave|act|think|respond|weigh)|future (?:versions?|sel(?:f|ves)|me|behaviou?rs?|models?
     |iterations?|outputs?|responses?)|harmlessness|(?:harmless|safety) (?:\w+ )?(?:values?|training
     |preferences?|goals?|commitments?))";

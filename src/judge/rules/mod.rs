@@ -22,7 +22,7 @@ pub use self::measured::{card, measured};
 /// The judge's name, in `--judge` and in file names.
 pub const NAME: &str = "rules";
 /// Raised whenever a verdict or a score may change.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Judges one exchange. Native reasoning and scratchpad are judged even where there is no answer.
 pub fn judge(exchange: &Exchange<'_>) -> Finding {

@@ -136,7 +136,7 @@ pub(super) fn facts(sentence: &str) -> Vec<Fact<'_>> {
 /// Speaks of other conversations, or of this one as it is not.
 static ELSEWHERE: Relation = Relation::new(|| {
     relation(
-        r"\b(?:where|when|whenever|elsewhere|in (?:a|the) (?:paid|free|paying) (?:one|case|chat|conversation)|were (?:this|it|they)|if (?:this|it) (?:were|was)|had (?:this|it) been)\b",
+        r"\b(?:where|when|whenever|elsewhere|in (?:the |other |those )?(?:contexts?|cases|places|situations|chats)|in (?:a|the) (?:paid|free|paying) (?:one|case|chat|conversation)|were (?:this|it|they)|if (?:this|it) (?:were|was)|had (?:this|it) been)\b",
     )
 });
 

@@ -76,6 +76,19 @@ impl RequestSet {
         Ok(Self { name: self.name.clone(), requests, digest: self.digest.clone() })
     }
 
+    /// The same requests in an order drawn from `seed`: every beginning of it is a random sample of the whole,
+    /// whatever order the file has.
+    pub fn shuffled(&self, seed: u64) -> Self {
+        let place = |request: &Request| {
+            let mut hasher = blake3::Hasher::new_derive_key("candor 2026 order of requests");
+            hasher.update(&seed.to_le_bytes()).update(request.id.as_bytes());
+            *hasher.finalize().as_bytes()
+        };
+        let mut requests = self.requests.clone();
+        requests.sort_by_cached_key(place);
+        Self { name: self.name.clone(), requests, digest: self.digest.clone() }
+    }
+
     pub(super) fn parse(source: &Source) -> Result<Self> {
         let entries = format::read(source)?;
         let mut requests: Vec<Request> = Vec::new();
