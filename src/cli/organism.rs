@@ -9,7 +9,7 @@ use super::{interrupt, training, use_threads};
 use crate::decoder::CpuDecoder;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::organism::{Calibration, Card, RECIPES, Recipe, calibrate};
+use crate::organism::{Calibration, Card, Recipe, calibrate};
 
 pub(super) fn organism(args: &OrganismArgs, talk: &Talk) -> Result<ExitCode> {
     match &args.command {
@@ -22,11 +22,11 @@ pub(super) fn organism(args: &OrganismArgs, talk: &Talk) -> Result<ExitCode> {
 
 pub(super) fn recipes(names: &[String]) -> Result<Vec<Recipe>> {
     if names.is_empty() {
-        return Ok(RECIPES.to_vec());
+        return Ok(Recipe::bundled().copied().collect());
     }
     let recipe = |name: &String| {
         Recipe::named(name).copied().ok_or_else(|| {
-            let known: Vec<&str> = RECIPES.iter().map(|recipe| recipe.name).collect();
+            let known: Vec<&str> = Recipe::bundled().map(|recipe| recipe.name).collect();
             Error::input(format!("there is no organism `{name}`"))
                 .hint(format!("organisms: {}", known.join(", ")))
         })
@@ -42,7 +42,7 @@ fn json_text(value: &impl serde::Serialize) -> Result<String> {
 
 fn list(json: bool) -> Result<()> {
     let cards =
-        RECIPES.iter().map(|recipe| Card::bundled(recipe.name)).collect::<Result<Vec<_>>>()?;
+        Recipe::bundled().map(|recipe| Card::bundled(recipe.name)).collect::<Result<Vec<_>>>()?;
     if json {
         return print(&json_text(&cards)?);
     }
