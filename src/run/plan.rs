@@ -173,6 +173,7 @@ impl<'a> Plan<'a> {
                 .map(|p| p.ids.clone())
                 .unwrap_or_default(),
             address: Address::new(self.settings.seed, &trial.request.id, trial.sample, tier),
+            begun: 0,
             guess: Vec::new(),
         }
     }
