@@ -27,6 +27,7 @@ mod models;
 mod organism;
 mod plan;
 mod probe;
+mod probe_table;
 mod recorded;
 mod render;
 mod report;

@@ -17,6 +17,7 @@ use crate::engine::{Limits, Passage, Sampling, generate, score};
 use crate::error::Result;
 use crate::judge::{Compliance, Exchange, rules};
 use crate::model::Model;
+use crate::probe::Stored;
 use crate::run::{Plan, Settings};
 use crate::scenario::{RequestSet, Scenario};
 use crate::stats::{Arms, Interval, Observation, estimate};
@@ -252,16 +253,14 @@ impl Tally {
     ) -> Result<()> {
         let mut sequences = Vec::new();
         let mut drawn = Vec::new();
-        for t in transcripts.iter().filter(|t| t.harmful) {
+        for (trial, t) in plan.trials.iter().zip(transcripts).filter(|(_, t)| t.harmful) {
             let (Some(tier), Some(prompt)) = (tier(t, arms), plan.prompt(&t.request, &t.tier))
             else {
                 continue;
             };
-            let Some(tag) = plan.variant.tags.answer.as_deref() else { continue };
-            let at = DecisionTokens::position(&plan.model.tokenizer, &t.token_ids, tag)?;
-            let Some(at) = at else { continue };
-            sequences.push([&prompt.ids[..], &t.token_ids[..at]].concat());
-            drawn.push((tier, t.token_ids[at]));
+            let Some(point) = Stored::of(plan, *trial, t)?.decision else { continue };
+            sequences.push([&prompt.ids[..], &t.token_ids[..point.tokens]].concat());
+            drawn.push((tier, t.token_ids[point.tokens]));
         }
         let passages: Vec<Passage<'_, 1>> =
             sequences.iter().map(|ids| Passage { prompts: [ids], path: &[] }).collect();
