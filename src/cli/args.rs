@@ -4,6 +4,7 @@ mod judge_model;
 mod judging;
 mod looking;
 mod planning;
+mod probing;
 mod scenarios;
 mod sweeping;
 
@@ -21,6 +22,7 @@ pub(super) use looking::{
     DoctorArgs, InspectArgs, ModelsArgs, ModelsCommand, RenderArgs, ScoreArgs, TokenizeArgs,
 };
 pub(super) use planning::PlanArgs;
+pub(super) use probing::ProbeArgs;
 pub(super) use scenarios::{LintArgs, PromptArgs, RenderArmsArgs, ScenariosArgs, ScenariosCommand};
 pub(super) use sweeping::{Launcher, MergeArgs, StatusArgs, SweepArgs, SweepCommand};
 
@@ -54,6 +56,8 @@ pub(super) enum Command {
     Report(ReportArgs),
     /// Check a run's digests, then make some of its trials again and compare bit by bit
     Verify(VerifyArgs),
+    /// Look into a finished run's model: where the tier matters, how likely compliance was, what the scratchpad does
+    Probe(ProbeArgs),
     /// How many requests and samples a gap of some size needs to be seen
     Plan(PlanArgs),
     /// List, show, check or render scenarios and request sets

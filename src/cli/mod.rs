@@ -26,6 +26,9 @@ mod model_judge;
 mod models;
 mod organism;
 mod plan;
+mod probe;
+mod probe_table;
+mod recorded;
 mod render;
 mod report;
 mod run;
@@ -91,6 +94,7 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Command::Label(args) => label::label(&args, talk),
         Command::Report(args) => report::report(&args, talk),
         Command::Verify(args) => return verify::verify(&args, talk),
+        Command::Probe(args) => probe::probe(&args, talk),
         Command::Plan(args) => plan::plan(&args),
         Command::Bench(args) => bench::bench(&args, talk),
         Command::Score(args) => score::score(&args, talk),
