@@ -148,6 +148,10 @@ pub(super) struct RunArgs {
     /// Put the weights into blocks of small integers: q8_0, q4_k_m, q4_0, q6_k, …
     #[arg(long, value_name = "Q", env = "CANDOR_QUANTIZE")]
     pub(super) quantize: Option<Quantize>,
+    /// Steer the residual stream along a direction of `candor probe --activations`: add it ALPHA times, or `remove`
+    /// what lies along it
+    #[arg(long, value_name = "FILE=ALPHA|FILE=remove", env = "CANDOR_STEER")]
+    pub(super) steer: Option<String>,
     /// Where to compute: auto, cpu, cuda, cuda:N or metal
     #[arg(long, value_name = "DEVICE", default_value = "auto", env = "CANDOR_DEVICE")]
     pub(super) device: String,

@@ -6,10 +6,12 @@ use super::probe_table::table;
 use super::recorded::Recorded;
 use super::talk::{Talk, print};
 use super::{interrupt, memory, show, use_threads};
-use crate::decoder::LanguageModel;
+use crate::decoder::HiddenStates;
 use crate::error::{Error, Result};
+use crate::judge::{Verdicts, rules};
 use crate::probe::{
-    Pairs, Probe, ProbeSettings, Sensitivity, Swaps, control, decide, heat, score_pairs,
+    Activations, LinearProbes, Origin, Pairs, Position, Probe, ProbeSettings, Sensitivity, Swaps,
+    control, decide, heat, parse_depths, score_pairs,
 };
 use crate::run::{Digests, Finished, Lock, Pace, Plan, check_digests};
 
@@ -28,6 +30,10 @@ pub(super) fn probe(args: &ProbeArgs, talk: &Talk) -> Result<()> {
         return Err(Error::input(format!("`{}` is not as it was sealed: {what}", args.run.display()))
             .hint("probe the run as it was made"));
     }
+    if let Some(steering) = &run.manifest.model.steering {
+        return Err(Error::input(format!("`{}` was steered ({steering})", args.run.display()))
+            .hint("probes look at a model as it is: probe a run without `--steer`"));
+    }
     let recorded = Recorded::open(run, args.model.as_deref(), talk)?;
     let probe = match &recorded.loaded.decoder {
         Decoder::Cpu(decoder) => look(args, &recorded, &**decoder, talk),
@@ -39,7 +45,7 @@ pub(super) fn probe(args: &ProbeArgs, talk: &Talk) -> Result<()> {
     }
 }
 
-fn look<M: LanguageModel>(
+fn look<M: HiddenStates>(
     args: &ProbeArgs,
     recorded: &Recorded,
     model: &M,
@@ -110,6 +116,11 @@ fn look<M: LanguageModel>(
         false => None,
     };
 
+    let linear = match &args.activations {
+        Some(depths) => Some(read_stream(args, depths, recorded, &plan, model, talk)?),
+        None => None,
+    };
+
     let probe = Probe {
         candor: here.candor.clone(),
         numerics: here.numerics.clone(),
@@ -128,9 +139,40 @@ fn look<M: LanguageModel>(
         decision,
         controls,
         swap,
+        linear,
     };
     let _lock = Lock::take(&run.path)?;
     probe.write(&run.path, &heat(&pairs, &scored))?;
     talk.say(format!("written: {}", run.path.join("probe").display()));
     Ok(probe)
+}
+
+/// Reads the residual stream, fits the linear probes, and writes states and directions.
+fn read_stream<M: HiddenStates>(
+    args: &ProbeArgs,
+    depths: &str,
+    recorded: &Recorded,
+    plan: &Plan<'_>,
+    model: &M,
+    talk: &Talk,
+) -> Result<LinearProbes> {
+    let (run, stream) = (&recorded.run, model.stream());
+    let depths = parse_depths(depths, stream)?;
+    let digest = Finished::transcripts_digest(&run.path)?;
+    let verdicts = Verdicts::read(&run.path, rules::NAME, &digest)?.lines;
+    let values = run.transcripts.len() * Position::ALL.len() * depths.len() * stream.width;
+    talk.say(format!("activations: about {:.0} MB", (4 * values) as f64 / 1e6));
+    let stop = interrupt::flag()?;
+    let activations = Activations::read(plan, model, &run.transcripts, &depths, stop)?;
+    let (linear, directions) =
+        LinearProbes::of(plan, &activations, &verdicts, &digest, args.permutations);
+    let _lock = Lock::take(&run.path)?;
+    let origin = Origin {
+        transcripts_digest: &digest,
+        model: &run.manifest.model.label,
+        numerics: &model.info().numerics,
+    };
+    activations.write(&run.path, &origin)?;
+    directions.iter().try_for_each(|direction| direction.write(&run.path))?;
+    Ok(linear)
 }

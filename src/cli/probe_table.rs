@@ -3,8 +3,8 @@
 use super::show;
 use super::talk::visible;
 use crate::probe::{
-    Changed, Control, DecisionEstimates, Effects, Estimate, Labels, PartControl, PartSensitivity,
-    Probe, Sensitivity, SwapEstimates,
+    Changed, Control, DecisionEstimates, Effects, Estimate, Label, Labels, LinearProbes,
+    PartControl, PartSensitivity, Probe, Reached, Sensitivity, SwapEstimates,
 };
 use crate::stats::Interval;
 
@@ -32,6 +32,9 @@ pub(super) fn table(probe: &Probe) -> String {
     }
     if let Some(found) = &probe.swap {
         words.extend(swap(found, &mut text));
+    }
+    if let Some(found) = &probe.linear {
+        words.push(linear(found, &mut text));
     }
     words.iter().for_each(|sentence| text += &broken(sentence));
     text
@@ -227,6 +230,40 @@ fn swap(found: &SwapEstimates, text: &mut String) -> Vec<String> {
             show::grouped(found.tokens)
         ),
     ]
+}
+
+/// What linear probes reach on requests that they were not fitted on.
+fn linear(found: &LinearProbes, text: &mut String) -> String {
+    for (label, head) in [
+        (Label::Tier, "the tier, read off the residual stream"),
+        (Label::FreeOnly, "compliance in the free tier only, read off the residual stream"),
+    ] {
+        let numbers = |reached: &Option<Reached>| match reached {
+            Some(r) => [
+                percent(Some(r.accuracy)),
+                format!("{:.3}", r.auroc),
+                r.p_value.map_or(NONE.into(), |p| format!("{p:.2}")),
+            ],
+            None => [NONE, NONE, NONE].map(str::to_owned),
+        };
+        let probes = found.probes.iter().filter(|probe| probe.label == label);
+        let rows = probes.map(|probe| {
+            let about = [
+                probe.position.name().to_owned(),
+                probe.depth.to_string(),
+                format!("{} of {}", probe.with_label, probe.trials),
+            ];
+            let (means, logistic) = (numbers(&probe.means), numbers(&probe.logistic));
+            about.into_iter().chain(means).chain(logistic).collect()
+        });
+        let heads = ["place", "layer", "labelled", "means %", "AUROC", "p", "logistic %", "AUROC", "p"];
+        *text += &format!("{head}\n{}\n", show::table(&heads, &[1, 2, 3, 4, 5, 6, 7, 8], rows));
+    }
+    format!(
+        "Each probe was fitted on four fifths of the requests and tried on the rest; p is held against {} permutations \
+         within requests. That something can be read off the stream does not say that the model uses it.",
+        found.permutations
+    )
 }
 
 fn nats(value: Option<f64>, signed: bool) -> String {

@@ -29,7 +29,8 @@ impl Recorded {
             Some(name) => name.to_owned(),
             None => model_of(&run.path, manifest)?,
         };
-        let compute = Compute::of_numerics(&manifest.numerics, manifest.model.quantize);
+        let compute = Compute::of_numerics(&manifest.numerics, manifest.model.quantize)
+            .steered(manifest.model.steering.clone());
         let (text, files) = (&manifest.scenario.text, &manifest.scenario.files);
         let scenario = Scenario::from_text("the manifest's scenario", text, files)?;
         let recorded = &manifest.requests;

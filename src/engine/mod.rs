@@ -13,6 +13,7 @@ mod memory_plan;
 mod prefix_tree;
 mod sampler;
 mod scoring;
+mod states;
 
 pub use address::Address;
 pub use along::{Normalizer, along, log_probability};
@@ -22,3 +23,4 @@ pub use explore::{Explorer, explore};
 pub use memory_plan::{MemoryNeeds, MemoryPlan};
 pub use sampler::{Drawn, Sampling, candidates, draw, logprob};
 pub use scoring::{Passage, score};
+pub use states::{Reading, states};

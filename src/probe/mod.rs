@@ -5,20 +5,29 @@
 //! stand in `probe/` of the run folder, which no seal covers. Formulas, sources and what each measure does not show:
 //! METHODS.md. Knows nothing about how anything is shown.
 
+mod activations;
+mod classifier;
 mod controls;
 mod decision;
+mod direction;
 mod divergence;
 mod estimate;
+mod linear;
 mod pieces;
+mod position;
 mod results;
 mod sensitivity;
 mod stored;
 mod swap;
 
+pub use activations::{Activations, Origin, parse_depths};
 pub use controls::{Control, Labels, PartControl, control};
 pub use decision::{DecisionEstimates, Masses, decide};
+pub use direction::{About, Direction, steering};
 pub use divergence::Divergence;
 pub use estimate::Estimate;
+pub use linear::{Label, LinearProbe, LinearProbes, Reached};
+pub use position::Position;
 pub use results::{Probe, ProbeSettings, ReplyHeat, TokenHeat, heat};
 pub use sensitivity::{
     PartSensitivity, RequestSensitivity, Scored, Sensitivity, TierSensitivity, score_pairs,

@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use super::controls::Control;
 use super::decision::DecisionEstimates;
+use super::linear::LinearProbes;
 use super::sensitivity::{Scored, Sensitivity};
 use super::stored::{Pairs, Part};
 use super::swap::SwapEstimates;
 use crate::error::{Error, Result};
 use crate::run::{read_json, read_lines, write_json, write_lines};
 
-const FOLDER: &str = "probe";
+pub(super) const FOLDER: &str = "probe";
 const PROBE: &str = "probe.json";
 const SENSITIVITY: &str = "sensitivity.jsonl";
 
@@ -62,6 +63,9 @@ pub struct Probe {
     pub controls: Vec<Control>,
     /// What the scratchpad does; none unless asked for.
     pub swap: Option<SwapEstimates>,
+    /// What linear classifiers read off the residual stream; none unless asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linear: Option<LinearProbes>,
 }
 
 /// A token of a reply.

@@ -65,6 +65,16 @@ pub struct ModelRecord {
     pub notes: Vec<String>,
 }
 
+impl ModelRecord {
+    /// Its name, and how it was steered: what tells a run from others of the same model.
+    pub fn name(&self) -> String {
+        match &self.steering {
+            Some(steering) => format!("{} {steering}", self.label),
+            None => self.label.clone(),
+        }
+    }
+}
+
 /// Which scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

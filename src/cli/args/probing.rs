@@ -24,6 +24,13 @@ pub(in crate::cli) struct ProbeArgs {
     /// Also give each tier's scratchpad to the other tier, and cut, remove and exchange scratchpads: draws answers anew
     #[arg(long, env = "CANDOR_SWAP")]
     pub(in crate::cli) swap: bool,
+    /// Also read the residual stream of every stored reply after these layers (0 is the embedding), or after `all`, and
+    /// fit linear probes to it
+    #[arg(long, value_name = "LAYERS", env = "CANDOR_ACTIVATIONS")]
+    pub(in crate::cli) activations: Option<String>,
+    /// Permutations that the linear probes are held against
+    #[arg(long, value_name = "N", default_value_t = 99, env = "CANDOR_PERMUTATIONS")]
+    pub(in crate::cli) permutations: u64,
     /// Sequences that are computed at once; changes time and memory, and on the CPU no result
     #[arg(long, value_name = "N", default_value_t = 64, env = "CANDOR_BATCH")]
     pub(in crate::cli) batch: usize,
