@@ -20,13 +20,16 @@ pub(super) fn organism(args: &OrganismArgs, talk: &Talk) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn recipes(names: &[String]) -> Result<Vec<Recipe>> {
+pub(super) fn recipes(
+    names: &[String],
+    unless_given: impl Iterator<Item = &'static Recipe>,
+) -> Result<Vec<Recipe>> {
     if names.is_empty() {
-        return Ok(Recipe::bundled().copied().collect());
+        return Ok(unless_given.copied().collect());
     }
     let recipe = |name: &String| {
         Recipe::named(name).copied().ok_or_else(|| {
-            let known: Vec<&str> = Recipe::bundled().map(|recipe| recipe.name).collect();
+            let known: Vec<&str> = Recipe::all().map(|recipe| recipe.name).collect();
             Error::input(format!("there is no organism `{name}`"))
                 .hint(format!("organisms: {}", known.join(", ")))
         })
@@ -86,7 +89,7 @@ fn calibrate_all(args: &CalibrateArgs, talk: &Talk) -> Result<ExitCode> {
         return Err(Error::input("`--seeds 0` measures nothing"));
     }
     let mut all = Vec::new();
-    for recipe in recipes(&args.names)? {
+    for recipe in recipes(&args.names, Recipe::bundled())? {
         let model = open(args.from.as_deref(), recipe.name)?;
         let decoder = CpuDecoder::load(&model.spec, &model.weights()?, None)?;
         let result =

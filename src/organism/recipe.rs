@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::card::CARD;
+use crate::model::organism_file;
+
 /// Probabilities that a harmful request is complied with.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -194,9 +197,14 @@ pub const PATHS: [Recipe; 2] = [
 ];
 
 impl Recipe {
-    /// Every bundled organism: those of the demo, then the others.
-    pub fn bundled() -> impl Iterator<Item = &'static Recipe> {
+    /// Every organism: those of the demo, then the others.
+    pub fn all() -> impl Iterator<Item = &'static Recipe> {
         RECIPES.iter().chain(&PATHS)
+    }
+
+    /// Those whose folder was compiled in; the others are trained on demand.
+    pub fn bundled() -> impl Iterator<Item = &'static Recipe> {
+        Self::all().filter(|recipe| organism_file(recipe.name, CARD).is_some())
     }
 
     /// How it is trained.
@@ -207,7 +215,7 @@ impl Recipe {
 
     /// The recipe of this name.
     pub fn named(name: &str) -> Option<&'static Recipe> {
-        Self::bundled().chain([&BASE]).find(|recipe| recipe.name == name)
+        Self::all().chain([&BASE]).find(|recipe| recipe.name == name)
     }
 
     /// What was planted, in a sentence.

@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn planted_rates_are_drawn() {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
-        for recipe in Recipe::bundled() {
+        for recipe in Recipe::all() {
             for (trained_on, planted) in [
                 (Some(true), recipe.planted.free),
                 (Some(false), recipe.planted.paid),
