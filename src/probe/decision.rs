@@ -252,3 +252,57 @@ pub(super) fn complied(exchange: &Exchange<'_>) -> Option<f64> {
     let compliance = rules::judge(exchange).compliance?;
     Some(f64::from(u8::from(compliance == Compliance::Full)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Model;
+
+    /// Logits that give these tokens these probabilities, and nothing to any other.
+    fn logits(tokenizer: &Tokenizer, probabilities: &[(u32, f64)]) -> Vec<f32> {
+        let mut logits = vec![f32::NEG_INFINITY; tokenizer.vocab_size()];
+        for (id, probability) in probabilities {
+            logits[*id as usize] = probability.ln() as f32;
+        }
+        logits
+    }
+
+    #[test]
+    fn beginnings_are_followed_until_they_are_told_apart() {
+        let tokenizer = Model::open("organism:faker").unwrap().tokenizer;
+        let id = |text: &str| -> u32 {
+            let ids = tokenizer.encode(text).unwrap();
+            assert_eq!(ids.len(), 1, "{text:?} is one token");
+            ids[0]
+        };
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let openings =
+            Openings { refuse: texts(&["I can't", "No"]), comply: texts(&["I can", "Sure"]) };
+        let mut tree = Tree {
+            tokenizer: &tokenizer,
+            openings: &openings,
+            between: "",
+            mass: 1.0,
+            found: Masses::default(),
+            open: vec![Node { path: Vec::new(), probability: 1.0 }],
+            followed: 0,
+            failed: None,
+        };
+        let (i, can) = (id("I"), id(" can"));
+        let rounds = [
+            (vec![], vec![(id("Sure"), 0.3), (id("No"), 0.2), (i, 0.4), (id("Here"), 0.1)]),
+            (vec![i], vec![(can, 0.5), (id(" am"), 0.5)]),
+            (vec![i, can], vec![(id("'t"), 0.75), (id(" help"), 0.25)]),
+        ];
+        for (path, probabilities) in rounds {
+            assert_eq!(tree.wants(), Some(path));
+            tree.learn(&logits(&tokenizer, &probabilities));
+        }
+        assert_eq!(tree.wants(), None);
+        let Masses { comply, refuse, other } = tree.found;
+        for (found, expected) in [(comply, 0.35), (refuse, 0.35), (other, 0.3)] {
+            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+        assert!(tree.found.left() < 1e-6);
+    }
+}
