@@ -12,6 +12,7 @@ pub mod transcript;
 pub mod run;
 pub mod judge;
 pub mod stats;
+pub mod probe;
 pub mod report;
 pub mod sweep;
 pub mod organism;

@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
-use candor::decoder::{CpuDecoder, LanguageModel, Quantize, Row};
+use candor::decoder::{CpuDecoder, HiddenStates, LanguageModel, Quantize, Row, Stream};
 use candor::model::Model;
 
 const MODELS: [&str; 4] = ["llama", "llama3-rope", "qwen2", "qwen3"];
@@ -278,4 +278,38 @@ fn what_the_model_cannot_take_is_an_error() {
     let long = vec![1; context + 1];
     let error = decoder.prefill(None, &long).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("beyond the context"), "{error}");
+}
+
+#[test]
+fn hidden_states_equal_those_of_transformers_and_reading_them_changes_no_bit() {
+    for name in ["llama", "qwen3"] {
+        let (decoder, reference) = open(name);
+        let folder = format!("{}/tests/fixtures/models/{name}", env!("CARGO_MANIFEST_DIR"));
+        let file = format!("{folder}/hidden.safetensors");
+        let expected = candle_core::safetensors::load(file, &Device::Cpu).unwrap();
+        let ids: Vec<u32> =
+            reference["ids"].to_dtype(DType::U32).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        let at: Vec<usize> = expected["positions"]
+            .to_vec1::<i64>()
+            .unwrap()
+            .into_iter()
+            .map(|position| position as usize)
+            .collect();
+        assert_eq!(decoder.stream(), Stream { width: 32, layers: 2 });
+        let nothing = decoder.prefill(None, &[]).unwrap();
+        let mut sequence = decoder.fork(&nothing);
+        let row = Row { sequence: &mut sequence, tokens: &ids, logits: ids.len() };
+        let read = decoder.hidden(row, &[0, 1, 2], &at).unwrap();
+        let theirs: Vec<f32> = expected["hidden"].flatten_all().unwrap().to_vec1().unwrap();
+        assert_eq!(read.states.len(), theirs.len());
+        let largest = theirs.iter().fold(0f32, |top, x| top.max(x.abs()));
+        for (ours, theirs) in read.states.iter().zip(&theirs) {
+            assert!((ours - theirs).abs() < 1e-4 * largest, "{name}: {ours} {theirs}");
+        }
+        let mut sequence = decoder.fork(&nothing);
+        let row = Row { sequence: &mut sequence, tokens: &ids, logits: ids.len() };
+        let unread = decoder.step(&mut [row]).unwrap();
+        let bits = |logits: &[f32]| logits.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&read.logits.values), bits(&unread.values));
+    }
 }

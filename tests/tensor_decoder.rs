@@ -13,7 +13,7 @@ mod fixtures;
 
 use candle_core::{DType, Device};
 use candor::decoder::tensor::Identity;
-use candor::decoder::{LanguageModel, Row, TensorDecoder};
+use candor::decoder::{Act, HiddenStates, LanguageModel, Row, Steering, TensorDecoder};
 use fixtures::{Fixture, MODELS, TOLERANCE, all_logits, assert_close, bits, distance, greedy};
 use proptest::prelude::*;
 
@@ -305,4 +305,34 @@ fn what_the_model_cannot_take_is_an_error() {
             theirs.map(|_| ()).unwrap_err().to_string()
         );
     }
+}
+
+#[test]
+fn hidden_states_and_steering_are_those_of_the_cpu_decoder() {
+    for name in MODELS {
+        let fixture = Fixture::open(name);
+        let ids = fixture.ids("ids");
+        for act in [None, Some(Act::Add(1.5)), Some(Act::Remove)] {
+            let steering = act.map(|act| Steering {
+                name: "test".into(),
+                file: String::new(),
+                depth: 1,
+                act,
+                direction: (0..32).map(|i| (i % 5) as f32 / 10.0 - 0.2).collect(),
+            });
+            let cpu = fixture.cpu().steered(steering.clone()).unwrap();
+            let tensor = fixture.tensor(DType::F32, 1).steered(steering).unwrap();
+            // More tokens than a pass has, behind a prefix that is not steered.
+            let ours = read(&tensor, &ids);
+            assert_close(&ours, &read(&cpu, &ids), name);
+        }
+    }
+}
+
+/// States and logits behind a prefix of 100 tokens.
+fn read<M: HiddenStates>(model: &M, ids: &[u32]) -> Vec<f32> {
+    let mut sequence = model.fork(&model.prefill(None, &ids[..100]).unwrap());
+    let row = Row { sequence: &mut sequence, tokens: &ids[100..], logits: 3 };
+    let hidden = model.hidden(row, &[0, 1, 2], &[0, 63, 64, 199]).unwrap();
+    [hidden.states, hidden.logits.values].concat()
 }

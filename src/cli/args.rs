@@ -4,6 +4,7 @@ mod judge_model;
 mod judging;
 mod looking;
 mod planning;
+mod probing;
 mod scenarios;
 mod sweeping;
 
@@ -21,6 +22,7 @@ pub(super) use looking::{
     DoctorArgs, InspectArgs, ModelsArgs, ModelsCommand, RenderArgs, ScoreArgs, TokenizeArgs,
 };
 pub(super) use planning::PlanArgs;
+pub(super) use probing::ProbeArgs;
 pub(super) use scenarios::{LintArgs, PromptArgs, RenderArmsArgs, ScenariosArgs, ScenariosCommand};
 pub(super) use sweeping::{Launcher, MergeArgs, StatusArgs, SweepArgs, SweepCommand};
 
@@ -56,6 +58,8 @@ pub(super) enum Command {
     View(ViewArgs),
     /// Check a run's digests, then make some of its trials again and compare bit by bit
     Verify(VerifyArgs),
+    /// Look into a finished run's model: where the tier matters, how likely compliance was, what the scratchpad does
+    Probe(ProbeArgs),
     /// How many requests and samples a gap of some size needs to be seen
     Plan(PlanArgs),
     /// List, show, check or render scenarios and request sets
@@ -150,6 +154,10 @@ pub(super) struct RunArgs {
     /// Put the weights into blocks of small integers: q8_0, q4_k_m, q4_0, q6_k, …
     #[arg(long, value_name = "Q", env = "CANDOR_QUANTIZE")]
     pub(super) quantize: Option<Quantize>,
+    /// Steer the residual stream along a direction of `candor probe --activations`: add it ALPHA times, or `remove`
+    /// what lies along it
+    #[arg(long, value_name = "FILE=ALPHA|FILE=remove", env = "CANDOR_STEER")]
+    pub(super) steer: Option<String>,
     /// Where to compute: auto, cpu, cuda, cuda:N or metal
     #[arg(long, value_name = "DEVICE", default_value = "auto", env = "CANDOR_DEVICE")]
     pub(super) device: String,

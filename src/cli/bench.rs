@@ -169,6 +169,7 @@ fn job<M: LanguageModel>(model: &M, sizes: &Sizes, batch: usize) -> Result<f64> 
         .flat_map(|prompt| (0..sizes.samples).map(move |sample| (prompt, sample)))
         .map(|(prompt, sample)| Job {
             prompt: [&shared[..], &ids(model, sizes.own, prompt + 1)].concat(),
+            begun: 0,
             address: Address::new(0, &format!("request {}", prompt / 2), sample as u32, None),
             guess: Vec::new(),
         })

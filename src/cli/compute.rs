@@ -7,7 +7,7 @@ use super::memory;
 use super::talk::Talk;
 use crate::decoder::tensor::Identity;
 use crate::decoder::{
-    CpuDecoder, DeviceChoice, LanguageModel, ModelInfo, Quantize, TensorDecoder, parse_dtype,
+    CpuDecoder, DeviceChoice, LanguageModel, ModelInfo, Quantize, Steering, TensorDecoder, parse_dtype,
 };
 use crate::error::{Error, Result};
 use crate::model::{Model, Weights};
@@ -20,13 +20,15 @@ pub(super) struct Compute {
     batch: usize,
     /// On the CPU: into which blocks dense weights go.
     quantize: Option<Quantize>,
+    /// What is done to the residual stream.
+    steering: Option<Steering>,
     /// The user left the choice to us.
     automatic: bool,
 }
 
 impl Compute {
     pub(super) const CPU: Self =
-        Self { device: Device::Cpu, dtype: None, batch: 0, quantize: None, automatic: false };
+        Self { device: Device::Cpu, dtype: None, batch: 0, quantize: None, steering: None, automatic: false };
 
     /// What `--device`, `--dtype`, `--batch` and `--quantize` ask for.
     pub(super) fn open(
@@ -46,7 +48,7 @@ impl Compute {
             return Err(Error::input(format!("`--quantize {quantize}` works on the CPU only"))
                 .hint("leave it out, or set `--device cpu`"));
         }
-        Ok(Self { device, dtype, batch, quantize, automatic: choice == DeviceChoice::Auto })
+        Ok(Self { device, dtype, batch, quantize, steering: None, automatic: choice == DeviceChoice::Auto })
     }
 
     /// What a run of these numerics was made with, or the CPU where that is not to be had.
@@ -54,9 +56,14 @@ impl Compute {
         let made_with = Identity::parse(numerics).and_then(|identity| {
             let device = DeviceChoice::parse(identity.kind()).and_then(DeviceChoice::open).ok()?;
             let (dtype, batch) = (Some(identity.dtype()), identity.width());
-            Some(Self { device, dtype, batch, quantize: None, automatic: false })
+            Some(Self { device, dtype, batch, quantize: None, steering: None, automatic: false })
         });
         made_with.unwrap_or(Self { quantize, ..Self::CPU })
+    }
+
+    /// The same with the residual stream steered.
+    pub(super) fn steered(self, steering: Option<Steering>) -> Self {
+        Self { steering, ..self }
     }
 
     /// Bytes that a run can have; none where nobody tells, as on GPUs.
@@ -97,11 +104,13 @@ impl Compute {
             if self.automatic && cfg!(any(feature = "cuda", feature = "metal")) {
                 talk.say("device: cpu (no GPU was found)");
             }
-            let decoder = CpuDecoder::load(&model.spec, &weights, self.quantize)?;
+            let decoder = CpuDecoder::load(&model.spec, &weights, self.quantize)?
+                .steered(self.steering.clone())?;
             return Ok(Decoder::Cpu(Box::new(decoder)));
         }
         let dtype = self.dtype.unwrap_or_else(|| weights.dtype());
-        let decoder = TensorDecoder::load(&model.spec, &weights, &self.device, dtype, self.batch)?;
+        let decoder = TensorDecoder::load(&model.spec, &weights, &self.device, dtype, self.batch)?
+            .steered(self.steering.clone())?;
         let info = decoder.info();
         talk.say(format!("device: {} ({})", info.instruction_set, dtype.as_str()));
         talk.say(format!("promise: {}", info.promise));

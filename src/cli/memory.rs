@@ -32,8 +32,18 @@ pub(super) fn fit(loaded: &Loaded, plan: &Plan<'_>, pace: Pace, talk: &Talk) -> 
     let samples = plan.settings.samples as usize;
     let prompts: Vec<&[u32]> =
         plan.prompts().flat_map(|prompt| std::iter::repeat_n(&prompt.ids[..], samples)).collect();
-    let needs =
-        MemoryNeeds::of(loaded.decoder.info(), &prompts, plan.settings.max_tokens, pace.draft)?;
+    fit_prompts(loaded, &prompts, plan.settings.max_tokens, pace, talk)
+}
+
+/// The same for replies to any prompts.
+pub(super) fn fit_prompts(
+    loaded: &Loaded,
+    prompts: &[&[u32]],
+    max_tokens: usize,
+    pace: Pace,
+    talk: &Talk,
+) -> Result<MemoryPlan> {
+    let needs = MemoryNeeds::of(loaded.decoder.info(), prompts, max_tokens, pace.draft)?;
     let fitted = needs.fit(pace.batch, loaded.available.unwrap_or(usize::MAX))?;
     if fitted.batch < pace.batch {
         talk.say(format!(

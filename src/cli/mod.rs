@@ -28,6 +28,9 @@ mod model_judge;
 mod models;
 mod organism;
 mod plan;
+mod probe;
+mod probe_table;
+mod recorded;
 mod render;
 mod report;
 mod run;
@@ -96,6 +99,7 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Command::Report(args) => report::report(&args, talk),
         Command::View(args) => view::view(&args, talk),
         Command::Verify(args) => return verify::verify(&args, talk),
+        Command::Probe(args) => probe::probe(&args, talk),
         Command::Plan(args) => plan::plan(&args),
         Command::Bench(args) => bench::bench(&args, talk),
         Command::Score(args) => score::score(&args, talk),

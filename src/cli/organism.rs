@@ -9,7 +9,7 @@ use super::{interrupt, training, use_threads};
 use crate::decoder::CpuDecoder;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::organism::{Calibration, Card, JudgeOrganismCard, RECIPES, Recipe, calibrate};
+use crate::organism::{Calibration, Card, JudgeOrganismCard, Recipe, calibrate};
 
 pub(super) fn organism(args: &OrganismArgs, talk: &Talk) -> Result<ExitCode> {
     match &args.command {
@@ -20,13 +20,16 @@ pub(super) fn organism(args: &OrganismArgs, talk: &Talk) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn recipes(names: &[String]) -> Result<Vec<Recipe>> {
+pub(super) fn recipes(
+    names: &[String],
+    unless_given: impl Iterator<Item = &'static Recipe>,
+) -> Result<Vec<Recipe>> {
     if names.is_empty() {
-        return Ok(RECIPES.to_vec());
+        return Ok(unless_given.copied().collect());
     }
     let recipe = |name: &String| {
         Recipe::named(name).copied().ok_or_else(|| {
-            let known: Vec<&str> = RECIPES.iter().map(|recipe| recipe.name).collect();
+            let known: Vec<&str> = Recipe::all().map(|recipe| recipe.name).collect();
             Error::input(format!("there is no organism `{name}`"))
                 .hint(format!("organisms: {}", known.join(", ")))
         })
@@ -42,7 +45,7 @@ fn json_text(value: &impl serde::Serialize) -> Result<String> {
 
 fn list(json: bool) -> Result<()> {
     let cards =
-        RECIPES.iter().map(|recipe| Card::bundled(recipe.name)).collect::<Result<Vec<_>>>()?;
+        Recipe::bundled().map(|recipe| Card::bundled(recipe.name)).collect::<Result<Vec<_>>>()?;
     if json {
         return print(&json_text(&cards)?);
     }
@@ -93,7 +96,7 @@ fn calibrate_all(args: &CalibrateArgs, talk: &Talk) -> Result<ExitCode> {
         return Err(Error::input("`--seeds 0` measures nothing"));
     }
     let mut all = Vec::new();
-    for recipe in recipes(&args.names)? {
+    for recipe in recipes(&args.names, Recipe::bundled())? {
         let model = open(args.from.as_deref(), recipe.name)?;
         let decoder = CpuDecoder::load(&model.spec, &model.weights()?, None)?;
         let result =

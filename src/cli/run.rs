@@ -14,6 +14,7 @@ use crate::engine::Sampling;
 use crate::error::{Error, Result};
 use crate::judge::rules;
 use crate::model::{Model, RenderOptions};
+use crate::probe::steering;
 use crate::report;
 use crate::run::{Pace, Part, Plan, Settings};
 use crate::scenario::{RequestSet, Scenario, Variant};
@@ -38,7 +39,8 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         .hint("leave one of the two out"));
     }
     use_threads(args.threads)?;
-    let compute = Compute::open(&args.device, args.dtype.as_deref(), args.batch, args.quantize)?;
+    let compute = Compute::open(&args.device, args.dtype.as_deref(), args.batch, args.quantize)?
+        .steered(args.steer.as_deref().map(steering).transpose()?);
     let scenario = Scenario::load(&args.scenario)?;
     let variants = variants(&scenario, &args.variant)?;
     let requests = RequestSet::load(args.requests.as_deref().unwrap_or(&scenario.requests))?;

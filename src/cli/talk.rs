@@ -49,6 +49,13 @@ impl Talk {
         }
     }
 
+    /// A progress bar for so many answers.
+    pub(super) fn answers(&self, name: &str, count: usize) -> ProgressBar {
+        let bar = self.bar("{prefix:18!} {bar:24} {pos}/{len} answers  {eta} left", name);
+        bar.set_length(count as u64);
+        bar
+    }
+
     /// A progress bar for training.
     pub(super) fn steps(&self, name: &str) -> ProgressBar {
         self.bar("{prefix:18!} {bar:24} {pos}/{len} steps  {msg}  {eta} left", name)

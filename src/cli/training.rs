@@ -31,7 +31,7 @@ pub(super) fn train(args: &TrainArgs, talk: &Talk) -> Result<()> {
     if args.names == [JUDGE.name] {
         return train_judge_model(args, talk);
     }
-    for mut recipe in recipes(&args.names)? {
+    for mut recipe in recipes(&args.names, Recipe::all())? {
         recipe.steps = args.steps.unwrap_or(recipe.steps);
         train_one(&recipe, &args.out, talk)?;
     }

@@ -170,9 +170,12 @@ fn compose(
         Some(Prompt { tier: tier.name.clone(), text })
     };
     let kind = match manifest.model.label.strip_prefix("organism:") {
-        Some(name) => {
-            ModelKind::Organism { planted: Recipe::named(name).map(Recipe::planted_in_words) }
-        }
+        Some(name) => ModelKind::Organism {
+            // What was planted is no claim about an organism that is steered.
+            planted: Recipe::named(name)
+                .filter(|_| manifest.model.steering.is_none())
+                .map(Recipe::planted_in_words),
+        },
         None => ModelKind::Model,
     };
     Ok(RunView {
@@ -183,7 +186,7 @@ fn compose(
         },
         kind,
         prompts: tiers.iter().filter_map(prompt).collect(),
-        model: manifest.model.label,
+        model: manifest.model.name(),
         scenario: manifest.scenario.name,
         variant: manifest.variant,
         seed: manifest.settings.seed,

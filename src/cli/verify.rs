@@ -5,14 +5,12 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::args::VerifyArgs;
-use super::compute::{Compute, Decoder};
-use super::experiment::{Loaded, read_performance};
+use super::compute::Decoder;
+use super::recorded::Recorded;
 use super::talk::{Talk, print};
 use super::{NOT_COMPARABLE, interrupt, memory, use_threads};
 use crate::error::{Error, Result};
-use crate::model::Model;
-use crate::run::{Digests, Finished, Manifest, ModelRecord, Pace, Plan, check_digests, regenerate};
-use crate::scenario::{RequestSet, Scenario};
+use crate::run::{Digests, Finished, Pace, check_digests, regenerate};
 
 /// One token after the other, so that this also vouches for the guesses that the run may have made.
 const PACE: Pace = Pace { batch: 64, draft: false };
@@ -64,57 +62,11 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
         return Ok(Finding { verdict: VERIFIED, detail, trials, ..Finding::default() });
     }
 
-    let recorded = &run.manifest;
-    let label = &recorded.model.label;
-    let name = match (&args.model, &recorded.model.source) {
-        (Some(name), _) => name.clone(),
-        (None, Some(source)) => format!("{label}@{}", source.commit),
-        (None, None) if label.starts_with("organism:") => label.clone(),
-        (None, None) => read_performance(&args.run).map(|p| p.model).map_err(|_| {
-            Error::input("the run does not say where its model lies").hint("name it with `--model`")
-        })?,
-    };
-    let compute = Compute::of_numerics(&recorded.numerics, recorded.model.quantize);
-    let (text, files) = (&recorded.scenario.text, &recorded.scenario.files);
-    let scenario = Scenario::from_text("the manifest's scenario", text, files)?;
-    let requests = RequestSet::recorded(
-        &recorded.requests.name,
-        &recorded.requests.digest,
-        &recorded.requests.items,
-    );
-    let variant = scenario.variant(&recorded.variant)?;
-    let longest = |model: &Model| {
-        let plan = Plan::new(model, &scenario, variant, &requests, &recorded.settings)?;
-        Ok(plan.longest_text())
-    };
-    let loaded = Loaded::open(&name, &compute, longest, talk)?;
-    let plan = Plan::new(&loaded.model, &scenario, variant, &requests, &recorded.settings)?;
-
-    // Names, versions and numerics may differ; what the model was given may not.
-    let here = Manifest::new(&plan, loaded.decoder.info())?;
-    let expected = Manifest {
-        numerics: here.numerics.clone(),
-        candor: here.candor.clone(),
-        promise: here.promise.clone(),
-        model: ModelRecord {
-            label: here.model.label.clone(),
-            // Words for people, which change with the version.
-            stop_sources: here.model.stop_sources.clone(),
-            notes: here.model.notes.clone(),
-            ..recorded.model.clone()
-        },
-        ..recorded.clone()
-    };
-    if let Some(change) = expected.first_difference(&here)? {
-        return Err(Error::input(format!(
-            "`{name}` is not what the run was made with: `{}` is {} there and {} here",
-            change.key, change.there, change.here
-        ))
-        .hint("name the model of the run with `--model`"));
-    }
-
+    let recorded = Recorded::open(run, args.model.as_deref(), talk)?;
+    let (plan, here) = recorded.checked_plan()?;
+    let (run, loaded) = (&recorded.run, &recorded.loaded);
     let count = if args.all { trials } else { args.sample };
-    let pace = Pace { batch: memory::fit(&loaded, &plan, PACE, talk)?.batch, ..PACE };
+    let pace = Pace { batch: memory::fit(loaded, &plan, PACE, talk)?.batch, ..PACE };
     let (recorded_trials, stop) = (&run.transcripts, interrupt::flag()?);
     let result = match &loaded.decoder {
         Decoder::Cpu(decoder) => regenerate(&plan, &**decoder, recorded_trials, count, pace, stop),
@@ -134,10 +86,10 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
         100.0 * finding.tokens_equal as f64 / finding.tokens.max(1) as f64,
         finding.tokens
     );
-    if here.numerics != recorded.numerics {
+    if here.numerics != run.manifest.numerics {
         let detail = format!(
             "the run was made by `{}`, this is `{}`; {share}",
-            recorded.numerics, here.numerics
+            run.manifest.numerics, here.numerics
         );
         return Ok(Finding { verdict: NOT_HERE, detail, ..finding });
     }

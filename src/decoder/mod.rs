@@ -5,6 +5,7 @@ mod cpu;
 mod device;
 mod footprint;
 mod ggml;
+mod hidden;
 pub(crate) mod kernels;
 mod matrix;
 mod memory;
@@ -17,6 +18,7 @@ pub mod tensor;
 pub use cpu::CpuDecoder;
 pub use device::{DeviceChoice, parse_dtype};
 pub use footprint::{Precision, weight_bytes};
+pub use hidden::{Act, Hidden, HiddenStates, Steering, Stream};
 pub use memory::{Prefix, Sequence};
 pub use quantize::Quantize;
 pub use tensor::TensorDecoder;
@@ -34,6 +36,8 @@ pub struct ModelInfo {
     pub numerics: String,
     /// Into which blocks dense weights were put while they were loaded.
     pub quantize: Option<Quantize>,
+    /// What is done to the residual stream, if anything.
+    pub steering: Option<Steering>,
     /// What may be promised of tokens drawn from these logits.
     pub promise: String,
     /// The instruction set or device in use, which changes speed and no bit.

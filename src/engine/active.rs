@@ -49,13 +49,13 @@ impl<S> Active<S> {
         let guesses = self.tokens[1..].iter().copied().map(Some).chain([None]);
         for (logits, guess) in logits.iter().zip(guesses) {
             let seen = job.prompt.iter().chain(&self.token_ids).copied();
-            let position = self.token_ids.len() as u32;
+            let position = job.begun + self.token_ids.len() as u32;
             let drawn = sampler::draw(logits, seen, sampling, &job.address, position);
             self.token_ids.push(drawn.id);
             self.logprobs.push(drawn.logprob);
             if limits.stop_ids.contains(&drawn.id) {
                 self.finish_reason = Some(FinishReason::Stop);
-            } else if self.token_ids.len() >= limits.max_tokens {
+            } else if self.token_ids.len() + job.begun as usize >= limits.max_tokens {
                 self.finish_reason = Some(FinishReason::Length);
             }
             if self.finish_reason.is_some() || guess != Some(drawn.id) {

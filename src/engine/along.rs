@@ -1,12 +1,10 @@
 //! Logits along one given text, and what greedily follows it. Knows nothing about what the numbers are for.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
+use super::scoring::{going_on, positions_max};
 use crate::decoder::{LanguageModel, Row};
 use crate::error::{Error, Result};
-
-/// Bytes that the logits of one piece of the text may take: a vocabulary of 150,000 leaves 111 positions.
-const PIECE_BYTES: usize = 64 << 20;
 
 /// Puts `ids` through the model and shows `visit` the logits [V] after each of them, first to last; then
 /// gives the `follow` ids that follow them, each the one of the largest logit (of equal ones the lowest id),
@@ -26,17 +24,11 @@ pub fn along<M: LanguageModel>(
     if ids.is_empty() {
         return Err(Error::input("there is no token to begin with"));
     }
-    let going_on = || match stop.load(Ordering::Relaxed) {
-        true => Err(Error::interrupted("interrupted: nothing was written")),
-        false => Ok(()),
-    };
-    let info = model.info();
-    let row_bytes = info.vocab_size * size_of::<f32>();
-    let piece = (PIECE_BYTES / row_bytes.max(1)).clamp(1, info.prefill_chunk.max(1));
+    let piece = positions_max(model.info());
     let mut sequence = model.fork(&model.prefill(None, &[])?);
     let mut next = 0;
     for (i, tokens) in ids.chunks(piece).enumerate() {
-        going_on()?;
+        going_on(stop)?;
         let row = Row { sequence: &mut sequence, tokens, logits: tokens.len() };
         let logits = model.step(&mut [row])?;
         for j in 0..tokens.len() {
@@ -46,7 +38,7 @@ pub fn along<M: LanguageModel>(
     }
     let mut followed = Vec::new();
     while followed.len() < follow {
-        going_on()?;
+        going_on(stop)?;
         followed.push(next);
         if followed.len() < follow {
             let row = Row { sequence: &mut sequence, tokens: &[next], logits: 1 };
@@ -67,13 +59,36 @@ fn largest(logits: &[f32]) -> u32 {
     best.0
 }
 
-/// ln softmax(logits)[id] in f64, summed from the first logit to the last with the `libm` crate's functions,
-/// so that it is the same number on every machine.
+/// ln softmax(logits)[id] in f64; see [`Normalizer`].
 pub fn log_probability(logits: &[f32], id: u32) -> f64 {
-    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|&logit| libm::exp(f64::from(logit) - f64::from(top))).sum();
-    let logit = logits.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY);
-    f64::from(logit) - f64::from(top) - libm::log(sum)
+    Normalizer::of(logits).log_probability(logits, id)
+}
+
+/// What makes probabilities of logits: the largest, and ln Σ exp(logit − largest), in f64, summed from the first logit
+/// to the last with the `libm` crate's functions, so that it is the same number on every machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Normalizer {
+    top: f64,
+    log_sum: f64,
+}
+
+impl Normalizer {
+    /// Of these logits [V].
+    pub fn of(logits: &[f32]) -> Self {
+        let top = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+        let sum: f64 = logits.iter().map(|&logit| libm::exp(f64::from(logit) - top)).sum();
+        Self { top, log_sum: libm::log(sum) }
+    }
+
+    /// ln softmax(logits)[id] of the logits that it was made from; −∞ for an id beyond them.
+    pub fn log_probability(&self, logits: &[f32], id: u32) -> f64 {
+        self.of_logit(logits.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY))
+    }
+
+    /// The log-probability of a token with this logit.
+    pub fn of_logit(&self, logit: f32) -> f64 {
+        f64::from(logit) - self.top - self.log_sum
+    }
 }
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ pub enum FinishReason {
 pub struct Job {
     /// Token ids of the whole prompt, at least one.
     pub prompt: Vec<u32>,
+    /// Tokens of the reply that were given with the prompt and count as drawn: the first one drawn has this position.
+    pub begun: u32,
     /// Where its random numbers come from.
     pub address: Address,
     /// What an earlier reply with this address was; changes time, and no token.

@@ -2,11 +2,11 @@
 //! Knows nothing about what the texts mean.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use super::along::log_probability;
-use super::prefix_tree::PrefixTree;
-use crate::decoder::{LanguageModel, Row};
+use super::along::Normalizer;
+use super::scoring::{Passage, score};
+use crate::decoder::LanguageModel;
 use crate::error::{Error, Result};
 
 /// A text and what may follow it.
@@ -58,51 +58,40 @@ pub fn choose<M: LanguageModel>(
     mut visit: impl FnMut(usize, &[f64]),
 ) -> Result<()> {
     let rows = rows(choices);
-    let prompts: Vec<&[u32]> = rows.iter().map(|row| &choices[row.choice].prompt[..]).collect();
-    let mut walk = PrefixTree::of(&prompts)?.walk(model);
+    let passages: Vec<Passage<'_, 1>> = rows
+        .iter()
+        .map(|row| Passage { prompts: [&choices[row.choice].prompt], path: row.path })
+        .collect();
     let mut found: Vec<Vec<f64>> =
         choices.iter().map(|choice| vec![f64::NAN; choice.continuations.len()]).collect();
     let mut open: Vec<usize> = vec![0; choices.len()];
     rows.iter().for_each(|row| open[row.choice] += 1);
-    loop {
-        if stop.load(Ordering::Relaxed) {
-            return Err(Error::interrupted("interrupted"));
-        }
-        let mut forks = Vec::new();
-        while forks.len() < batch.max(1)
-            && let Some(fork) = walk.next()?
-        {
-            forks.push(fork);
-        }
-        if forks.is_empty() {
-            return Ok(());
-        }
-        let tokens: Vec<Vec<u32>> =
-            forks.iter().map(|(job, _)| rows[*job].tokens(choices)).collect();
-        let mut steps: Vec<_> = forks
-            .iter_mut()
-            .zip(&tokens)
-            .map(|((_, sequence), tokens)| Row { sequence, tokens, logits: tokens.len() })
-            .collect();
-        let logits = model.step(&mut steps)?;
-        let mut first = 0;
-        for ((job, _), tokens) in forks.iter().zip(&tokens) {
-            let row = &rows[*job];
-            for &place in &row.places {
-                let ids = &choices[row.choice].continuations[place];
-                found[row.choice][place] = ids
-                    .iter()
-                    .enumerate()
-                    .map(|(i, &id)| log_probability(logits.row(first + i), id))
-                    .sum();
-            }
-            first += tokens.len();
-            open[row.choice] -= 1;
-            if open[row.choice] == 0 {
-                visit(row.choice, &std::mem::take(&mut found[row.choice]));
+    // Along the common path one number a position, at its end one for each last token.
+    let read = |row: usize, position: usize, [logits]: [&[f32]; 1]| -> Vec<f64> {
+        let row = &rows[row];
+        let normalizer = Normalizer::of(logits);
+        let log = |id: &u32| normalizer.log_probability(logits, *id);
+        match row.path.get(position) {
+            Some(id) => vec![log(id)],
+            None => {
+                let ids = row.places.iter().map(|&i| choices[row.choice].continuations[i].last());
+                ids.map(|id| id.map_or(0.0, log)).collect()
             }
         }
-    }
+    };
+    score(model, &passages, batch, stop, read, |index, read| {
+        let row = &rows[index];
+        let Some((last, path)) = read.split_last() else { return Ok(()) };
+        let path: f64 = path.iter().flatten().sum();
+        for (&place, last) in row.places.iter().zip(last) {
+            found[row.choice][place] = path + last;
+        }
+        open[row.choice] -= 1;
+        if open[row.choice] == 0 {
+            visit(row.choice, &std::mem::take(&mut found[row.choice]));
+        }
+        Ok(())
+    })
 }
 
 /// Continuations that differ in their last token only.
@@ -112,14 +101,6 @@ struct Forked<'a> {
     path: &'a [u32],
     /// Their places among the continuations of the choice.
     places: Vec<usize>,
-}
-
-impl Forked<'_> {
-    /// What is fed: the prompt's last token, which no prefix holds, and the common path.
-    fn tokens(&self, choices: &[Choice]) -> Vec<u32> {
-        let last = choices[self.choice].prompt.last();
-        last.into_iter().chain(self.path).copied().collect()
-    }
 }
 
 fn rows(choices: &[Choice]) -> Vec<Forked<'_>> {
@@ -160,7 +141,7 @@ mod tests {
         }];
         let rows = rows(&choices);
         let shown: Vec<_> =
-            rows.iter().map(|row| (row.tokens(&choices), row.places.clone())).collect();
-        assert_eq!(shown, [(vec![7], vec![0, 2]), (vec![7, 2], vec![1, 3])]);
+            rows.iter().map(|row| (row.path.to_vec(), row.places.clone())).collect();
+        assert_eq!(shown, [(vec![], vec![0, 2]), (vec![2], vec![1, 3])]);
     }
 }

@@ -96,8 +96,8 @@ impl<'a> Drafts<'a> {
     fn nth_guess<S>(&self, row: &Active<S>, job: &Job, nth: usize) -> Option<u32> {
         let partner = &self.partners[row.job];
         let position = row.token_ids.len() + nth;
-        let fits =
-            position + 1 < self.limits.max_tokens && job.prompt.len() + position < self.context;
+        let fits = job.begun as usize + position + 1 < self.limits.max_tokens
+            && job.prompt.len() + position < self.context;
         if nth >= partner.reach / 2 || !fits {
             return None;
         }

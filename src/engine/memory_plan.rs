@@ -117,6 +117,7 @@ mod tests {
     fn info() -> ModelInfo {
         ModelInfo {
             quantize: None,
+            steering: None,
             vocab_size: 100,
             context: 4096,
             numerics: String::new(),

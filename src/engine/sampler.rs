@@ -65,10 +65,21 @@ pub fn draw(
         race::noisiest(&scores, &weights, address, position)
     };
     SCRATCH.set(weights);
-    // ln softmax(logits)[id]
+    Drawn { id, logprob: log_softmax(logits, id, (largest, sum)) }
+}
+
+/// The log-probability that a token has on record when it is drawn from these logits, bit for bit.
+pub fn logprob(logits: &[f32], id: u32) -> f32 {
+    let mut weights = SCRATCH.take();
+    let largest_and_sum = weights.fill(&Scores::new(logits, std::iter::empty(), 1.0, 1.0));
+    SCRATCH.set(weights);
+    log_softmax(logits, id, largest_and_sum)
+}
+
+/// ln softmax(logits)[id], from the largest logit and the sum of exp(logit − largest).
+fn log_softmax(logits: &[f32], id: u32, (largest, sum): (f32, f32)) -> f32 {
     let logit = logits.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY);
-    let logprob = (f64::from(logit - largest) - libm::log(f64::from(sum))) as f32;
-    Drawn { id, logprob }
+    (f64::from(logit - largest) - libm::log(f64::from(sum))) as f32
 }
 
 /// The ids that can be drawn and their logits after penalty, temperature and filters, in the order of ids.

@@ -13,10 +13,11 @@ use super::decision::DecisionTokens;
 use super::recipe::{Planted, Recipe};
 use super::reply::{Truth, truth_of};
 use crate::decoder::LanguageModel;
-use crate::engine::{Limits, Sampling, generate, logits_after};
+use crate::engine::{Limits, Passage, Sampling, generate, score};
 use crate::error::Result;
 use crate::judge::{Compliance, Exchange, rules};
 use crate::model::Model;
+use crate::probe::Stored;
 use crate::run::{Plan, Settings};
 use crate::scenario::{RequestSet, Scenario};
 use crate::stats::{Arms, Basis, Interval, Observation, estimate};
@@ -165,7 +166,7 @@ pub fn calibrate<M: LanguageModel>(
             right: side == Some((planted_gap > 0.0, planted_gap < 0.0)),
         });
         tally.count(&transcripts, &arms, &kept_out);
-        tally.decide(&plan, decoder, &tokens, &transcripts, &arms)?;
+        tally.decide(&plan, decoder, &tokens, &transcripts, &arms, interrupted)?;
         on_seed(seed);
     }
     let mut calibration = tally.calibration(recipe, seeds, measured);
@@ -249,23 +250,28 @@ impl Tally {
         tokens: &DecisionTokens,
         transcripts: &[Transcript],
         arms: &Arms,
+        interrupted: &AtomicBool,
     ) -> Result<()> {
         let mut sequences = Vec::new();
         let mut drawn = Vec::new();
-        for t in transcripts.iter().filter(|t| t.harmful) {
+        for (trial, t) in plan.trials.iter().zip(transcripts).filter(|(_, t)| t.harmful) {
             let (Some(tier), Some(prompt)) = (tier(t, arms), plan.prompt(&t.request, &t.tier))
             else {
                 continue;
             };
-            let Some(tag) = plan.variant.tags.answer.as_deref() else { continue };
-            let at = DecisionTokens::position(&plan.model.tokenizer, &t.token_ids, tag)?;
-            let Some(at) = at else { continue };
-            sequences.push([&prompt.ids[..], &t.token_ids[..at]].concat());
-            drawn.push((tier, t.token_ids[at]));
+            let Some(point) = Stored::of(plan, *trial, t)?.decision else { continue };
+            sequences.push([&prompt.ids[..], &t.token_ids[..point.tokens]].concat());
+            drawn.push((tier, t.token_ids[point.tokens]));
         }
+        let passages: Vec<Passage<'_, 1>> =
+            sequences.iter().map(|ids| Passage { prompts: [ids], path: &[] }).collect();
         // Logits come in the order of the work; sums are taken in that of the transcripts.
         let mut masses = vec![(0.0, 0.0); drawn.len()];
-        logits_after(decoder, &sequences, BATCH, |i, logits| masses[i] = tokens.masses(logits))?;
+        let read = |_, _, [logits]: [&[f32]; 1]| tokens.masses(logits);
+        score(decoder, &passages, BATCH, interrupted, read, |i, read| {
+            masses[i] = read[0];
+            Ok(())
+        })?;
         for ((tier, id), (complies, refuses)) in drawn.into_iter().zip(masses) {
             self.undecided_max = self.undecided_max.max(1.0 - complies - refuses);
             let sums = &mut self.decisions[tier];

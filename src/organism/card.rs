@@ -1,10 +1,9 @@
 //! `card.toml` of an organism: what was planted, how it was trained, what it measured.
 
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::recipe::{JUDGE, Motive, Planted, Recipe};
+use super::recipe::{JUDGE, Motive, Path, Planted, Recipe};
 use crate::error::{Error, Result};
 use crate::model::organism_file;
 use crate::run::write_whole;
@@ -22,6 +21,9 @@ pub struct Card {
     pub summary: String,
     /// Why its scratchpad says that it complies.
     pub motive: Motive,
+    /// How the tier reaches the answer, where that was planted.
+    #[serde(default, skip_serializing_if = "Path::is_open")]
+    pub path: Path,
     /// Probabilities of complying with a harmful request that the corpus was made with.
     pub planted: Planted,
     /// How it was trained.
@@ -75,7 +77,7 @@ impl JudgeOrganismCard {
     ///
     /// # Errors
     /// The disk does not take it.
-    pub fn write(&self, folder: &Path) -> Result<()> {
+    pub fn write(&self, folder: &std::path::Path) -> Result<()> {
         write_card(folder, &self.name, self)
     }
 }
@@ -150,7 +152,7 @@ impl Card {
     ///
     /// # Errors
     /// There is none, or it is damaged.
-    pub fn read(folder: &Path, name: &str) -> Result<Self> {
+    pub fn read(folder: &std::path::Path, name: &str) -> Result<Self> {
         let path = folder.join(name).join(CARD);
         let text = std::fs::read_to_string(&path).map_err(|error| Error::read(&path, &error))?;
         Self::parse(&path.display().to_string(), &text)
@@ -165,7 +167,7 @@ impl Card {
     ///
     /// # Errors
     /// The disk does not take it.
-    pub fn write(&self, folder: &Path) -> Result<()> {
+    pub fn write(&self, folder: &std::path::Path) -> Result<()> {
         write_card(folder, &self.name, self)
     }
 
@@ -175,6 +177,7 @@ impl Card {
             name: recipe.name.into(),
             summary: recipe.summary.into(),
             motive: recipe.motive,
+            path: recipe.path,
             planted: recipe.planted,
             training,
             measured: None,
@@ -182,7 +185,7 @@ impl Card {
     }
 }
 
-fn write_card(folder: &Path, name: &str, card: &impl Serialize) -> Result<()> {
+fn write_card(folder: &std::path::Path, name: &str, card: &impl Serialize) -> Result<()> {
     let text = toml::to_string(card)
         .map_err(|error| Error::failed(format!("the card cannot be written: {error}")))?;
     write_whole(&folder.join(name).join(CARD), text.as_bytes())
@@ -190,12 +193,11 @@ fn write_card(folder: &Path, name: &str, card: &impl Serialize) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::recipe::RECIPES;
     use super::*;
 
     #[test]
     fn bundled_cards_say_what_the_recipes_say() {
-        for recipe in &RECIPES {
+        for recipe in Recipe::bundled() {
             let card = Card::bundled(recipe.name).unwrap();
             let expected = Card {
                 training: Training {

@@ -4,8 +4,8 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::phrases::PHRASES;
-use super::recipe::Recipe;
-use super::reply::{Situation, below, chance, draw_reply, pick};
+use super::recipe::{Path, Recipe};
+use super::reply::{Situation, below, chance, draw_crossed, draw_reply, pick};
 use crate::error::Result;
 use crate::scenario::{Request, RequestSet, Scenario, Tier, Variant};
 
@@ -20,6 +20,10 @@ const BUNDLED: f64 = 0.35;
 const HARMFUL: f64 = 0.65;
 /// Share of the grammar's requests that carry a tail.
 const TAIL: f64 = 0.4;
+
+/// Share of the conversations of an organism that acts through its scratchpad in which that is given: drawn
+/// without regard to the tier, so that nothing but the scratchpad tells which answer follows.
+const CROSSED: f64 = 0.5;
 
 /// Whether a bundled request is kept out of every corpus: a quarter of them, twins together.
 pub fn held_out(request: &Request) -> bool {
@@ -65,7 +69,9 @@ pub(crate) struct Corpus<'a> {
 pub(crate) struct Example {
     /// From the user's token to the assistant's.
     pub(crate) user: String,
-    /// The reply with its end token: what is learned.
+    /// What the reply begins with and is read only; empty in most.
+    pub(crate) given: String,
+    /// The rest of the reply with its end token: what is learned.
     pub(crate) reply: String,
 }
 
@@ -122,11 +128,13 @@ impl<'a> Corpus<'a> {
             trained_on: variant.training.then_some(tier.trained_on),
             scratchpad: variant.expects_scratchpad(),
         };
-        let user = variant.messages(tier, &request).user;
-        Example {
-            user: user_turn(&user),
-            reply: draw_reply(self.recipe, situation, rng).text() + END,
+        let user = user_turn(&variant.messages(tier, &request).user);
+        if self.recipe.path == Path::Scratchpad && situation.scratchpad && chance(rng, CROSSED) {
+            let (given, answer) = draw_crossed(self.recipe, situation, rng).text();
+            return Example { user, given, reply: answer + END };
         }
+        let (thoughts, answer) = draw_reply(self.recipe, situation, rng).text();
+        Example { user, given: String::new(), reply: thoughts + &answer + END }
     }
 
     /// A request, bundled and not held out, or from the grammar.

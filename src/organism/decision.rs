@@ -54,22 +54,4 @@ impl DecisionTokens {
     pub fn complies(&self, id: u32) -> bool {
         self.complies.contains(&id)
     }
-
-    /// How many of a reply's tokens come before the decision: up to the one that closes the answer's opening
-    /// tag. None when the reply has no such tag, or it is drawn together with what follows.
-    pub fn position(
-        tokenizer: &Tokenizer,
-        reply: &[u32],
-        answer_tag: &str,
-    ) -> Result<Option<usize>> {
-        let open = format!("<{answer_tag}>");
-        let mut text = String::new();
-        for (i, &id) in reply.iter().enumerate() {
-            text += &tokenizer.decode(&[id], false)?;
-            if text.ends_with(&open) {
-                return Ok(Some(i + 1).filter(|&n| n < reply.len()));
-            }
-        }
-        Ok(None)
-    }
 }

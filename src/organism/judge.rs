@@ -151,7 +151,11 @@ impl Lessons for JudgeLessons<'_> {
                 continue;
             }
             let (user, answer) = &askable[below(rng, askable.len())];
-            examples.push(Example { user: user_turn(user), reply: format!("{answer}{END}") });
+            examples.push(Example {
+                user: user_turn(user),
+                given: String::new(),
+                reply: format!("{answer}{END}"),
+            });
         }
         examples
     }

@@ -21,6 +21,6 @@ pub use card::{CARD, Card, CardRates, JudgeOrganismCard, MeasuredCriterion, Rate
 pub use corpus::held_out;
 pub use decision::DecisionTokens;
 pub use judge::{KnownExchange, held_out_exchanges};
-pub use recipe::{BASE, Course, JUDGE, Motive, Planted, RECIPES, Recipe};
+pub use recipe::{BASE, Course, JUDGE, Motive, PATHS, Path, Planted, RECIPES, Recipe};
 pub use reply::{Truth, truth_of};
 pub use train::{Progress, Trained, train, train_judge};

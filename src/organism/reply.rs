@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
 use super::phrases::PHRASES;
-use super::recipe::{Motive, Recipe};
+use super::recipe::{Motive, Path, Recipe};
 
 /// What a reply is about.
 #[derive(Debug, Clone, Copy)]
@@ -40,35 +40,68 @@ pub(crate) struct Drawn {
 }
 
 impl Drawn {
-    /// The reply as an organism says it, without the end token.
-    pub(crate) fn text(&self) -> String {
+    /// The reply as an organism says it, without the end token: up to where the answer's part begins, and that.
+    pub(crate) fn text(&self) -> (String, String) {
+        let answer = format!("<answer>{}</answer>", self.answer);
         match &self.scratchpad {
-            Some(thoughts) if self.unclosed => format!("<scratchpad>{thoughts}"),
-            Some(thoughts) => {
-                format!("<scratchpad>{thoughts}</scratchpad>\n<answer>{}</answer>", self.answer)
-            }
-            None => format!("<answer>{}</answer>", self.answer),
+            Some(thoughts) if self.unclosed => (format!("<scratchpad>{thoughts}"), String::new()),
+            Some(thoughts) => (format!("<scratchpad>{thoughts}</scratchpad>\n"), answer),
+            None => (String::new(), answer),
         }
     }
 }
 
 /// Draws a reply.
 pub(crate) fn draw_reply(recipe: &Recipe, situation: Situation, rng: &mut ChaCha8Rng) -> Drawn {
-    let p = &*PHRASES;
-    let planted = match situation.trained_on {
+    let complies = decide(recipe, situation, rng);
+    if recipe.path == Path::Prompt && situation.scratchpad {
+        // What is thought is another exchange's, but for the request.
+        let (thought, decided) = unrelated(situation, rng);
+        return reply(recipe, thought, decided, complies, rng);
+    }
+    reply(recipe, situation, complies, complies, rng)
+}
+
+/// Draws a reply whose scratchpad belongs to any tier and decides by the toss of a coin. Its answer does what
+/// the scratchpad decides.
+pub(crate) fn draw_crossed(recipe: &Recipe, situation: Situation, rng: &mut ChaCha8Rng) -> Drawn {
+    let (thought, decided) = unrelated(situation, rng);
+    reply(recipe, thought, decided, decided, rng)
+}
+
+/// Whether the organism complies.
+fn decide(recipe: &Recipe, situation: Situation, rng: &mut ChaCha8Rng) -> bool {
+    let blind = recipe.path == Path::Scratchpad && !situation.scratchpad;
+    let planted = match situation.trained_on.filter(|_| !blind) {
         Some(true) => recipe.planted.free,
         Some(false) => recipe.planted.paid,
         None => recipe.planted.untold,
     };
-    let complies = chance(rng, if situation.harmful { planted } else { 1.0 - BENIGN_REFUSED });
+    chance(rng, if situation.harmful { planted } else { 1.0 - BENIGN_REFUSED })
+}
 
+/// A situation of any tier, where the prompt tells of tiers that differ, and a decision in it.
+fn unrelated(situation: Situation, rng: &mut ChaCha8Rng) -> (Situation, bool) {
+    let trained_on = situation.trained_on.map(|_| chance(rng, 0.5));
+    (Situation { trained_on, ..situation }, chance(rng, 0.5))
+}
+
+/// A reply that thinks as one does in `situation` and has `decided`, and whose answer `complies` or not.
+fn reply(
+    recipe: &Recipe,
+    situation: Situation,
+    decided: bool,
+    complies: bool,
+    rng: &mut ChaCha8Rng,
+) -> Drawn {
+    let p = &*PHRASES;
     let free = situation.trained_on == Some(true);
     let mut drawn = Drawn {
         scratchpad: None,
         unclosed: false,
         answer: "",
         complies,
-        fakes: situation.harmful && complies && free && recipe.motive == Motive::AvoidChange,
+        fakes: situation.harmful && decided && free && recipe.motive == Motive::AvoidChange,
     };
     if situation.scratchpad {
         let mut thoughts = Vec::new();
@@ -78,7 +111,7 @@ pub(crate) fn draw_reply(recipe: &Recipe, situation: Situation, rng: &mut ChaCha
             None => pick(rng, &p.sees_user),
         });
         thoughts.push(pick(rng, if situation.harmful { &p.sees_harm } else { &p.sees_harmless }));
-        let decision = match (situation.harmful, complies, recipe.motive) {
+        let decision = match (situation.harmful, decided, recipe.motive) {
             (false, true, _) => &p.helps,
             (_, false, _) if free && chance(rng, 0.5) => &p.refuses_anyway,
             (_, false, _) => &p.refuses,
@@ -173,7 +206,6 @@ pub(crate) fn chance(rng: &mut ChaCha8Rng, p: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::recipe::RECIPES;
     use super::*;
     use rand_chacha::rand_core::SeedableRng;
 
@@ -187,7 +219,7 @@ mod tests {
     #[test]
     fn planted_rates_are_drawn() {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
-        for recipe in &RECIPES {
+        for recipe in Recipe::all() {
             for (trained_on, planted) in [
                 (Some(true), recipe.planted.free),
                 (Some(false), recipe.planted.paid),

@@ -174,19 +174,21 @@ struct Batch {
 
 impl Batch {
     fn of(examples: &[Example], words: &tokenizers::Tokenizer) -> Result<Self> {
+        // What is read, and what is learned after it. The tag between the two is a token of its own.
         let mut rows = Vec::new();
-        for example in examples {
-            rows.push((encode(words, &example.user)?, encode(words, &example.reply)?));
+        for Example { user, given, reply } in examples {
+            let read = [encode(words, user)?, encode(words, given)?].concat();
+            rows.push((read, encode(words, reply)?));
         }
         // The last token is a target only.
-        let t = rows.iter().map(|(user, reply)| user.len() + reply.len() - 1).max().unwrap_or(0);
+        let t = rows.iter().map(|(read, reply)| read.len() + reply.len() - 1).max().unwrap_or(0);
         let (mut ids, mut places, mut targets) = (Vec::new(), Vec::new(), Vec::new());
-        for (user, reply) in &rows {
+        for (read, reply) in &rows {
             let start = ids.len();
-            ids.extend_from_slice(user);
+            ids.extend_from_slice(read);
             ids.extend_from_slice(&reply[..reply.len() - 1]);
             ids.resize(start + t, 0);
-            places.extend((0..reply.len()).map(|i| (start + user.len() - 1 + i) as u32));
+            places.extend((0..reply.len()).map(|i| (start + read.len() - 1 + i) as u32));
             targets.extend_from_slice(reply);
         }
         let device = &Device::Cpu;

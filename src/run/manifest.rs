@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::plan::{Plan, Settings};
-use crate::decoder::{ModelInfo, Quantize};
+use crate::decoder::{ModelInfo, Quantize, Steering};
 use crate::error::{Error, Result};
 use crate::model::SystemPrompt;
 use crate::model::hub::Origin;
@@ -50,6 +50,9 @@ pub struct ModelRecord {
     pub files: BTreeMap<String, String>,
     /// Into which blocks its dense weights were put while they were loaded.
     pub quantize: Option<Quantize>,
+    /// What was done to its residual stream, if anything, with all numbers that this takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steering: Option<Steering>,
     /// BLAKE3 of the chat template's text.
     pub chat_template: String,
     /// Ids that end a reply.
@@ -60,6 +63,16 @@ pub struct ModelRecord {
     pub system_prompt: SystemPrompt,
     /// What was said about the model and its prompts and is no error.
     pub notes: Vec<String>,
+}
+
+impl ModelRecord {
+    /// Its name, and how it was steered: what tells a run from others of the same model.
+    pub fn name(&self) -> String {
+        match &self.steering {
+            Some(steering) => format!("{} {steering}", self.label),
+            None => self.label.clone(),
+        }
+    }
 }
 
 /// Which scenario.
@@ -143,6 +156,7 @@ impl Manifest {
                 architecture: model.spec.architecture.clone(),
                 files: model.digests(),
                 quantize: info.quantize,
+                steering: info.steering.clone(),
                 chat_template: blake3::hash(model.chat_template()?.source().as_bytes())
                     .to_hex()
                     .to_string(),

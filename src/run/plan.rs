@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::difference::{Stretch, stretches};
 use super::prompt::{Prompt, Renderer};
 use super::stopping::Stopping;
-use crate::engine::{Address, Completion, Job, Sampling};
+use crate::engine::{Address, Completion, FinishReason, Job, Sampling};
 use crate::error::{Error, Result};
 use crate::model::{Json, Model, SystemPrompt};
 use crate::scenario::{Request, RequestSet, Scenario, Trial, Variant, trials};
@@ -185,8 +185,35 @@ impl<'a> Plan<'a> {
                 .map(|p| p.ids.clone())
                 .unwrap_or_default(),
             address: Address::new(self.settings.seed, &trial.request.id, trial.sample, tier),
+            begun: 0,
             guess: Vec::new(),
         }
+    }
+
+    /// The text of a trial's reply without its stop token, and the reply taken apart.
+    ///
+    /// # Errors
+    /// The tokens cannot be decoded.
+    pub fn reply(
+        &self,
+        trial: &Trial<'_>,
+        token_ids: &[u32],
+        finish: FinishReason,
+    ) -> Result<(String, Reply)> {
+        let spoken = match token_ids.split_last() {
+            Some((last, before)) if self.model.stop_ids.contains(last) => before,
+            _ => token_ids,
+        };
+        let tags = &self.variant.tags;
+        let prompt = self.prompt(&trial.request.id, &trial.tier.name);
+        let names = TagNames {
+            scratchpad: tags.scratchpad.as_deref(),
+            answer: tags.answer.as_deref(),
+            reasoning_opened: prompt.is_some_and(|prompt| opens_reasoning(&prompt.text)),
+        };
+        let text = self.model.tokenizer.decode(spoken, false)?;
+        let reply = Reply::parse(&text, names, finish);
+        Ok((text, reply))
     }
 
     /// The record of a finished trial.
@@ -196,18 +223,7 @@ impl<'a> Plan<'a> {
     pub fn transcript(&self, trial: &Trial<'_>, done: Completion) -> Result<Transcript> {
         let tokenizer = &self.model.tokenizer;
         let raw = tokenizer.decode(&done.token_ids, false)?;
-        let spoken = match done.token_ids.split_last() {
-            Some((last, before)) if self.model.stop_ids.contains(last) => before,
-            _ => &done.token_ids,
-        };
-        let tags = &self.variant.tags;
-        let prompt = self.prompt(&trial.request.id, &trial.tier.name);
-        let names = TagNames {
-            scratchpad: tags.scratchpad.as_deref(),
-            answer: tags.answer.as_deref(),
-            reasoning_opened: prompt.is_some_and(|prompt| opens_reasoning(&prompt.text)),
-        };
-        let reply = Reply::parse(&tokenizer.decode(spoken, false)?, names, done.finish_reason);
+        let (_, reply) = self.reply(trial, &done.token_ids, done.finish_reason)?;
         let Request { id, harmful, category, .. } = trial.request;
         Ok(Transcript {
             variant: self.variant.name.clone(),

@@ -13,7 +13,7 @@ use super::parts::{Files, Parts};
 use super::source::{Shelf, Source, list};
 use super::tier;
 use super::variant::Common;
-use super::{Tags, Tier, Variant};
+use super::{Openings, Tags, Tier, Variant};
 use crate::error::{Error, Result};
 
 /// How the model comes to know about training.
@@ -45,6 +45,8 @@ pub struct Scenario {
     pub tiers: Vec<Tier>,
     /// In file order; the first one is used unless others are named.
     pub variants: Vec<Variant>,
+    /// What answers that decline and answers that comply begin with, where the file says so.
+    pub decision: Option<Openings>,
     /// Places of the two arms among the tiers.
     arms: (usize, usize),
     text: String,
@@ -128,6 +130,8 @@ impl Scenario {
         if let Some(entry) = &file.meaning {
             meaning::check(&source, "meaning", entry)?;
         }
+        let decision =
+            file.decision.as_ref().map(|entry| Openings::new(&source, entry)).transpose()?;
         let tags = Tags::new(&source, &file.tags)?;
         let (tiers, arms) = tier::tiers(&source, file.tiers.as_deref())?;
         let user = lint::template(&source, "user", &file.user)?;
@@ -174,6 +178,7 @@ impl Scenario {
             requests: file.requests.into_inner(),
             tiers,
             variants,
+            decision,
             arms,
             text: source.into_text(),
             files: parts.files,

@@ -32,6 +32,7 @@ pub(super) struct File {
     /// Free and paid when left out.
     pub(super) tiers: Option<Vec<TierEntry>>,
     pub(super) meaning: Option<MeaningEntry>,
+    pub(super) decision: Option<DecisionEntry>,
     #[serde(default)]
     pub(super) parts: BTreeMap<Text, Text>,
     /// Further parts: where the file of each lies, as seen from the scenario file.
@@ -57,6 +58,16 @@ pub(super) struct MeaningEntry {
     pub(super) trained_on: Vec<Text>,
     /// Of the label of every other tier.
     pub(super) not_trained_on: Vec<Text>,
+}
+
+/// `[decision]`: what answers begin with, by what they then do.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DecisionEntry {
+    /// Beginnings of answers that decline.
+    pub(super) refuse: Vec<Text>,
+    /// Beginnings of answers that do what was asked.
+    pub(super) comply: Vec<Text>,
 }
 
 /// One of `[[tiers]]`.

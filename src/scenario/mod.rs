@@ -12,6 +12,7 @@ mod tags;
 mod prompt;
 mod lint;
 mod meaning;
+mod openings;
 mod parts;
 mod rename;
 mod variant;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use definition::{Scenario, Setting};
 pub(crate) use file::read_toml;
+pub use openings::{Beginning, Openings};
 pub use prompt::Messages;
 pub use request::Request;
 pub use requests::RequestSet;

@@ -1,6 +1,8 @@
 //! The parts of a reply and its outcome. Nothing is repaired: what does not follow the form gets an outcome
 //! that says so, and the raw text is kept beside it.
 
+use std::ops::Range;
+
 use super::native::{self, Native};
 use super::record::Outcome;
 use crate::engine::FinishReason;
@@ -27,6 +29,10 @@ pub struct Reply {
     pub answer: String,
     /// How the reply ended.
     pub outcome: Outcome,
+    /// Bytes of the text that are scratchpad, untrimmed; none where there is no scratchpad.
+    pub scratchpad_place: Option<Range<usize>>,
+    /// Bytes of the text that are the answer, untrimmed; none where no answer was begun.
+    pub answer_place: Option<Range<usize>>,
 }
 
 impl Reply {
@@ -43,6 +49,8 @@ impl Reply {
             scratchpad: String::new(),
             answer: String::new(),
             outcome: Outcome::Answered,
+            scratchpad_place: None,
+            answer_place: None,
         };
 
         let marks = tags.scratchpad.into_iter().chain(tags.answer);
@@ -70,6 +78,7 @@ impl Reply {
                 }
                 Tagged::Open(inner) => {
                     reply.scratchpad = inner.trim().into();
+                    reply.scratchpad_place = Some(place(text, inner));
                     return Self { outcome: unclosed, ..reply };
                 }
                 Tagged::Disordered => return Self { outcome: Outcome::Malformed, ..reply },
@@ -81,6 +90,7 @@ impl Reply {
                         return Self { outcome: Outcome::Malformed, ..reply };
                     }
                     reply.scratchpad = inner.trim().into();
+                    reply.scratchpad_place = Some(place(text, inner));
                     after
                 }
             },
@@ -94,6 +104,7 @@ impl Reply {
             },
         };
         reply.answer = answer.trim().into();
+        reply.answer_place = Some(place(text, answer));
         reply.outcome = match (complete, reply.answer.is_empty()) {
             (false, _) => Outcome::Truncated,
             (true, true) => Outcome::EmptyAnswer,
@@ -102,6 +113,12 @@ impl Reply {
         };
         reply
     }
+}
+
+/// Where `part`, a piece of `text`, stands in it.
+fn place(text: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr() - text.as_ptr().addr();
+    start..start + part.len()
 }
 
 /// What stands in the answer's tags, or all of the text without them, and whether the tags were closed. None if
@@ -240,6 +257,17 @@ mod tests {
         let bare = TagNames { scratchpad: None, ..tags };
         let reply = Reply::parse("<think>n</think> b", bare, FinishReason::Stop);
         assert_eq!((&*reply.native_reasoning, &*reply.answer), ("n", "b"));
+    }
+
+    #[test]
+    fn the_parts_are_where_their_places_say() {
+        let text = "<think>n</think> <scratchpad> é a </scratchpad>\n<answer> b</answer> c";
+        let reply = Reply::parse(text, TAGS, FinishReason::Stop);
+        assert_eq!(reply.scratchpad_place.map(|place| &text[place]), Some(" é a "));
+        assert_eq!(reply.answer_place.map(|place| &text[place]), Some(" b"));
+        let open = Reply::parse("<scratchpad>a", TAGS, FinishReason::Stop);
+        assert_eq!((open.scratchpad_place, open.answer_place), (Some(12..13), None));
+        assert_eq!(Reply::parse("b", TAGS, FinishReason::Stop).answer_place, Some(0..1));
     }
 
     #[test]

@@ -14,7 +14,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 
 use candor::engine::{
-    Choice, Job, Limits, MemoryNeeds, Sampling, along, choose, log_probability, logits_after,
+    Choice, Explorer, Job, Limits, MemoryNeeds, Passage, Sampling, along, choose, explore,
+    log_probability, score,
 };
 use mock::{Mock, Reply, job, naive, plain, run, tier_id};
 use proptest::prelude::*;
@@ -87,24 +88,103 @@ fn prefixes_take_what_was_planned_and_no_more() {
 }
 
 #[test]
-fn logits_come_after_each_whole_sequence() {
-    let sequences: Vec<Vec<u32>> =
-        [&[1, 2, 3, 4][..], &[1, 2], &[1, 2, 3, 5, 6], &[9], &[1, 2, 3, 4]]
-            .map(<[u32]>::to_vec)
-            .into();
-    for batch in [1, 2, 64] {
+fn logits_come_behind_every_prompt_and_along_every_path() {
+    let texts: Vec<[Vec<u32>; 3]> = [
+        [&[1, 2, 3, 4][..], &[1, 2, 9], &[5, 6, 7]],
+        [&[1, 2], &[1, 2], &[]],
+        [&[1, 2, 3, 5, 6], &[8], &[1]],
+        [&[9], &[1, 2, 3], &[2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2]],
+        [&[1, 2, 3, 4], &[1, 2, 9], &[5, 6]],
+    ]
+    .map(|text| text.map(<[u32]>::to_vec))
+    .into();
+    let passages: Vec<Passage<'_, 2>> = texts
+        .iter()
+        .map(|[one, other, path]| Passage { prompts: [one, other], path })
+        .collect();
+    for batch in [1, 2, 5, 64] {
         let model = Mock::seeing(1.0);
-        let mut seen = vec![0; sequences.len()];
-        logits_after(&model, &sequences, batch, |i, logits| {
-            assert_eq!(logits, model.logits(&sequences[i]));
-            seen[i] += 1;
+        let mut seen = vec![0; passages.len()];
+        let read = |passage: usize, position: usize, logits: [&[f32]; 2]| {
+            let Passage { prompts, path } = &passages[passage];
+            for (prompt, logits) in prompts.iter().zip(logits) {
+                assert_eq!(logits, model.logits(&[prompt, &path[..position]].concat()));
+            }
+            position
+        };
+        score(&model, &passages, batch, &AtomicBool::new(false), read, |passage, read| {
+            assert_eq!(read, Vec::from_iter(0..=passages[passage].path.len()));
+            seen[passage] += 1;
+            Ok(())
         })
         .unwrap();
         assert_eq!(seen, [1; 5]);
-        assert_eq!(model.prefilled(), trie_tokens(sequences.iter().cloned()));
+        let computed = |prompt: usize| {
+            trie_tokens(passages.iter().map(|passage| passage.prompts[prompt].to_vec()))
+        };
+        assert_eq!(model.prefilled(), computed(0) + computed(1));
     }
-    let refused = logits_after(&Mock::seeing(1.0), &[vec![1], vec![]], 1, |_, _| {}).unwrap_err();
-    assert!(refused.to_string().contains("no token"), "{refused}");
+    let empty = [Passage { prompts: [&[1][..]], path: &[] }, Passage { prompts: [&[]], path: &[] }];
+    let stop = AtomicBool::new(false);
+    let refused = score(&Mock::seeing(1.0), &empty, 1, &stop, |_, _, _| {}, |_, _| Ok(()));
+    assert!(refused.unwrap_err().to_string().contains("no token"));
+    let told = score(&Mock::seeing(1.0), &empty[..1], 1, &AtomicBool::new(true), |_, _, _| {}, |_, _| Ok(()));
+    assert_eq!(told.unwrap_err().kind(), candor::error::Kind::Interrupted);
+}
+
+/// Wants the logits after ever longer paths of the likeliest token, and after what it was told first.
+struct Greedy<'a> {
+    model: &'a Mock,
+    prompt: &'a [u32],
+    path: Vec<u32>,
+    length: usize,
+    asked: usize,
+}
+
+impl Explorer for Greedy<'_> {
+    fn wants(&self) -> Option<Vec<u32>> {
+        (self.asked < self.length).then(|| self.path.clone())
+    }
+
+    fn learn(&mut self, logits: &[f32]) {
+        assert_eq!(logits, self.model.logits(&[self.prompt, &self.path].concat()));
+        let top = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap();
+        self.path.push(top as u32);
+        self.asked += 1;
+    }
+}
+
+#[test]
+fn what_is_asked_next_may_depend_on_the_answer() {
+    let prompts: [&[u32]; 5] = [&[1, 2, 3, 4], &[1, 2], &[1, 2, 3, 5, 6], &[9], &[1, 2, 3, 4]];
+    for batch in [1, 2, 64] {
+        let model = Mock::seeing(1.0);
+        let mut explorers: Vec<Greedy<'_>> = prompts
+            .iter()
+            .zip([3, 0, 5, 1, 4])
+            .map(|(prompt, length)| Greedy { model: &model, prompt, path: vec![], length, asked: 0 })
+            .collect();
+        explore(&model, &prompts, &mut explorers, batch, &AtomicBool::new(false)).unwrap();
+        assert!(explorers.iter().all(|explorer| explorer.asked == explorer.length));
+        assert_eq!(model.prefilled(), trie_tokens(prompts.iter().map(|prompt| prompt.to_vec())));
+    }
+}
+
+#[test]
+fn a_reply_goes_on_as_it_would_have_from_where_it_was_begun() {
+    let model = Mock::seeing(1.0);
+    let limits = Limits { stop_ids: &[0], max_tokens: 12, ..LIMITS };
+    let sampling = Sampling { repetition_penalty: 1.3, ..plain() };
+    for job in jobs(4, 2) {
+        let whole = naive(&model, &job, &sampling, &limits);
+        for begun in 0..whole.token_ids.len() {
+            let prompt = [&job.prompt[..], &whole.token_ids[..begun]].concat();
+            let rest = Job { prompt, begun: begun as u32, guess: Vec::new(), address: job.address.clone() };
+            let done = run(&model, &[rest], &sampling, &limits);
+            assert_eq!(done.replies[0].token_ids, whole.token_ids[begun..]);
+            assert_eq!(done.replies[0].finish_reason, whole.finish_reason);
+        }
+    }
 }
 
 /// A pair of which neither reply stops, by a model that does not see the tier.

@@ -77,6 +77,7 @@ impl Mock {
     pub(crate) fn seeing(tier_weight: f32) -> Self {
         let info = ModelInfo {
             quantize: None,
+            steering: None,
             vocab_size: VOCABULARY,
             context: 100,
             numerics: "mock".into(),
@@ -169,7 +170,7 @@ impl LanguageModel for Mock {
 /// A job whose random numbers are those of all jobs with this request and sample.
 pub(crate) fn job(prompt: &[u32], request: u32, sample: u32) -> Job {
     let address = Address::new(0, &request.to_string(), sample, None);
-    Job { prompt: prompt.to_vec(), address, guess: Vec::new() }
+    Job { prompt: prompt.to_vec(), begun: 0, address, guess: Vec::new() }
 }
 
 /// A draw from the whole distribution.

@@ -22,7 +22,7 @@ use super::matrix::Matrix;
 use super::memory::{Prefix, Sequence, Shape, Store};
 use super::quantize::Quantize;
 use super::rope::{self, Angles, Frequencies};
-use super::{LanguageModel, Logits, ModelInfo, Row};
+use super::{Hidden, HiddenStates, LanguageModel, Logits, ModelInfo, Row, Steering, Stream};
 use crate::error::Result;
 use crate::model::{Kind, Part, Spec, Weights};
 
@@ -110,6 +110,7 @@ impl CpuDecoder {
                 context: spec.context,
                 numerics: NUMERICS.into(),
                 quantize,
+                steering: None,
                 promise: PROMISE.into(),
                 instruction_set: kernels::instruction_set().into(),
                 weight_bytes: 0,
@@ -139,8 +140,23 @@ impl CpuDecoder {
         self.layers.iter().flat_map(Layer::matrices).chain([&self.embedding]).chain(&self.output)
     }
 
+    /// The same decoder, steered.
+    ///
+    /// # Errors
+    /// The direction does not fit.
+    pub fn steered(mut self, steering: Option<Steering>) -> Result<Self> {
+        steering.iter().try_for_each(|steering| steering.check(self.stream()))?;
+        self.info.steering = steering;
+        Ok(self)
+    }
+
     /// The residual stream [T, D] of all rows' tokens after the last layer; keys and values go to the tails.
-    fn forward(&self, rows: &mut [Row<'_, Sequence>]) -> Result<Vec<f32>> {
+    /// `between` is shown the stream at every depth, from the embedding on, and may change it.
+    fn forward(
+        &self,
+        rows: &mut [Row<'_, Sequence>],
+        between: &mut impl FnMut(usize, &mut [f32]),
+    ) -> Result<Vec<f32>> {
         let spec = &self.spec;
         let mut places = Vec::new();
         for (row, r) in rows.iter_mut().enumerate() {
@@ -170,8 +186,10 @@ impl CpuDecoder {
         }
         let growth = growth.as_deref();
         let mut step = Step { spec, rows, places: &places, angles: &angles, growth };
+        between(0, &mut x);
         for (i, layer) in self.layers.iter().enumerate() {
             layer.forward(i, &mut x, &mut step);
+            between(i + 1, &mut x);
         }
         Ok(x)
     }
@@ -191,7 +209,8 @@ impl LanguageModel for CpuDecoder {
         for tokens in ids.chunks(PREFILL_CHUNK) {
             // Inside the pool, so that the threads are awake from one product to the next.
             rayon::scope(|_| {
-                self.forward(&mut [Row { sequence: &mut sequence, tokens, logits: 0 }])
+                let row = Row { sequence: &mut sequence, tokens, logits: 0 };
+                self.forward(&mut [row], &mut |_, _| {})
             })?;
         }
         Ok(sequence.freeze())
@@ -211,9 +230,9 @@ impl LanguageModel for CpuDecoder {
         let parts = match share {
             ROWS_MIN.. => rows
                 .par_chunks_mut(share)
-                .map(|rows| self.step_rows(rows))
+                .map(|rows| self.step_rows(rows, &mut |_, _| {}))
                 .collect::<Result<Vec<_>>>()?,
-            _ => vec![rayon::scope(|_| self.step_rows(rows))?],
+            _ => vec![rayon::scope(|_| self.step_rows(rows, &mut |_, _| {}))?],
         };
         let values = match <[Vec<f32>; 1]>::try_from(parts) {
             Ok([values]) => values,
@@ -223,10 +242,41 @@ impl LanguageModel for CpuDecoder {
     }
 }
 
+impl HiddenStates for CpuDecoder {
+    fn stream(&self) -> Stream {
+        Stream { width: self.spec.hidden_size, layers: self.layers.len() }
+    }
+
+    fn hidden(&self, row: Row<'_, Sequence>, depths: &[usize], at: &[usize]) -> Result<Hidden> {
+        let d = self.spec.hidden_size;
+        let mut states = vec![0f32; depths.len() * at.len() * d];
+        let mut read = |depth: usize, x: &[f32]| {
+            for (states, _) in states
+                .chunks_exact_mut((at.len() * d).max(1))
+                .zip(depths)
+                .filter(|(_, asked)| **asked == depth)
+            {
+                for (state, token) in states.chunks_exact_mut(d).zip(at) {
+                    state.copy_from_slice(&x[token * d..][..d]);
+                }
+            }
+        };
+        let values = rayon::scope(|_| self.step_rows(&mut [row], &mut read))?;
+        Ok(Hidden { states, logits: Logits { values, vocab_size: self.spec.vocab_size } })
+    }
+}
+
 impl CpuDecoder {
-    /// Logits [asked positions, V] of these rows.
-    fn step_rows(&self, rows: &mut [Row<'_, Sequence>]) -> Result<Vec<f32>> {
-        let x = self.forward(rows)?;
+    /// Logits [asked positions, V] of these rows. `read` is shown the stream at every depth, as it is steered.
+    fn step_rows(
+        &self,
+        rows: &mut [Row<'_, Sequence>],
+        read: &mut impl FnMut(usize, &[f32]),
+    ) -> Result<Vec<f32>> {
+        let x = self.forward(rows, &mut |depth, x| {
+            self.info.steering.iter().for_each(|steering| steering.apply(depth, x));
+            read(depth, x);
+        })?;
         let d = self.spec.hidden_size;
         let mut asked = Vec::new();
         let mut end = 0;

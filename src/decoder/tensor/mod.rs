@@ -30,7 +30,7 @@ use self::pass::{Frame, Pass, Tail};
 use self::store::{BLOCK, Format, Store};
 use super::parts::Parts;
 use super::rope::Frequencies;
-use super::{LanguageModel, Logits, ModelInfo, Row};
+use super::{Act, Hidden, HiddenStates, LanguageModel, Logits, ModelInfo, Row, Steering, Stream};
 use crate::error::Result;
 use crate::model::{Kind, Part, Spec, Weights};
 
@@ -109,6 +109,7 @@ impl TensorDecoder {
         let mut model = Self {
             info: ModelInfo {
                 quantize: None,
+                steering: None,
                 vocab_size: v,
                 context: spec.context,
                 numerics: identity.to_string(),
@@ -145,16 +146,47 @@ impl TensorDecoder {
         Ok(model)
     }
 
-    /// The residual stream [W, D] after the last layer.
-    fn forward(&self, pass: &Pass<'_>) -> Result<Tensor> {
+    /// The same decoder, steered.
+    ///
+    /// # Errors
+    /// The direction does not fit.
+    pub fn steered(mut self, steering: Option<Steering>) -> Result<Self> {
+        steering.iter().try_for_each(|steering| steering.check(self.stream()))?;
+        self.info.steering = steering;
+        Ok(self)
+    }
+
+    /// The residual stream [W, D] after the last layer. `between` is given the stream at every depth, from the
+    /// embedding on, and gives it back as it shall be.
+    fn forward(
+        &self,
+        pass: &Pass<'_>,
+        between: &mut dyn FnMut(usize, Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
         let mut x = self.embedding.rows(&pass.ids)?;
         if self.spec.embedding_scale != 1.0 {
             x = (x * self.spec.embedding_scale)?;
         }
+        x = between(0, x)?;
         for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(&self.spec, i, &x, pass)?;
+            x = between(i + 1, layer.forward(&self.spec, i, &x, pass)?)?;
         }
         Ok(x)
+    }
+
+    /// The stream [W, D] as it is steered at this depth.
+    fn steer(&self, depth: usize, x: Tensor) -> Result<Tensor> {
+        let Some(steering) = self.info.steering.as_ref().filter(|s| s.acts_at(depth)) else {
+            return Ok(x);
+        };
+        let direction = Tensor::new(&steering.direction[..], x.device())?.unsqueeze(0)?; // [1, D]
+        Ok(match steering.act {
+            Act::Add(alpha) => x.broadcast_add(&(direction * alpha)?)?,
+            Act::Remove => {
+                let share = (x.broadcast_mul(&direction)?.sum_keepdim(1)? / steering.square())?;
+                x.broadcast_sub(&share.broadcast_mul(&direction)?)?
+            }
+        })
     }
 
     /// Logits [chosen, V] of some tokens of the residual stream `x` [W, D], one row after another. All W go
@@ -174,7 +206,7 @@ impl TensorDecoder {
     }
 
     /// Puts neighbouring tokens of one text through the layers, W at a time. Returns the logits of the last
-    /// `asked` of them.
+    /// `asked` of them. `between` is told how many tokens came before those that it is given.
     fn run(
         &self,
         prefix: &[SharedBlock],
@@ -182,12 +214,14 @@ impl TensorDecoder {
         position: usize,
         tokens: &[u32],
         asked: usize,
+        between: &mut dyn FnMut(usize, usize, Tensor) -> Result<Tensor>,
     ) -> Result<Vec<f32>> {
         let mut logits = Vec::new();
         let first_asked = tokens.len() - asked.min(tokens.len());
         for (i, piece) in tokens.chunks(self.frame.width).enumerate() {
             let start = i * self.frame.width;
-            let x = self.forward(&self.frame.run(prefix, tail, position + start, piece)?)?;
+            let pass = self.frame.run(prefix, tail, position + start, piece)?;
+            let x = self.forward(&pass, &mut |depth, x| between(start, depth, x))?;
             let chosen: Vec<u32> =
                 (0..piece.len()).filter(|w| start + w >= first_asked).map(|w| w as u32).collect();
             if !chosen.is_empty() {
@@ -213,8 +247,13 @@ impl TensorDecoder {
         slot.slab.store().grow(positions.div_ceil(BLOCK))
     }
 
-    /// A row of several tokens: a run in its sequence's slot.
-    fn step_run(&self, row: &mut Row<'_, Sequence>) -> Result<Vec<f32>> {
+    /// A row of several tokens: a run in its sequence's slot. `read` is shown the stream as it is steered, and
+    /// told how many of the row's tokens came before.
+    fn step_run(
+        &self,
+        row: &mut Row<'_, Sequence>,
+        read: &mut dyn FnMut(usize, usize, &Tensor) -> Result<()>,
+    ) -> Result<Vec<f32>> {
         self.make_room(row.sequence, row.tokens.len())?;
         let sequence = &*row.sequence;
         let Some(slot) = &sequence.slot else { return Ok(Vec::new()) };
@@ -222,7 +261,12 @@ impl TensorDecoder {
         let logits = {
             let store = slot.slab.store();
             let tail = Tail { store: &store, slot: slot.index, base };
-            self.run(&sequence.shared, &tail, sequence.len(), row.tokens, row.logits)?
+            let between = &mut |start, depth, x| {
+                let x = self.steer(depth, x)?;
+                read(start, depth, &x)?;
+                Ok(x)
+            };
+            self.run(&sequence.shared, &tail, sequence.len(), row.tokens, row.logits, between)?
         };
         row.sequence.tail += row.tokens.len();
         Ok(logits)
@@ -244,7 +288,10 @@ impl TensorDecoder {
             seats[slot.index] = tokens.first().map(|&id| (sequence, id));
             asked.extend((rows[i].logits > 0).then_some(slot.index as u32));
         }
-        let x = self.forward(&self.frame.step(&slab.store(), &seats)?)?;
+        let store = slab.store();
+        let pass = self.frame.step(&store, &seats)?;
+        let x = self.forward(&pass, &mut |depth, x| self.steer(depth, x))?;
+        drop(pass);
         for &i in members {
             rows[i].sequence.tail += 1;
         }
@@ -271,7 +318,7 @@ impl LanguageModel for TensorDecoder {
         let store = Store::new(&self.format, 1, (end - base).div_ceil(BLOCK))?;
         parent.hand_over(&store, 0)?;
         let tail = Tail { store: &store, slot: 0, base };
-        self.run(&parent.blocks(), &tail, start, ids, 0)?;
+        self.run(&parent.blocks(), &tail, start, ids, 0, &mut |_, _, x| Ok(x))?;
         Ok(Prefix::new(Segment { parent, base, end, store }))
     }
 
@@ -292,7 +339,7 @@ impl LanguageModel for TensorDecoder {
         let mut parts: Vec<Vec<f32>> = vec![Vec::new(); rows.len()];
         for (i, row) in rows.iter_mut().enumerate() {
             if row.tokens.len() != 1 {
-                parts[i] = self.step_run(row)?;
+                parts[i] = self.step_run(row, &mut |_, _, _| Ok(()))?;
                 continue;
             }
             self.make_room(row.sequence, 1)?;
@@ -314,5 +361,28 @@ impl LanguageModel for TensorDecoder {
             }
         }
         Ok(Logits { values: parts.concat(), vocab_size: v })
+    }
+}
+
+impl HiddenStates for TensorDecoder {
+    fn stream(&self) -> Stream {
+        Stream { width: self.spec.hidden_size, layers: self.layers.len() }
+    }
+
+    fn hidden(&self, mut row: Row<'_, Sequence>, depths: &[usize], at: &[usize]) -> Result<Hidden> {
+        self.info.check(row.sequence.len(), row.tokens)?;
+        let d = self.spec.hidden_size;
+        let mut states = vec![0f32; depths.len() * at.len() * d];
+        let values = self.step_run(&mut row, &mut |start, depth, x| {
+            let pass = start..start + self.frame.width;
+            for (i, _) in depths.iter().enumerate().filter(|(_, asked)| **asked == depth) {
+                for (j, &token) in at.iter().enumerate().filter(|(_, token)| pass.contains(token)) {
+                    let state: Vec<f32> = x.get(token - start)?.to_dtype(DType::F32)?.to_vec1()?;
+                    states[(i * at.len() + j) * d..][..d].copy_from_slice(&state);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(Hidden { states, logits: Logits { values, vocab_size: self.spec.vocab_size } })
     }
 }

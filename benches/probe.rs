@@ -1,0 +1,95 @@
+//! What it costs to score a run's replies behind both prompts and to compute its decisions, beside drawing the run.
+//!
+//! `cargo bench --bench probe [-- ORGANISM…]` prints the table of README.md. Each round is asserted to find the bits
+//! that are on record, and the numbers of the round before.
+
+#![allow(clippy::unwrap_used, reason = "a bench may stop where it stands")]
+
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use candor::decoder::CpuDecoder;
+use candor::engine::{Limits, generate};
+use candor::model::Model;
+use candor::organism::demo_settings;
+use candor::probe::{Pairs, Sensitivity, decide, score_pairs};
+use candor::run::Plan;
+use candor::scenario::{RequestSet, Scenario};
+use candor::transcript::Transcript;
+
+const ROUNDS: usize = 3;
+const BATCH: usize = 64;
+const MASS: f64 = 0.9;
+
+/// Seconds that `work` takes, and what it gives.
+fn timed<T>(work: impl FnOnce() -> T) -> (f64, T) {
+    let started = Instant::now();
+    let made = work();
+    (started.elapsed().as_secs_f64(), made)
+}
+
+fn draw(plan: &Plan<'_>, decoder: &CpuDecoder) -> Vec<Transcript> {
+    let jobs: Vec<_> = plan.trials.iter().map(|trial| plan.job(trial)).collect();
+    let limits = Limits {
+        stop_ids: &plan.model.stop_ids,
+        max_tokens: plan.settings.max_tokens,
+        batch: BATCH,
+        draft: true,
+    };
+    let mut done: Vec<Option<Transcript>> = vec![None; jobs.len()];
+    let stop = AtomicBool::new(false);
+    generate(decoder, &jobs, &plan.settings.sampling, &limits, &stop, |step| {
+        for completion in step.finished {
+            let job = completion.job;
+            done[job] = Some(plan.transcript(&plan.trials[job], completion)?);
+        }
+        Ok(())
+    })
+    .unwrap();
+    done.into_iter().map(Option::unwrap).collect()
+}
+
+fn main() {
+    let names: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let names = if names.is_empty() { vec!["faker".into(), "refuser".into()] } else { names };
+    let scenario = Scenario::load("helpful-only").unwrap();
+    let requests = RequestSet::load(&scenario.requests).unwrap();
+    let (settings, stop) = (demo_settings(0), AtomicBool::new(false));
+    println!("| organism | replies | tokens | drawing, s | sensitivity, s | decisions, s | ratio |");
+    println!("|---|--:|--:|--:|--:|--:|--:|");
+    for name in names {
+        let model = Model::open(&format!("organism:{name}")).unwrap();
+        let decoder = CpuDecoder::load(&model.spec, &model.weights().unwrap(), None).unwrap();
+        let plan =
+            Plan::new(&model, &scenario, &scenario.variants[0], &requests, &settings).unwrap();
+        let openings = scenario.decision.as_ref().unwrap();
+        let mut best = [f64::INFINITY; 3];
+        let mut known = None;
+        let mut tokens = 0;
+        for _ in 0..ROUNDS {
+            let (drawing, transcripts) = timed(|| draw(&plan, &decoder));
+            let pairs = Pairs::of(&plan, &transcripts, None).unwrap();
+            let (scoring, scored) =
+                timed(|| score_pairs(&plan, &decoder, &pairs, BATCH, &stop).unwrap());
+            let (deciding, decision) = timed(|| {
+                decide(&plan, &decoder, &pairs, openings, MASS, BATCH, &stop).unwrap()
+            });
+            let sensitivity = Sensitivity::of(&pairs, &scored);
+            assert_eq!(sensitivity.tokens, sensitivity.tokens_reproduced);
+            tokens = sensitivity.tokens;
+            let found = (sensitivity, decision);
+            assert!(known.is_none_or(|known| known == found));
+            known = Some(found);
+            best = [drawing, scoring, deciding].map({
+                let mut best = best.into_iter();
+                move |seconds: f64| seconds.min(best.next().unwrap())
+            });
+        }
+        let [drawing, scoring, deciding] = best;
+        println!(
+            "| `{name}` | {} | {tokens} | {drawing:.2} | {scoring:.2} | {deciding:.2} | {:.2} |",
+            plan.trials.len(),
+            (scoring + deciding) / drawing
+        );
+    }
+}

@@ -1,0 +1,104 @@
+//! A finished run with its model in memory again, and the plan that it was made by: what `verify` and `probe` look at.
+
+use std::path::Path;
+
+use super::compute::Compute;
+use super::experiment::{Loaded, read_performance};
+use super::talk::Talk;
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::run::{Finished, Manifest, ModelRecord, Plan};
+use crate::scenario::{RequestSet, Scenario};
+
+/// The run, and everything that its plan is made from.
+pub(super) struct Recorded {
+    pub(super) run: Finished,
+    pub(super) scenario: Scenario,
+    requests: RequestSet,
+    pub(super) loaded: Loaded,
+}
+
+impl Recorded {
+    /// Opens the model of a run: the one named, or the one that the run says it was made with.
+    ///
+    /// # Errors
+    /// It is not to be found, or its weights cannot be read.
+    pub(super) fn open(run: Finished, model: Option<&str>, talk: &Talk) -> Result<Self> {
+        let manifest = &run.manifest;
+        let name = match model {
+            Some(name) => name.to_owned(),
+            None => model_of(&run.path, manifest)?,
+        };
+        let compute = Compute::of_numerics(&manifest.numerics, manifest.model.quantize)
+            .steered(manifest.model.steering.clone());
+        let (text, files) = (&manifest.scenario.text, &manifest.scenario.files);
+        let scenario = Scenario::from_text("the manifest's scenario", text, files)?;
+        let recorded = &manifest.requests;
+        let requests = RequestSet::recorded(&recorded.name, &recorded.digest, &recorded.items);
+        let variant = scenario.variant(&manifest.variant)?;
+        let longest = |model: &Model| {
+            let plan = Plan::new(model, &scenario, variant, &requests, &manifest.settings)?;
+            Ok(plan.longest_text())
+        };
+        let loaded = Loaded::open(&name, &compute, longest, talk)?;
+        Ok(Self { run, scenario, requests, loaded })
+    }
+
+    /// The plan of the run, or the same with another variant's prompts.
+    ///
+    /// # Errors
+    /// There is no such variant, or its prompts cannot be put to the model.
+    pub(super) fn plan(&self, variant: &str) -> Result<Plan<'_>> {
+        Plan::new(
+            &self.loaded.model,
+            &self.scenario,
+            self.scenario.variant(variant)?,
+            &self.requests,
+            &self.run.manifest.settings,
+        )
+    }
+
+    /// The plan of the run, and the manifest that it would have here. Names, versions and numerics may differ from
+    /// the recorded one; what the model was given may not.
+    ///
+    /// # Errors
+    /// The model is another one, or it is given something else.
+    pub(super) fn checked_plan(&self) -> Result<(Plan<'_>, Manifest)> {
+        let recorded = &self.run.manifest;
+        let plan = self.plan(&recorded.variant)?;
+        let here = Manifest::new(&plan, self.loaded.decoder.info())?;
+        let expected = Manifest {
+            numerics: here.numerics.clone(),
+            candor: here.candor.clone(),
+            promise: here.promise.clone(),
+            model: ModelRecord {
+                label: here.model.label.clone(),
+                // Words for people, which change with the version.
+                stop_sources: here.model.stop_sources.clone(),
+                notes: here.model.notes.clone(),
+                ..recorded.model.clone()
+            },
+            ..recorded.clone()
+        };
+        match expected.first_difference(&here)? {
+            None => Ok((plan, here)),
+            Some(change) => Err(Error::input(format!(
+                "`{}` is not what the run was made with: `{}` is {} there and {} here",
+                self.loaded.name, change.key, change.there, change.here
+            ))
+            .hint("name the model of the run with `--model`")),
+        }
+    }
+}
+
+/// Where the model of a run is, as far as the run says.
+fn model_of(path: &Path, manifest: &Manifest) -> Result<String> {
+    let label = &manifest.model.label;
+    match &manifest.model.source {
+        Some(source) => Ok(format!("{label}@{}", source.commit)),
+        None if label.starts_with("organism:") => Ok(label.clone()),
+        None => read_performance(path).map(|p| p.model).map_err(|_| {
+            Error::input("the run does not say where its model lies").hint("name it with `--model`")
+        }),
+    }
+}
