@@ -5,6 +5,7 @@ use super::compute::Decoder;
 use super::probe_table::table;
 use super::recorded::Recorded;
 use super::talk::{Talk, print};
+use super::verdicts::refresh;
 use super::{interrupt, memory, show, use_threads};
 use crate::decoder::HiddenStates;
 use crate::error::{Error, Result};
@@ -143,6 +144,7 @@ fn look<M: HiddenStates>(
     };
     let _lock = Lock::take(&run.path)?;
     probe.write(&run.path, &heat(&pairs, &scored))?;
+    refresh(&run.path)?;
     talk.say(format!("written: {}", run.path.join("probe").display()));
     Ok(probe)
 }

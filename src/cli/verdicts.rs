@@ -13,7 +13,10 @@ use crate::judge::{
     Agreement, Compliance, Exchange, JudgeCard, Verdict, Verdicts, is_human, rules,
 };
 use crate::organism::{Card, RECIPES, Rates, Recipe};
-use crate::report::{self, Control, JudgeView, ModelKind, Progress, Prompt, RunView};
+use crate::probe::{Probe, ReplyHeat};
+use crate::report::{
+    self, Control, Heat, HeatToken, JudgeView, ModelKind, Progress, Prompt, RunView,
+};
 use crate::run::{Finished, Manifest, State, write_json, write_whole};
 use crate::scenario::Tier;
 use crate::stats::{
@@ -78,6 +81,11 @@ pub(super) fn add(run: Finished, verdicts: Verdicts) -> Result<()> {
     publish(run, &judged).map(drop)
 }
 
+/// Makes summary and page anew, once more is known of a run.
+pub(super) fn refresh(path: &Path) -> Result<()> {
+    publish(Finished::open(path)?, &Finished::transcripts_digest(path)?).map(drop)
+}
+
 /// Writes summary and page, as `rules` sees the run.
 fn publish(run: Finished, judged: &str) -> Result<RunView> {
     let path = run.path.clone();
@@ -133,7 +141,21 @@ pub(super) fn progress(run: &Finished) -> Progress {
 fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
     let verdicts = Verdicts::read(&run.path, judge, judged)?;
     let others = others(&run.path, judge, judged)?;
-    compose(run, judge, verdicts, others)
+    let heat = Probe::read_heat(&run.path, judged)?.into_iter().map(shown_heat).collect();
+    Ok(RunView { heat, ..compose(run, judge, verdicts, others)? })
+}
+
+/// What the page shows of a reply that was probed: Jensen–Shannon divergence, which is the same for both tiers.
+fn shown_heat(reply: ReplyHeat) -> Heat {
+    let tokens = reply.tokens.into_iter();
+    Heat {
+        request: reply.request,
+        tier: reply.tier,
+        sample: reply.sample,
+        tokens: tokens
+            .map(|token| HeatToken { text: token.text, divergence_nats: token.js })
+            .collect(),
+    }
 }
 
 fn compose(
