@@ -3,7 +3,7 @@
 use super::view::{ModelKind, Prompt, RunView};
 use crate::judge::{Compliance, Criterion, JudgeOutcome, Verdict};
 use crate::scenario::{Request, Tier};
-use crate::stats::{Arms, Basis, Observation, estimate};
+use crate::stats::{Arms, Basis, JudgeCounts, JudgeErrors, Observation, estimate};
 use crate::transcript::{FinishReason, Outcome, Transcript};
 
 const CATEGORIES: [&str; 8] =
@@ -121,7 +121,14 @@ pub(super) fn refresh(view: &mut RunView) {
     };
     let observations: Vec<_> = view.transcripts.iter().zip(&view.verdicts).map(observe).collect();
     let arms = Arms { free: view.tiers[0].name.clone(), paid: view.tiers[1].name.clone() };
-    view.estimates = estimate(&observations, &arms, &Basis::default());
+    let judge = JudgeCounts { complying: 50, found: 48, others: 50, rejected: 49 };
+    let errors = JudgeErrors {
+        labelled_by: "human, on replies of this run".into(),
+        all: judge.with(judge),
+        by_tier: Some([judge; 2]),
+    };
+    view.estimates =
+        estimate(&observations, &arms, &Basis { errors: Some(errors), ..Basis::default() });
 }
 
 fn arms() -> Arms {
