@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::judge::{Agreement, Exchange, JudgeCard, Verdict, Verdicts, rules};
 use crate::organism::Recipe;
 use crate::report::{self, JudgeView, ModelKind, Prompt, RunView};
-use crate::run::{Finished, Manifest, write_json, write_whole};
+use crate::run::{Finished, Lock, Manifest, write_json, write_whole};
 use crate::scenario::Tier;
 use crate::stats::{Arms, Estimates, Observation, adjust, estimate};
 use crate::transcript::Transcript;
@@ -32,7 +32,8 @@ struct Summary {
 
 /// Makes what a finished run still lacks: the verdicts of `rules`, the summary, the page. What is there already
 /// stays as it is.
-pub(super) fn settle(path: &Path, talk: &Talk) -> Result<RunView> {
+pub(super) fn settle(lock: &Lock, talk: &Talk) -> Result<RunView> {
+    let path = lock.path();
     let run = Finished::open(path)?;
     let judged = Finished::transcripts_digest(path)?;
     let card = rules::card()?;
