@@ -95,12 +95,12 @@ pub(super) fn experiment(
     pace: Pace,
     talk: &Talk,
 ) -> Result<(PathBuf, RunView)> {
-    let path = make(loaded, plan, None, out, pace, talk)?;
-    let view = settle(&path, talk)?;
-    Ok((path, view))
+    let folder = make(loaded, plan, None, out, pace, talk)?;
+    let view = settle(folder.lock(), talk)?;
+    Ok((folder.path().to_owned(), view))
 }
 
-/// Makes the transcripts of a run, or of a part of one to which the plan was cut, and gives the folder.
+/// Makes the transcripts of a run, or of a part of one to which the plan was cut, and gives the folder, still locked.
 pub(super) fn make(
     loaded: &Loaded,
     plan: &Plan<'_>,
@@ -108,7 +108,7 @@ pub(super) fn make(
     out: Option<PathBuf>,
     pace: Pace,
     talk: &Talk,
-) -> Result<PathBuf> {
+) -> Result<Folder> {
     for note in &plan.notes {
         talk.say(format!("note: {note}"));
     }
@@ -120,7 +120,7 @@ pub(super) fn make(
         Some(path) => path,
         None => default_folder(&manifest, part)?,
     };
-    let folder = Folder::open_part(&path, &manifest, part)?;
+    let mut folder = Folder::open_part(&path, &manifest, part)?;
     if folder.set_aside > 0 {
         talk.say(format!(
             "note: {} bytes of an unfinished record were set aside in `{}`; its trials are made again",
@@ -140,9 +140,11 @@ pub(super) fn make(
     let arms = arms(&manifest)?;
     let looked = |look, there: &[Transcript]| Ok(enough(&manifest, &arms, look, there));
     let made = match &loaded.decoder {
-        Decoder::Cpu(decoder) => execute(plan, &**decoder, pace, folder, stop, on_progress, looked),
+        Decoder::Cpu(decoder) => {
+            execute(plan, &**decoder, pace, &mut folder, stop, on_progress, looked)
+        }
         Decoder::Tensor(decoder) => {
-            execute(plan, &**decoder, pace, folder, stop, on_progress, looked)
+            execute(plan, &**decoder, pace, &mut folder, stop, on_progress, looked)
         }
     };
     bar.clear();
@@ -165,7 +167,7 @@ pub(super) fn make(
         });
     }
     recorded?;
-    Ok(path)
+    Ok(folder)
 }
 
 /// `runs/<model>-<scenario>-<digest>`, and for a shard which one.
@@ -198,7 +200,8 @@ fn record(
         tokens_prefilled: progress.tokens_prefilled,
         tokens_guessed: progress.tokens_guessed,
         tokens_accepted: progress.tokens_accepted,
-        tokens_per_second: progress.tokens_drawn as f64 / seconds,
+        // A clock that jumps can say that no time has passed.
+        tokens_per_second: progress.tokens_drawn as f64 / seconds.max(1e-9),
         batch: memory.batch,
         memory_planned_bytes: memory.total(),
         memory_peak_bytes: memory::peak_bytes(),

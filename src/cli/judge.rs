@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::judge::rubric::Rubric;
 use crate::judge::{JudgeOutcome, Verdict, Verdicts, rules};
 use crate::report::{self, RunView};
-use crate::run::Finished;
+use crate::run::{Finished, Lock};
 
 pub(super) fn judge(args: &JudgeArgs, talk: &Talk) -> Result<()> {
     if let Some(name) = &args.show_rubric {
@@ -49,7 +49,9 @@ pub(super) fn judge_runs(
 ) -> Result<Vec<RunView>> {
     Judge::check(name, model, talk)?;
     // What `rules` has to say costs nothing, and a folder that is no finished run is found before a model is read.
-    let mut views = runs.iter().map(|run| settle(run, talk)).collect::<Result<Vec<_>>>()?;
+    runs.iter().try_for_each(|run| Finished::open(run).map(drop))?;
+    let locks = runs.iter().map(|run| Lock::take(run)).collect::<Result<Vec<_>>>()?;
+    let mut views = locks.iter().map(|lock| settle(lock, talk)).collect::<Result<Vec<_>>>()?;
     if name != rules::NAME {
         let judge = Judge::open(name, model, talk)?;
         let card = judge.card()?;

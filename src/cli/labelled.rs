@@ -30,7 +30,7 @@ impl Labelled {
         Finished::check_sealed(path)?;
         let lock = Lock::take(path)?;
         // The page shows the labels beside the verdicts of `rules`.
-        settle(path, talk)?;
+        settle(&lock, talk)?;
         Ok(Self { _lock: Some(lock), ..Self::read(path, labeler)? })
     }
 

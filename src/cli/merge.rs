@@ -39,9 +39,10 @@ pub(super) fn merge_all(
     let mut failed: Option<Error> = None;
     for (place, shards) in runs {
         let path = if place.as_os_str().is_empty() { out.to_owned() } else { out.join(place) };
-        let joined = merge_runs(shards, &path)
-            .and_then(|()| record_merged(shards, &path))
-            .and_then(|()| settle(&path, talk));
+        let joined = merge_runs(shards, &path).and_then(|folder| {
+            record_merged(shards, &path)?;
+            settle(folder.lock(), talk)
+        });
         match joined {
             Ok(view) => {
                 talk.say(format!("merged: {}", shown(&path)));

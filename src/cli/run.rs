@@ -88,7 +88,10 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
             _ => out.join(&variant.name),
         });
         match part {
-            Some(part) => folders.push(make(&loaded, &plan, Some(&part), out, pace, talk)?),
+            Some(part) => {
+                let folder = make(&loaded, &plan, Some(&part), out, pace, talk)?;
+                folders.push(folder.path().to_owned());
+            }
             None => {
                 let (folder, view) = experiment(&loaded, &plan, out, pace, talk)?;
                 folders.push(folder);

@@ -17,7 +17,7 @@ use crate::probe::{Probe, ReplyHeat};
 use crate::report::{
     self, Control, Heat, HeatToken, JudgeView, ModelKind, Progress, Prompt, RunView,
 };
-use crate::run::{Finished, Manifest, State, write_json, write_whole};
+use crate::run::{Finished, Lock, Manifest, State, write_json, write_whole};
 use crate::scenario::Tier;
 use crate::stats::{
     Arms, Basis, Estimates, JudgeCounts, JudgeErrors, Observation, adjust, estimate,
@@ -42,7 +42,8 @@ struct Summary {
 
 /// Makes what a finished run still lacks: the verdicts of `rules`, the summary, the page. What is there already
 /// stays as it is.
-pub(super) fn settle(path: &Path, talk: &Talk) -> Result<RunView> {
+pub(super) fn settle(lock: &Lock, talk: &Talk) -> Result<RunView> {
+    let path = lock.path();
     let run = Finished::open(path)?;
     let judged = Finished::transcripts_digest(path)?;
     let card = rules::card()?;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 
 use super::folder::Folder;
+use super::journal::{Entry, Span};
 use super::plan::Plan;
 use crate::decoder::LanguageModel;
 use crate::engine::{Job, Limits, generate};
@@ -49,7 +50,7 @@ pub struct Progress {
     pub tokens_accepted: usize,
 }
 
-/// Makes what is missing, seals the folder, and returns all transcripts in trial order.
+/// Makes what is missing, and seals the folder.
 ///
 /// A run that may end early is handed to `enough` at each of its looks but the last: the number of the look, from 0,
 /// and the transcripts up to there. Since no trial behind a look is begun before it, neither the batch nor an
@@ -61,27 +62,12 @@ pub fn execute<M: LanguageModel>(
     plan: &Plan<'_>,
     model: &M,
     pace: Pace,
-    mut folder: Folder,
+    folder: &mut Folder,
     interrupted: &AtomicBool,
     mut on_progress: impl FnMut(Progress),
     mut enough: impl FnMut(usize, &[Transcript]) -> Result<bool>,
-) -> Result<Vec<Transcript>> {
-    let index: HashMap<_, usize> =
-        plan.trials.iter().enumerate().map(|(i, t)| (key_of_trial(t), i)).collect();
-    let mut done: Vec<Option<Transcript>> = vec![None; plan.trials.len()];
-    for transcript in std::mem::take(&mut folder.done) {
-        let key = (transcript.request.as_str(), transcript.tier.as_str(), transcript.sample);
-        let Some(&i) = index.get(&key) else {
-            let (request, tier, sample) = key;
-            return Err(Error::input(format!(
-                "the journal in `{}` holds trial {request}/{tier}/{sample}, which is not of this run",
-                folder.path().display()
-            ))
-            .hint("choose another folder with `--out`"));
-        };
-        done[i] = Some(transcript);
-    }
-
+) -> Result<()> {
+    let mut done = done(plan, folder)?;
     let limits = pace.limits(plan);
     let mut progress = Progress {
         trials_done: done.iter().flatten().count(),
@@ -90,51 +76,73 @@ pub fn execute<M: LanguageModel>(
     };
     on_progress(progress);
     let mut begin = 0;
-    let mut transcripts: Vec<Transcript> = Vec::with_capacity(done.len());
     for (look, &end) in plan.ends().iter().enumerate() {
         let pending: Vec<usize> = (begin..end).filter(|&i| done[i].is_none()).collect();
-        let jobs = jobs(plan, &done, &pending);
+        let mut jobs = Vec::with_capacity(pending.len());
+        for &i in &pending {
+            let guess = match partner(plan, &done, i) {
+                Some(span) => folder.transcript(span)?.token_ids,
+                None => Vec::new(),
+            };
+            jobs.push(Job { guess, ..plan.job(&plan.trials[i]) });
+        }
         generate(model, &jobs, &plan.settings.sampling, &limits, interrupted, |step| {
-            let mut made = Vec::with_capacity(step.finished.len());
+            let mut transcripts = Vec::with_capacity(step.finished.len());
             let mut places = Vec::with_capacity(step.finished.len());
             for completion in step.finished {
                 let i = pending[completion.job];
-                made.push(plan.transcript(&plan.trials[i], completion)?);
+                transcripts.push(plan.transcript(&plan.trials[i], completion)?);
                 places.push(i);
             }
-            folder.append(&made)?;
-            progress.trials_done += made.len();
+            let spans = folder.append(&transcripts)?;
+            progress.trials_done += transcripts.len();
             progress.tokens_drawn += step.drawn;
             progress.tokens_prefilled += step.prefilled;
             progress.tokens_guessed += step.guessed;
             progress.tokens_accepted += step.accepted;
-            places.into_iter().zip(made).for_each(|(i, transcript)| done[i] = Some(transcript));
+            places.into_iter().zip(spans).for_each(|(i, span)| done[i] = Some(span));
             on_progress(progress);
             Ok(())
         })?;
-        transcripts.extend(done[begin..end].iter_mut().filter_map(Option::take));
-        if end < done.len() && enough(look, &transcripts)? {
-            break;
-        }
         begin = end;
+        if end < done.len() {
+            let there = done[..end].iter().flatten().map(|span| folder.transcript(*span));
+            if enough(look, &there.collect::<Result<Vec<_>>>()?)? {
+                break;
+            }
+        }
     }
-    folder.seal(&transcripts)?;
-    Ok(transcripts)
+    folder.seal(done.into_iter().take(begin).flatten())
 }
 
-/// What the engine is to do for these trials. The replies on record in the other tier are guesses.
-fn jobs(plan: &Plan<'_>, done: &[Option<Transcript>], pending: &[usize]) -> Vec<Job> {
-    let mut partners: HashMap<(&str, u32), &[u32]> = HashMap::new();
-    if plan.settings.coupled {
-        let known = done.iter().flatten().map(|t| ((&*t.request, t.sample), &t.token_ids[..]));
-        partners.extend(known);
+/// Where each trial stands in the journal, in trial order.
+fn done(plan: &Plan<'_>, folder: &mut Folder) -> Result<Vec<Option<Span>>> {
+    let mut done = vec![None; plan.trials.len()];
+    let recorded = std::mem::take(&mut folder.recorded);
+    if recorded.is_empty() {
+        return Ok(done);
     }
-    let job = |&i: &usize| {
-        let trial = &plan.trials[i];
-        let partner = partners.get(&(&*trial.request.id, trial.sample));
-        Job { guess: partner.map(|ids| ids.to_vec()).unwrap_or_default(), ..plan.job(trial) }
-    };
-    pending.iter().map(job).collect()
+    let index: HashMap<_, usize> =
+        plan.trials.iter().enumerate().map(|(i, t)| (key_of_trial(t), i)).collect();
+    for Entry { request, tier, sample, span } in recorded {
+        let Some(&i) = index.get(&(&*request, &*tier, sample)) else {
+            return Err(Error::input(format!(
+                "the journal in `{}` holds trial {request}/{tier}/{sample}, which is not of this run",
+                folder.path().display()
+            ))
+            .hint("choose another folder with `--out`"));
+        };
+        done[i] = Some(span);
+    }
+    Ok(done)
+}
+
+/// A finished trial whose reply is a guess at this one's: that of the pair's other tiers, which follow each other in
+/// trial order.
+fn partner(plan: &Plan<'_>, done: &[Option<Span>], trial: usize) -> Option<Span> {
+    let tiers = plan.scenario.tiers.len();
+    let first = trial / tiers * tiers;
+    done.iter().skip(first).take(tiers).copied().flatten().next().filter(|_| plan.settings.coupled)
 }
 
 fn key_of_trial<'t>(trial: &Trial<'t>) -> (&'t str, &'t str, u32) {

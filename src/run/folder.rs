@@ -1,12 +1,13 @@
 //! The run folder: one writer at a time, one set of settings for ever.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::files::{read_json, read_lines, write_json, write_lines};
-use super::journal::{self, Journal};
+use super::files::{Beside, file_digest, read_json, read_lines, values, write_json};
+use super::journal::{self, Entry, Journal, Span};
+use super::lock::{Lock, is_trace, refused};
 use super::manifest::Manifest;
 use super::shard::Part;
 use crate::error::{Error, Result};
@@ -28,50 +29,15 @@ pub struct Seal {
     pub transcripts: String,
 }
 
-/// The right to write to a run folder, which one process has at a time, until it is dropped.
-pub struct Lock {
-    _file: File,
-}
-
-impl Lock {
-    /// Takes it.
-    ///
-    /// # Errors
-    /// Another process has it, or the folder cannot be written.
-    pub fn take(path: &Path) -> Result<Self> {
-        let refused = |error| refused(path, &error);
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path.join(".lock"))
-            .map_err(refused)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(Error::input(format!(
-                "`{}` is in use by another candor process",
-                path.display()
-            ))
-            .hint("wait for it to end, or choose another folder with `--out`")),
-            Err(TryLockError::Error(error)) => Err(refused(error)),
-        }
-    }
-}
-
-fn refused(path: &Path, error: &std::io::Error) -> Error {
-    Error::input(format!("cannot write to `{}`: {error}", path.display()))
-        .hint("choose a folder that can be written with `--out`")
-}
-
 /// A run folder that this process alone may write to.
 pub struct Folder {
     path: PathBuf,
     journal: Journal,
     /// What the journal held when the folder was opened.
-    pub done: Vec<Transcript>,
+    pub recorded: Vec<Entry>,
     /// Bytes of the journal that were set aside because a crash had cut or damaged them.
-    pub set_aside: usize,
-    _lock: Lock,
+    pub set_aside: u64,
+    lock: Lock,
 }
 
 impl Folder {
@@ -91,7 +57,8 @@ impl Folder {
     pub fn open_part(path: &Path, manifest: &Manifest, part: Option<&Part>) -> Result<Self> {
         let refused = |error| refused(path, &error);
         let at = path.join(MANIFEST);
-        if !at.exists() && path.is_dir() && !is_fresh(path).map_err(refused)? {
+        // In this order: where another process has just begun, its manifest comes before what is no longer fresh.
+        if path.is_dir() && !is_fresh(path).map_err(refused)? && !at.exists() {
             return Err(Error::input(format!(
                 "`{}` is not empty and is no run folder",
                 path.display()
@@ -140,8 +107,8 @@ impl Folder {
             }
             write_json(&at, manifest)?;
         }
-        let (journal, done, set_aside) = Journal::open(&path.join(JOURNAL))?;
-        Ok(Self { path: path.to_owned(), journal, done, set_aside, _lock: lock })
+        let (journal, recorded, set_aside) = Journal::open(&path.join(JOURNAL))?;
+        Ok(Self { path: path.to_owned(), journal, recorded, set_aside, lock })
     }
 
     /// Where it is.
@@ -149,35 +116,65 @@ impl Folder {
         &self.path
     }
 
-    /// Records finished trials: when this returns they survive a crash.
+    /// What keeps others from writing to it, as long as the folder is there.
+    pub fn lock(&self) -> &Lock {
+        &self.lock
+    }
+
+    /// Records finished trials: when this returns they survive a crash. Gives where they stand.
     ///
     /// # Errors
     /// The disk does not take them.
     pub fn append<'t>(
         &mut self,
         transcripts: impl IntoIterator<Item = &'t Transcript>,
-    ) -> Result<()> {
+    ) -> Result<Vec<Span>> {
         let mut transcripts = transcripts.into_iter().peekable();
         if transcripts.peek().is_none() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         self.journal.append(transcripts)
     }
 
-    /// Writes the transcripts in their order, and the seal. A sealed folder is left as it is.
+    /// A trial on record.
     ///
     /// # Errors
-    /// The disk does not take them.
-    pub fn seal(self, transcripts: &[Transcript]) -> Result<()> {
+    /// The journal was changed since.
+    pub fn transcript(&mut self, span: Span) -> Result<Transcript> {
+        self.journal.transcript(span)
+    }
+
+    /// Writes the transcripts that stand there, in this order, and the seal. A sealed folder is left as it is.
+    ///
+    /// # Errors
+    /// The disk does not take them; a sealed folder is not as it was sealed.
+    pub fn seal(&mut self, spans: impl IntoIterator<Item = Span>) -> Result<()> {
         let seal = self.path.join(SEAL);
+        let (manifest, transcripts) = (self.path.join(MANIFEST), self.path.join(TRANSCRIPTS));
         if seal.exists() {
-            return Ok(());
+            return self.check_seal(&read_json(&seal)?);
         }
-        let digest = write_lines(&self.path.join(TRANSCRIPTS), transcripts.iter())?;
-        write_json(
-            &seal,
-            &Seal { manifest: file_digest(&self.path.join(MANIFEST))?, transcripts: digest },
-        )
+        let mut file = Beside::new(&transcripts)?;
+        for span in spans {
+            file.write(self.journal.text(span)?.as_bytes())?;
+            file.write(b"\n")?;
+        }
+        let transcripts = file.finish()?;
+        write_json(&seal, &Seal { manifest: file_digest(&manifest)?, transcripts })
+    }
+
+    /// Whoever goes on in a folder that was changed after it was sealed would judge what no model said.
+    fn check_seal(&self, seal: &Seal) -> Result<()> {
+        for (name, sealed) in [(MANIFEST, &seal.manifest), (TRANSCRIPTS, &seal.transcripts)] {
+            if file_digest(&self.path.join(name)).ok().as_ref() != Some(sealed) {
+                let path = self.path.display();
+                return Err(Error::input(format!("`{name}` in `{path}` is not as it was sealed"))
+                    .hint(format!(
+                        "`candor verify {path}` says where; without `{TRANSCRIPTS}` and `{SEAL}` the same command makes both again from the journal"
+                    )));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -201,17 +198,11 @@ fn is_fresh(path: &Path) -> std::io::Result<bool> {
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
         let name = name.to_string_lossy();
-        if name != ".lock" && name != SHARD && !name.starts_with(".writing-") {
+        if name != SHARD && !is_trace(&name) {
             return Ok(false);
         }
     }
     Ok(true)
-}
-
-/// BLAKE3 of a file, in hexadecimal.
-pub(super) fn file_digest(path: &Path) -> Result<String> {
-    let bytes = fs::read(path).map_err(|error| Error::read(path, &error))?;
-    Ok(blake3::hash(&bytes).to_hex().to_string())
 }
 
 /// How far the run in a folder is.
@@ -233,8 +224,7 @@ impl State {
             return Ok(None);
         }
         let journal = path.join(JOURNAL);
-        let trials_done =
-            if journal.exists() { journal::read_finished(&journal)?.len() } else { 0 };
+        let trials_done = if journal.exists() { journal::count(&journal)? } else { 0 };
         Ok(Some(Self { trials_done, sealed: path.join(SEAL).exists() }))
     }
 }
@@ -272,7 +262,7 @@ impl Finished {
     /// The folder is no run folder, or the run has not finished.
     pub fn open_any(path: &Path) -> Result<Self> {
         Self::check_sealed(path)?;
-        let manifest = read_json(&path.join(MANIFEST))?;
+        let manifest = Self::manifest(path)?;
         let transcripts = read_lines(&path.join(TRANSCRIPTS))?;
         Ok(Self { path: path.to_owned(), manifest, transcripts })
     }
@@ -330,6 +320,11 @@ impl Finished {
         file_digest(&path.join(TRANSCRIPTS))
     }
 
+    /// The manifest.
+    pub(super) fn manifest(path: &Path) -> Result<Manifest> {
+        read_json(&path.join(MANIFEST))
+    }
+
     /// BLAKE3 of `manifest.json` as it is now.
     pub(super) fn manifest_digest(path: &Path) -> Result<String> {
         file_digest(&path.join(MANIFEST))
@@ -338,6 +333,16 @@ impl Finished {
     /// The seal.
     pub(super) fn seal(path: &Path) -> Result<Seal> {
         read_json(&path.join(SEAL))
+    }
+
+    /// The transcripts of a finished run or shard, one after the other.
+    ///
+    /// # Errors
+    /// They cannot be read, or are damaged: by line.
+    pub(super) fn each_transcript(
+        path: &Path,
+    ) -> Result<impl Iterator<Item = Result<Transcript>> + use<>> {
+        values(&path.join(TRANSCRIPTS))
     }
 
     /// The lines of `transcripts.jsonl` as they are now.

@@ -1,9 +1,13 @@
 //! Shards of a run become the run folder that one machine would have made. Knows nothing about who made them.
+//!
+//! A shard's transcripts stand in trial order, and so do the shards: what is merged is read once to be checked and
+//! once to be written, and never held.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::folder::{Finished, Folder};
+use super::journal::{Entry, Span};
 use super::manifest::Manifest;
 use super::shard::Part;
 use super::verify::{Digests, check_digests};
@@ -18,15 +22,15 @@ struct Piece<'a> {
     path: &'a Path,
     part: Part,
     manifest: Manifest,
-    transcripts: Vec<Transcript>,
 }
 
-/// Joins finished shards in `out`, which must be new, empty, or a merge of the same shards that was cut short.
+/// Joins finished shards in `out`, which must be new, empty, or a merge of the same shards that was cut short. Gives
+/// the folder, still locked.
 ///
 /// # Errors
 /// A shard that is no finished shard or was changed since; shards of different settings or numbers, shards that
 /// hold the same pairs, shards that are missing: each by name.
-pub fn merge(shards: &[PathBuf], out: &Path) -> Result<()> {
+pub fn merge(shards: &[PathBuf], out: &Path) -> Result<Folder> {
     let mut pieces = shards.iter().map(|path| Piece::open(path)).collect::<Result<Vec<_>>>()?;
     pieces.sort_by_key(|piece| (piece.part.first, piece.part.end));
     let Some((first, others)) = pieces.split_first() else {
@@ -36,56 +40,94 @@ pub fn merge(shards: &[PathBuf], out: &Path) -> Result<()> {
         first.check_same_run(other)?;
     }
     check_complete(&pieces)?;
-    let manifest = first.manifest.clone();
-    let mut by_trial: HashMap<(String, String, u32), Transcript> = pieces
-        .into_iter()
-        .flat_map(|piece| piece.transcripts)
-        .map(|t| ((t.request.clone(), t.tier.clone(), t.sample), t))
-        .collect();
-    let mut ordered = Vec::with_capacity(by_trial.len());
-    for trial in trials(&manifest) {
-        match by_trial.remove(&trial) {
-            Some(transcript) => ordered.push(transcript),
-            None => {
-                let (request, tier, sample) = trial;
-                return Err(Error::input(format!(
-                    "trial {request}/{tier}/{sample} is in none of the shards"
-                ))
-                .hint("make the shards again in new folders"));
-            }
-        }
-    }
-    if let Some((request, tier, sample)) = by_trial.keys().next() {
-        return Err(Error::input(format!(
-            "the shards hold trial {request}/{tier}/{sample}, which is not of their run"
-        ))
-        .hint("make the shards again in new folders"));
-    }
+    check_trials(&pieces, &first.manifest)?;
+    let mut folder = Folder::open(out, &first.manifest)?;
+    let spans = fill(&mut folder, &pieces)?;
+    folder.seal(spans)?;
+    Ok(folder)
+}
 
-    let mut folder = Folder::open(out, &manifest)?;
+/// Records what the folder lacks, and gives where every trial stands in it.
+fn fill(folder: &mut Folder, pieces: &[Piece<'_>]) -> Result<Vec<Span>> {
     // What an earlier merge wrote before it was cut short, or a whole run of the same settings: the same trials.
-    let place_of: HashMap<_, usize> =
-        ordered.iter().enumerate().map(|(i, t)| (key(t), i)).collect();
-    let mut written = vec![false; ordered.len()];
-    for there in std::mem::take(&mut folder.done) {
-        match place_of.get(&key(&there)) {
-            Some(&i) if ordered[i] == there => written[i] = true,
-            _ => {
-                let (request, tier, sample) = key(&there);
-                return Err(Error::input(format!(
-                    "trial {request}/{tier}/{sample} in `{}` is not that of the shards",
-                    out.display()
-                ))
-                .hint("choose another folder with `--out`"));
+    let recorded = std::mem::take(&mut folder.recorded).into_iter();
+    let mut there: HashMap<(String, String, u32), Span> = recorded
+        .map(|Entry { request, tier, sample, span }| ((request, tier, sample), span))
+        .collect();
+    let mut spans: Vec<Option<Span>> = Vec::new();
+    let (mut missing, mut places) = (Vec::new(), Vec::new());
+    for piece in pieces {
+        for transcript in Finished::each_transcript(piece.path)? {
+            let transcript = transcript?;
+            let span = there.remove(&key(&transcript));
+            if let Some(span) = span
+                && folder.transcript(span)? != transcript
+            {
+                return Err(foreign(folder, &key(&transcript)));
+            }
+            if span.is_none() {
+                places.push(spans.len());
+                missing.push(transcript);
+            }
+            spans.push(span);
+            if missing.len() >= TRIALS_AT_ONCE {
+                record(folder, &mut missing, &mut places, &mut spans)?;
             }
         }
     }
-    let missing = ordered.iter().zip(written).filter(|(_, written)| !written);
-    let missing: Vec<&Transcript> = missing.map(|(transcript, _)| transcript).collect();
-    for transcripts in missing.chunks(TRIALS_AT_ONCE) {
-        folder.append(transcripts.iter().copied())?;
+    record(folder, &mut missing, &mut places, &mut spans)?;
+    match there.keys().next() {
+        Some(trial) => Err(foreign(folder, trial)),
+        None => Ok(spans.into_iter().flatten().collect()),
     }
-    folder.seal(&ordered)
+}
+
+/// Appends transcripts, and notes where they stand at the places that are theirs.
+fn record(
+    folder: &mut Folder,
+    transcripts: &mut Vec<Transcript>,
+    places: &mut Vec<usize>,
+    spans: &mut [Option<Span>],
+) -> Result<()> {
+    let new = folder.append(&*transcripts)?;
+    places.drain(..).zip(new).for_each(|(place, span)| spans[place] = Some(span));
+    transcripts.clear();
+    Ok(())
+}
+
+fn foreign(folder: &Folder, (request, tier, sample): &(String, String, u32)) -> Error {
+    Error::input(format!(
+        "trial {request}/{tier}/{sample} in `{}` is not that of the shards",
+        folder.path().display()
+    ))
+    .hint("choose another folder with `--out`")
+}
+
+/// The shards, one after the other, hold the trials of the run in their order.
+fn check_trials(pieces: &[Piece<'_>], manifest: &Manifest) -> Result<()> {
+    let mut expected = trials(manifest);
+    let again = "make this shard again in a new folder";
+    for piece in pieces {
+        let name = piece.path.display();
+        let tiers = manifest.scenario.tiers.len();
+        let mut held = 0;
+        for transcript in Finished::each_transcript(piece.path)? {
+            let (request, tier, sample) = key(&transcript?);
+            if expected.next() != Some((request.clone(), tier.clone(), sample)) {
+                return Err(Error::input(format!(
+                    "`{name}` holds trial {request}/{tier}/{sample} where another one belongs"
+                ))
+                .hint(again));
+            }
+            held += 1;
+        }
+        let wanted = piece.part.end.saturating_sub(piece.part.first) * tiers;
+        if held != wanted {
+            return Err(Error::input(format!("`{name}` holds {held} of {wanted} trials"))
+                .hint(again));
+        }
+    }
+    Ok(())
 }
 
 impl<'a> Piece<'a> {
@@ -102,8 +144,7 @@ impl<'a> Piece<'a> {
             return Err(Error::input(format!("`{name}` is not as it was sealed: {what}"))
                 .hint("make this shard again in a new folder"));
         }
-        let Finished { manifest, transcripts, .. } = Finished::open_any(path)?;
-        Ok(Self { path, part, manifest, transcripts })
+        Ok(Self { path, part, manifest: Finished::manifest(path)? })
     }
 
     fn check_same_run(&self, other: &Self) -> Result<()> {
@@ -166,8 +207,8 @@ fn missing(pieces: &[Piece<'_>], first: usize, end: usize) -> Error {
     .hint("finish the missing shards (the same command goes on), and name all of them")
 }
 
-fn key(t: &Transcript) -> (&str, &str, u32) {
-    (&t.request, &t.tier, t.sample)
+fn key(t: &Transcript) -> (String, String, u32) {
+    (t.request.clone(), t.tier.clone(), t.sample)
 }
 
 /// Request, tier and sample of every trial of a run, in the order of `transcripts.jsonl`.

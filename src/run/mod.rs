@@ -2,14 +2,15 @@
 //! crash lives here. Knows nothing about judges, statistics or how anything is shown.
 //!
 //! The order of writing is the promise: `manifest.json` before the first trial, a journal line synced before
-//! its trial counts as done, `transcripts.jsonl` and then `seal.json` when all are, each of the last three
-//! written beside its place, synced and renamed into it.
+//! its trial counts as done, `transcripts.jsonl` and then `seal.json` when all are. All but the journal are written
+//! beside their place, synced and renamed into it, and then their folder is synced; all under the lock.
 
 mod difference;
 mod execute;
 mod files;
 mod folder;
 mod journal;
+mod lock;
 mod manifest;
 mod merge;
 mod plan;
@@ -21,7 +22,9 @@ mod verify;
 pub use difference::{Stretch, stretches};
 pub use execute::{Pace, Progress, execute};
 pub use files::{read_json, read_lines, write_json, write_lines, write_whole};
-pub use folder::{Finished, Folder, Lock, Seal, State};
+pub use folder::{Finished, Folder, Seal, State};
+pub use journal::{Entry, Span};
+pub use lock::Lock;
 pub use manifest::{Manifest, ModelRecord};
 pub use merge::merge;
 pub use plan::{Plan, Settings};
