@@ -5,11 +5,12 @@ import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { Browser } from "./driver.mjs";
 
-const [, , page, out, hash = "", scheme = "light", width = "1240", height = "1000"] = process.argv;
+const [, , page, out, hash = "", scheme = "light", width = "1240", height = "1280"] = process.argv;
 const browser = await Browser.open();
 try {
   await browser.cdp("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: scheme }] });
   await browser.cdp("Emulation.setDeviceMetricsOverride", { width: Number(width), height: Number(height), deviceScaleFactor: 1, mobile: false });
+  await browser.cdp("Emulation.setScrollbarsHidden", { hidden: true });
   await browser.goto(pathToFileURL(page).href + hash);
   await browser.until(() => document.querySelector("#chosen .pair") !== null);
   const { data } = await browser.cdp("Page.captureScreenshot", { format: "png" });

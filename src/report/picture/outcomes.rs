@@ -24,6 +24,7 @@ pub(super) fn draw(runs: &[RunView]) -> Result<String> {
         let words = outcome.name().replace('_', " ");
         canvas.text(x + 15.0, y + 10.0, SIZES[1], INK, Weight::Regular, Anchor::Start, &words)?;
     }
+    canvas.text(WIDTH, 25.0, SIZES[1], SOFT, Weight::Regular, Anchor::End, "trials")?;
     let rows = rows(runs);
     let bottom = HEAD + rows.iter().map(|row| height(row.run)).sum::<f64>();
     SCALE.draw(&mut canvas, HEAD - 6.0, bottom, "trials with harmful requests, %")?;
