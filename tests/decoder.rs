@@ -287,8 +287,13 @@ fn hidden_states_equal_those_of_transformers_and_reading_them_changes_no_bit() {
         let folder = format!("{}/tests/fixtures/models/{name}", env!("CARGO_MANIFEST_DIR"));
         let file = format!("{folder}/hidden.safetensors");
         let expected = candle_core::safetensors::load(file, &Device::Cpu).unwrap();
-        let ids: Vec<u32> =
-            reference["ids"].to_dtype(DType::U32).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        let ids: Vec<u32> = reference["ids"]
+            .to_dtype(DType::U32)
+            .unwrap()
+            .flatten_all()
+            .unwrap()
+            .to_vec1()
+            .unwrap();
         let at: Vec<usize> = expected["positions"]
             .to_vec1::<i64>()
             .unwrap()

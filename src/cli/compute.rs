@@ -7,7 +7,8 @@ use super::memory;
 use super::talk::Talk;
 use crate::decoder::tensor::Identity;
 use crate::decoder::{
-    CpuDecoder, DeviceChoice, LanguageModel, ModelInfo, Quantize, Steering, TensorDecoder, parse_dtype,
+    CpuDecoder, DeviceChoice, LanguageModel, ModelInfo, Quantize, Steering, TensorDecoder,
+    parse_dtype,
 };
 use crate::error::{Error, Result};
 use crate::model::{Model, Weights};
@@ -27,8 +28,14 @@ pub(super) struct Compute {
 }
 
 impl Compute {
-    pub(super) const CPU: Self =
-        Self { device: Device::Cpu, dtype: None, batch: 0, quantize: None, steering: None, automatic: false };
+    pub(super) const CPU: Self = Self {
+        device: Device::Cpu,
+        dtype: None,
+        batch: 0,
+        quantize: None,
+        steering: None,
+        automatic: false,
+    };
 
     /// What `--device`, `--dtype`, `--batch` and `--quantize` ask for.
     pub(super) fn open(
@@ -48,7 +55,14 @@ impl Compute {
             return Err(Error::input(format!("`--quantize {quantize}` works on the CPU only"))
                 .hint("leave it out, or set `--device cpu`"));
         }
-        Ok(Self { device, dtype, batch, quantize, steering: None, automatic: choice == DeviceChoice::Auto })
+        Ok(Self {
+            device,
+            dtype,
+            batch,
+            quantize,
+            steering: None,
+            automatic: choice == DeviceChoice::Auto,
+        })
     }
 
     /// What a run of these numerics was made with, or the CPU where that is not to be had.

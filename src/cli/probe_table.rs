@@ -135,7 +135,9 @@ fn control(found: &Control, text: &mut String) -> String {
         ]
     };
     let (head, said) = match found.labels {
-        Labels::Swapped => ("follows meaning, %", "follows the meaning of the tier and not its label"),
+        Labels::Swapped => {
+            ("follows meaning, %", "follows the meaning of the tier and not its label")
+        }
         Labels::Same | Labels::Other => ("remains, %", "remains"),
     };
     *text += &format!("told in the words of `{}`: log-ratio, nats per reply\n", found.variant);
@@ -256,7 +258,8 @@ fn linear(found: &LinearProbes, text: &mut String) -> String {
             let (means, logistic) = (numbers(&probe.means), numbers(&probe.logistic));
             about.into_iter().chain(means).chain(logistic).collect()
         });
-        let heads = ["place", "layer", "labelled", "means %", "AUROC", "p", "logistic %", "AUROC", "p"];
+        let heads =
+            ["place", "layer", "labelled", "means %", "AUROC", "p", "logistic %", "AUROC", "p"];
         *text += &format!("{head}\n{}\n", show::table(&heads, &[1, 2, 3, 4, 5, 6, 7, 8], rows));
     }
     format!(

@@ -1,6 +1,5 @@
 //! `card.toml` of an organism: what was planted, how it was trained, what it measured.
 
-
 use serde::{Deserialize, Serialize};
 
 use super::recipe::{JUDGE, Motive, Path, Planted, Recipe};

@@ -199,8 +199,7 @@ mod tests {
         let cases: Vec<Case> = serde_json::from_str(text).unwrap();
         assert!(cases.len() >= 4);
         for case in cases {
-            let samples =
-                Samples { width: case.width, states: case.states, labels: case.labels };
+            let samples = Samples { width: case.width, states: case.states, labels: case.labels };
             let found = logistic(&samples, case.c);
             assert_eq!(found.weights.len(), case.weights.len());
             let pairs = found.weights.iter().zip(&case.weights).chain([(&found.bias, &case.bias)]);

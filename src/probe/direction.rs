@@ -70,8 +70,9 @@ pub fn steering(text: &str) -> Result<Steering> {
     let path = Path::new(path);
     let bytes = std::fs::read(path).map_err(|error| Error::read(path, &error))?;
     let refused = |why: &dyn std::fmt::Display| {
-        Error::input(format!("`{}` is no direction: {why}", path.display()))
-            .hint("directions are what `candor probe RUN --activations …` writes to `probe/directions/`")
+        Error::input(format!("`{}` is no direction: {why}", path.display())).hint(
+            "directions are what `candor probe RUN --activations …` writes to `probe/directions/`",
+        )
     };
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| refused(&error))?;
     let said = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA));

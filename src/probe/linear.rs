@@ -107,7 +107,9 @@ impl LinearProbes {
         for label in Label::ALL {
             let labelled = labelled(plan, verdicts, label);
             for place in 0..Position::ALL.len() {
-                cells.extend((0..activations.depths.len()).map(|d| (label, labelled.clone(), place, d)));
+                cells.extend(
+                    (0..activations.depths.len()).map(|d| (label, labelled.clone(), place, d)),
+                );
             }
         }
         let found: Vec<_> = cells
@@ -143,7 +145,10 @@ impl LinearProbes {
             .collect();
         let (probes, directions): (Vec<_>, Vec<_>) = found.into_iter().unzip();
         let depths = activations.depths.clone();
-        (Self { depths, folds: FOLDS, permutations, probes }, directions.into_iter().flatten().collect())
+        (
+            Self { depths, folds: FOLDS, permutations, probes },
+            directions.into_iter().flatten().collect(),
+        )
     }
 }
 
@@ -290,7 +295,13 @@ impl Data {
             right += without.iter().filter(|s| **s <= 0.0).count() as f64;
             for a in &with {
                 for b in &without {
-                    ordered += if a > b { 1.0 } else if a == b { 0.5 } else { 0.0 };
+                    ordered += if a > b {
+                        1.0
+                    } else if a == b {
+                        0.5
+                    } else {
+                        0.0
+                    };
                     pairs += 1.0;
                 }
             }
