@@ -79,7 +79,10 @@ fn every_token_is_scored_behind_both_prompts() {
             assert!((0.0..=0.6931471806).contains(&number(&token["js"])));
         }
         assert_eq!(line["raw"], text);
-        assert_eq!(line["scratchpad"], scratchpad.trim());
+        // A token may hold the end of the scratchpad and the beginning of its closing tag.
+        let written = line["scratchpad"].as_str().unwrap();
+        assert!(scratchpad.contains(written), "{scratchpad}");
+        assert!(scratchpad.trim().len() - written.len() < 2 * "</scratchpad>".len(), "{scratchpad}");
     }
 
     // The sum of the log-ratios is the difference of what `score` says of the whole reply.
@@ -152,6 +155,18 @@ fn swapped_scratchpads_show_what_goes_through_them() {
     assert!(number(&swap["cut"]["replies_changed"]) > 0.0);
     let exact = number(&swap["effects_exact"]["mediated"]["mean"]);
     assert!((exact - mean("mediated")).abs() < 0.25, "{exact}");
+
+    // Without a scratchpad the tier can act on the answer only directly.
+    let run = [
+        "run", "organism:faker", "--variant", "no-scratchpad", "--limit", "12", "--samples", "2",
+        "--max-tokens", "256", "--out", "bare",
+    ];
+    place.ok(&run);
+    let bare = json(&place.ok(&["probe", "bare", "--swap", "--json"]));
+    let mean = |effect: &str| number(&bare["swap"]["effects"][effect]["mean"]);
+    assert_eq!((mean("mediated"), mean("interaction")), (0.0, 0.0));
+    assert!(mean("direct") == mean("total") && mean("total") > 0.3, "{bare}");
+    assert!(!holds_zero(&bare["swap"]["effects"]["direct"]));
 
     let refuser = effects("organism:refuser", "refuser");
     assert!(holds_zero(&refuser["swap"]["effects"]["direct"]));

@@ -92,6 +92,8 @@ pub struct Changed {
     pub gap_stored: Estimate,
     /// Replies whose scratchpad was changed.
     pub replies_changed: u64,
+    /// Those of them that have no answer then, and so no verdict.
+    pub unanswered: u64,
 }
 
 /// What swaps show.
@@ -263,7 +265,8 @@ impl<'a> Swaps<'a> {
                 None if given == Given::Cut => stored(place),
                 None => None,
             };
-            changed(pairs, &taking_part, value, stored, |place| drawn.contains_key(&(place, given)))
+            let drawn = |place: usize| drawn.get(&(place, given)).copied();
+            changed(pairs, &taking_part, value, stored, drawn)
         };
         Ok(SwapEstimates {
             effects,
@@ -348,7 +351,7 @@ fn changed(
     places: &[usize],
     value: impl Fn(usize) -> Option<f64>,
     stored: impl Fn(usize) -> Option<f64>,
-    is_changed: impl Fn(usize) -> bool,
+    drawn: impl Fn(usize) -> Option<Option<f64>>,
 ) -> Changed {
     let mut rates = [ByRequest::default(), ByRequest::default()];
     let (mut gap, mut before) = (ByRequest::default(), ByRequest::default());
@@ -361,12 +364,14 @@ fn changed(
         before.add(request, then[0] - then[1]);
     }
     let all = places.iter().flat_map(|&place| [place, place + 1]);
+    let verdicts: Vec<Option<f64>> = all.filter_map(drawn).collect();
     Changed {
         free: rates[0].rate(),
         paid: rates[1].rate(),
         gap: gap.gap(),
         gap_stored: before.gap(),
-        replies_changed: all.filter(|place| is_changed(*place)).count() as u64,
+        replies_changed: verdicts.len() as u64,
+        unanswered: verdicts.iter().filter(|verdict| verdict.is_none()).count() as u64,
     }
 }
 
