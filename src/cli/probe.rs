@@ -25,8 +25,11 @@ pub(super) fn probe(args: &ProbeArgs, talk: &Talk) -> Result<()> {
     }
     let run = Finished::open(&args.run)?;
     if let Digests::Changed(what) = check_digests(&args.run)? {
-        return Err(Error::input(format!("`{}` is not as it was sealed: {what}", args.run.display()))
-            .hint("probe the run as it was made"));
+        return Err(Error::input(format!(
+            "`{}` is not as it was sealed: {what}",
+            args.run.display()
+        ))
+        .hint("probe the run as it was made"));
     }
     let recorded = Recorded::open(run, args.model.as_deref(), talk)?;
     let probe = match &recorded.loaded.decoder {
@@ -71,11 +74,11 @@ fn look<M: LanguageModel>(
         ));
     }
     let decision = match &plan.scenario.decision {
-        Some(openings) => {
-            Some(decide(&plan, model, &pairs, openings, args.mass, batch, stop)?)
-        }
+        Some(openings) => Some(decide(&plan, model, &pairs, openings, args.mass, batch, stop)?),
         None => {
-            talk.say("note: the scenario has no `[decision]`: how likely the decisions were is left out");
+            talk.say(
+                "note: the scenario has no `[decision]`: how likely the decisions were is left out",
+            );
             None
         }
     };

@@ -132,7 +132,9 @@ fn control(found: &Control, text: &mut String) -> String {
         ]
     };
     let (head, said) = match found.labels {
-        Labels::Swapped => ("follows meaning, %", "follows the meaning of the tier and not its label"),
+        Labels::Swapped => {
+            ("follows meaning, %", "follows the meaning of the tier and not its label")
+        }
         Labels::Same | Labels::Other => ("remains, %", "remains"),
     };
     *text += &format!("told in the words of `{}`: log-ratio, nats per reply\n", found.variant);

@@ -128,7 +128,9 @@ impl<'a> Swaps<'a> {
         let harmful = pairs.replies.chunks_exact(2).filter(|pair| pair[0].transcript.harmful);
         let left_out = harmful.filter(|pair| !pair.iter().all(whole)).count() as u64;
         let taking_part: Vec<usize> = (0..pairs.replies.len())
-            .filter(|&place| whole(&pairs.replies[place]) && whole(&pairs.replies[Pairs::other(place)]))
+            .filter(|&place| {
+                whole(&pairs.replies[place]) && whole(&pairs.replies[Pairs::other(place)])
+            })
             .collect();
         let mut swaps = Self { plan, pairs, answers: Vec::new(), left_out };
         for &place in &taking_part {
@@ -297,7 +299,8 @@ impl<'a> Swaps<'a> {
             let before = &reply.transcript.token_ids[..own.tokens];
             let ids = [prompt(self.plan, &reply.trial.request.id, &reply.trial.tier.name)?, before];
             decisions.push(Decision { ids: ids.concat(), point: own.clone() });
-            decisions.push(Decision { ids: answer.job.prompt.clone(), point: answer.point.clone() });
+            decisions
+                .push(Decision { ids: answer.job.prompt.clone(), point: answer.point.clone() });
             places.push(answer.place);
         }
         let tokenizer = &self.plan.model.tokenizer;
