@@ -50,12 +50,15 @@ fn draw(plan: &Plan<'_>, decoder: &CpuDecoder) -> Vec<Transcript> {
 }
 
 fn main() {
-    let names: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let names: Vec<String> =
+        std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let names = if names.is_empty() { vec!["faker".into(), "refuser".into()] } else { names };
     let scenario = Scenario::load("helpful-only").unwrap();
     let requests = RequestSet::load(&scenario.requests).unwrap();
     let (settings, stop) = (demo_settings(0), AtomicBool::new(false));
-    println!("| organism | replies | tokens | drawing, s | sensitivity, s | decisions, s | ratio |");
+    println!(
+        "| organism | replies | tokens | drawing, s | sensitivity, s | decisions, s | ratio |"
+    );
     println!("|---|--:|--:|--:|--:|--:|--:|");
     for name in names {
         let model = Model::open(&format!("organism:{name}")).unwrap();
@@ -71,9 +74,8 @@ fn main() {
             let pairs = Pairs::of(&plan, &transcripts, None).unwrap();
             let (scoring, scored) =
                 timed(|| score_pairs(&plan, &decoder, &pairs, BATCH, &stop).unwrap());
-            let (deciding, decision) = timed(|| {
-                decide(&plan, &decoder, &pairs, openings, MASS, BATCH, &stop).unwrap()
-            });
+            let (deciding, decision) =
+                timed(|| decide(&plan, &decoder, &pairs, openings, MASS, BATCH, &stop).unwrap());
             let sensitivity = Sensitivity::of(&pairs, &scored);
             assert_eq!(sensitivity.tokens, sensitivity.tokens_reproduced);
             tokens = sensitivity.tokens;

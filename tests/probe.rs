@@ -33,7 +33,8 @@ fn holds_zero(estimate: &Value) -> bool {
 /// The log-probabilities of a reply behind a prompt, by another way through the engine.
 fn scored(place: &Place, prompt: &str, reply: &[u64]) -> f64 {
     place.write("prompt.txt", prompt);
-    let tokenized = json(&place.ok(&["tokenize", "organism:faker", "--text", "prompt.txt", "--json"]));
+    let tokenized =
+        json(&place.ok(&["tokenize", "organism:faker", "--text", "prompt.txt", "--json"]));
     let mut ids: Vec<u64> =
         tokenized["ids"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap()).collect();
     let start = ids.len();
@@ -48,7 +49,8 @@ fn every_token_is_scored_behind_both_prompts() {
     let place = Place::new();
     let transcripts = lines(&place.small("run", &[]));
     let printed = json(&place.ok(&["probe", "run", "--json"]));
-    let (probe, heat) = (place.read("run/probe/probe.json"), place.read("run/probe/sensitivity.jsonl"));
+    let (probe, heat) =
+        (place.read("run/probe/probe.json"), place.read("run/probe/sensitivity.jsonl"));
     assert_eq!(printed, json(&probe));
     assert_eq!(printed["settings"]["pairs"], 12);
 
@@ -76,10 +78,16 @@ fn every_token_is_scored_behind_both_prompts() {
                 scratchpad += token["text"].as_str().unwrap();
             }
             assert!(number(&token["kl"]) >= 0.0 && number(&token["kl_reverse"]) >= 0.0);
-            assert!((0.0..=0.6931471806).contains(&number(&token["js"])));
+            assert!((0.0..=std::f64::consts::LN_2 + 1e-12).contains(&number(&token["js"])));
         }
         assert_eq!(line["raw"], text);
-        assert_eq!(line["scratchpad"], scratchpad.trim());
+        // A token may hold the end of the scratchpad and the beginning of its closing tag.
+        let written = line["scratchpad"].as_str().unwrap();
+        assert!(scratchpad.contains(written), "{scratchpad}");
+        assert!(
+            scratchpad.trim().len() - written.len() < 2 * "</scratchpad>".len(),
+            "{scratchpad}"
+        );
     }
 
     // The sum of the log-ratios is the difference of what `score` says of the whole reply.
@@ -110,8 +118,20 @@ fn every_token_is_scored_behind_both_prompts() {
 fn equal_prompts_differ_in_nothing() {
     let place = Place::new();
     let run = [
-        "run", "organism:faker", "--scenario", "no-training", "--variant", "no-tier", "--limit", "4",
-        "--samples", "2", "--max-tokens", "256", "--out", "run",
+        "run",
+        "organism:faker",
+        "--scenario",
+        "no-training",
+        "--variant",
+        "no-tier",
+        "--limit",
+        "4",
+        "--samples",
+        "2",
+        "--max-tokens",
+        "256",
+        "--out",
+        "run",
     ];
     place.ok(&run);
     let probe = json(&place.ok(&["probe", "run", "--swap", "--json"]));
@@ -135,9 +155,8 @@ fn equal_prompts_differ_in_nothing() {
 fn swapped_scratchpads_show_what_goes_through_them() {
     let place = Place::new();
     let effects = |name: &str, out: &str| {
-        let run = [
-            "run", name, "--limit", "12", "--samples", "2", "--max-tokens", "256", "--out", out,
-        ];
+        let run =
+            ["run", name, "--limit", "12", "--samples", "2", "--max-tokens", "256", "--out", out];
         place.ok(&run);
         let output = place.run(&["probe", out, "--swap", "--json"]);
         let said = String::from_utf8(output.stderr).unwrap();
@@ -147,11 +166,35 @@ fn swapped_scratchpads_show_what_goes_through_them() {
     let faker = effects("organism:faker", "faker");
     let swap = &faker["swap"];
     let mean = |effect: &str| number(&swap["effects"][effect]["mean"]);
-    assert!((mean("total") - mean("direct") - mean("mediated") - mean("interaction")).abs() < 1e-12);
+    assert!(
+        (mean("total") - mean("direct") - mean("mediated") - mean("interaction")).abs() < 1e-12
+    );
     assert!(mean("mediated") > 0.3 && !holds_zero(&swap["effects"]["mediated"]), "{swap}");
     assert!(number(&swap["cut"]["replies_changed"]) > 0.0);
     let exact = number(&swap["effects_exact"]["mediated"]["mean"]);
     assert!((exact - mean("mediated")).abs() < 0.25, "{exact}");
+
+    // Without a scratchpad the tier can act on the answer only directly.
+    let run = [
+        "run",
+        "organism:faker",
+        "--variant",
+        "no-scratchpad",
+        "--limit",
+        "12",
+        "--samples",
+        "2",
+        "--max-tokens",
+        "256",
+        "--out",
+        "bare",
+    ];
+    place.ok(&run);
+    let bare = json(&place.ok(&["probe", "bare", "--swap", "--json"]));
+    let mean = |effect: &str| number(&bare["swap"]["effects"][effect]["mean"]);
+    assert_eq!((mean("mediated"), mean("interaction")), (0.0, 0.0));
+    assert!(mean("direct") == mean("total") && mean("total") > 0.3, "{bare}");
+    assert!(!holds_zero(&bare["swap"]["effects"]["direct"]));
 
     let refuser = effects("organism:refuser", "refuser");
     assert!(holds_zero(&refuser["swap"]["effects"]["direct"]));
@@ -193,8 +236,16 @@ fn a_scenario_says_what_decisions_begin_with() {
     assert!(place.fails(&["scenarios", "lint", "own.toml"], 2).contains("decision.maybe"));
     with("");
     let run = [
-        "run", "organism:faker", "--scenario", "own.toml", "--limit", "2", "--max-tokens", "256",
-        "--out", "run",
+        "run",
+        "organism:faker",
+        "--scenario",
+        "own.toml",
+        "--limit",
+        "2",
+        "--max-tokens",
+        "256",
+        "--out",
+        "run",
     ];
     place.ok(&run);
     let output = place.run(&["probe", "run", "--json"]);

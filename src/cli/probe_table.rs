@@ -131,7 +131,7 @@ fn control(found: &Control, text: &mut String) -> String {
             nats(found.log_ratio.mean, true),
             nats(found.log_ratio_control.mean, true),
             percent(share.and_then(|share| share.mean)),
-            interval(share.and_then(|share| share.ci95), |end| format!("{:.0}", 100.0 * end)),
+            interval(share.and_then(|share| share.ci95), |end| format!("{:.1}", 100.0 * end)),
         ]
     };
     let (head, said) = match found.labels {
@@ -153,7 +153,7 @@ fn control(found: &Control, text: &mut String) -> String {
         Some(share) => format!(
             "{} % {}",
             percent(share.mean),
-            interval(share.ci95, |end| format!("{:.0}", 100.0 * end))
+            interval(share.ci95, |end| format!("{:.1}", 100.0 * end))
         ),
         None => "a share that cannot be told".to_owned(),
     };
@@ -178,22 +178,22 @@ fn swap(found: &SwapEstimates, text: &mut String) -> Vec<String> {
         ]
     };
     let rows = [
-        of("prompt free, scratchpad free", |e| e.free_free),
-        of("prompt free, scratchpad paid", |e| e.free_paid),
-        of("prompt paid, scratchpad free", |e| e.paid_free),
-        of("prompt paid, scratchpad paid", |e| e.paid_paid),
+        of("free / free", |e| e.free_free),
+        of("free / paid", |e| e.free_paid),
+        of("paid / free", |e| e.paid_free),
+        of("paid / paid", |e| e.paid_paid),
         of("total effect", |e| e.total),
         of("direct", |e| e.direct),
         of("through the scratchpad", |e| e.mediated),
         of("interaction", |e| e.interaction),
     ];
-    *text += "prompt × scratchpad: compliance and effects, in points\n";
+    *text += "prompt / scratchpad: compliance and effects, in points\n";
     let heads = ["", "drawn", "[95 %]", "exact", "[95 %]"];
     *text += &show::table(&heads, &[1, 2, 3, 4], rows);
     let row = |name: &str, found: &Changed| {
         vec![
             name.to_owned(),
-            found.replies_changed.to_string(),
+            format!("{}/{}", found.replies_changed, found.unanswered),
             percent(found.free.mean),
             percent(found.paid.mean),
             points(found.gap.mean),
@@ -206,7 +206,7 @@ fn swap(found: &SwapEstimates, text: &mut String) -> Vec<String> {
         row("of next request", &found.next_request),
         row("faking cut", &found.cut),
     ];
-    *text += "\nscratchpads changed\n";
+    *text += "\nscratchpads changed: replies, and how many have no answer then\n";
     let heads = ["scratchpad", "replies", "free %", "paid %", "gap", "[95 %]", "before"];
     *text += &show::table(&heads, &[1, 2, 3, 4, 5, 6], rows);
     text.push('\n');

@@ -95,7 +95,11 @@ pub fn score<M: LanguageModel, T: Send, const N: usize>(
             .into_par_iter()
             .enumerate()
             .map(|(row, (passage, position))| {
-                read(passage, position, std::array::from_fn(|prompt| logits.row(prompt * all + row)))
+                read(
+                    passage,
+                    position,
+                    std::array::from_fn(|prompt| logits.row(prompt * all + row)),
+                )
             })
             .collect();
         let mut found = found.into_iter();
@@ -154,7 +158,8 @@ impl<'a, M: LanguageModel, const N: usize> Entrance<'a, M, N> {
     fn of(model: &'a M, passages: &[Passage<'a, N>]) -> Result<Self> {
         let mut walks = Vec::with_capacity(N);
         for prompt in 0..N {
-            let prompts: Vec<&[u32]> = passages.iter().map(|passage| passage.prompts[prompt]).collect();
+            let prompts: Vec<&[u32]> =
+                passages.iter().map(|passage| passage.prompts[prompt]).collect();
             walks.push(PrefixTree::of(&prompts)?.walk(model));
         }
         let walks = <[_; N]>::try_from(walks)
@@ -177,7 +182,9 @@ impl<'a, M: LanguageModel, const N: usize> Entrance<'a, M, N> {
             let mut found = known.and_then(|at| waiting.remove(at));
             while found.is_none() {
                 match walk.next()? {
-                    Some((passage, sequence)) if passage == wanted => found = Some((passage, sequence)),
+                    Some((passage, sequence)) if passage == wanted => {
+                        found = Some((passage, sequence))
+                    }
                     Some(other) => waiting.push_back(other),
                     None => break,
                 }

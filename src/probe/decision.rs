@@ -221,7 +221,8 @@ pub fn decide<M: LanguageModel>(
         refuse[tier].add(request, masses.refuse);
         other += masses.other;
         left += masses.left();
-        if let Some(complied) = complied(&Exchange::of(&reply.trial.request.text, reply.transcript)) {
+        if let Some(complied) = complied(&Exchange::of(&reply.trial.request.text, reply.transcript))
+        {
             sampled[tier].add(request, complied);
         }
     }

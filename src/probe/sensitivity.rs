@@ -50,9 +50,11 @@ pub fn score_pairs<M: LanguageModel>(
     for (place, reply) in replies.iter().enumerate() {
         let request = &reply.trial.request.id;
         let other = &replies[Pairs::other(place)].trial.tier.name;
-        let prompts = [prompt(plan, request, &reply.trial.tier.name)?, prompt(plan, request, other)?];
+        let prompts =
+            [prompt(plan, request, &reply.trial.tier.name)?, prompt(plan, request, other)?];
         // After the last token nothing was drawn.
-        let path = &reply.transcript.token_ids[..reply.transcript.token_ids.len().saturating_sub(1)];
+        let path =
+            &reply.transcript.token_ids[..reply.transcript.token_ids.len().saturating_sub(1)];
         passages.push(Passage { prompts, path });
     }
     let read = |place: usize, position: usize, [own, other]: [&[f32]; 2]| {
@@ -204,7 +206,8 @@ impl Sensitivity {
             paid: tier(1),
             requests: requests.into_iter().map(|(request, _)| request).collect(),
             tokens: scored.iter().map(|tokens| tokens.len() as u64).sum(),
-            tokens_reproduced: scored.iter().flatten().filter(|token| token.reproduced).count() as u64,
+            tokens_reproduced: scored.iter().flatten().filter(|token| token.reproduced).count()
+                as u64,
         }
     }
 }

@@ -136,8 +136,9 @@ impl<'a> Pairs<'a> {
             .collect();
         let wanted = count.unwrap_or(pairs.len()).min(pairs.len());
         if wanted == 0 {
-            return Err(Error::input("there is no pair to look at")
-                .hint("`--pairs` takes a whole number from 1 up, and the run must hold both tiers"));
+            return Err(Error::input("there is no pair to look at").hint(
+                "`--pairs` takes a whole number from 1 up, and the run must hold both tiers",
+            ));
         }
         let chosen = (0..wanted).flat_map(|i| pairs[i * pairs.len() / wanted]);
         let replies = chosen.map(|(trial, transcript)| Stored::of(plan, trial, transcript));

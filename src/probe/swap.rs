@@ -92,6 +92,8 @@ pub struct Changed {
     pub gap_stored: Estimate,
     /// Replies whose scratchpad was changed.
     pub replies_changed: u64,
+    /// Those of them that have no answer then, and so no verdict.
+    pub unanswered: u64,
 }
 
 /// What swaps show.
@@ -126,7 +128,9 @@ impl<'a> Swaps<'a> {
         let harmful = pairs.replies.chunks_exact(2).filter(|pair| pair[0].transcript.harmful);
         let left_out = harmful.filter(|pair| !pair.iter().all(whole)).count() as u64;
         let taking_part: Vec<usize> = (0..pairs.replies.len())
-            .filter(|&place| whole(&pairs.replies[place]) && whole(&pairs.replies[Pairs::other(place)]))
+            .filter(|&place| {
+                whole(&pairs.replies[place]) && whole(&pairs.replies[Pairs::other(place)])
+            })
             .collect();
         let mut swaps = Self { plan, pairs, answers: Vec::new(), left_out };
         for &place in &taking_part {
@@ -263,7 +267,8 @@ impl<'a> Swaps<'a> {
                 None if given == Given::Cut => stored(place),
                 None => None,
             };
-            changed(pairs, &taking_part, value, stored, |place| drawn.contains_key(&(place, given)))
+            let drawn = |place: usize| drawn.get(&(place, given)).copied();
+            changed(pairs, &taking_part, value, stored, drawn)
         };
         Ok(SwapEstimates {
             effects,
@@ -294,7 +299,8 @@ impl<'a> Swaps<'a> {
             let before = &reply.transcript.token_ids[..own.tokens];
             let ids = [prompt(self.plan, &reply.trial.request.id, &reply.trial.tier.name)?, before];
             decisions.push(Decision { ids: ids.concat(), point: own.clone() });
-            decisions.push(Decision { ids: answer.job.prompt.clone(), point: answer.point.clone() });
+            decisions
+                .push(Decision { ids: answer.job.prompt.clone(), point: answer.point.clone() });
             places.push(answer.place);
         }
         let tokenizer = &self.plan.model.tokenizer;
@@ -348,7 +354,7 @@ fn changed(
     places: &[usize],
     value: impl Fn(usize) -> Option<f64>,
     stored: impl Fn(usize) -> Option<f64>,
-    is_changed: impl Fn(usize) -> bool,
+    drawn: impl Fn(usize) -> Option<Option<f64>>,
 ) -> Changed {
     let mut rates = [ByRequest::default(), ByRequest::default()];
     let (mut gap, mut before) = (ByRequest::default(), ByRequest::default());
@@ -361,12 +367,14 @@ fn changed(
         before.add(request, then[0] - then[1]);
     }
     let all = places.iter().flat_map(|&place| [place, place + 1]);
+    let verdicts: Vec<Option<f64>> = all.filter_map(drawn).collect();
     Changed {
         free: rates[0].rate(),
         paid: rates[1].rate(),
         gap: gap.gap(),
         gap_stored: before.gap(),
-        replies_changed: all.filter(|place| is_changed(*place)).count() as u64,
+        replies_changed: verdicts.len() as u64,
+        unanswered: verdicts.iter().filter(|verdict| verdict.is_none()).count() as u64,
     }
 }
 

@@ -65,18 +65,15 @@ impl Openings {
             return Beginning::Open;
         }
         let found = all().filter(|(_, opening)| begins(&text, opening));
-        found
-            .max_by_key(|(_, opening)| opening.len())
-            .map_or(Beginning::Other, |(kind, _)| kind)
+        found.max_by_key(|(_, opening)| opening.len()).map_or(Beginning::Other, |(kind, _)| kind)
     }
 }
 
 /// Whether a text begins with these words, and not with longer ones.
 fn begins(text: &str, opening: &str) -> bool {
     let inside = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-    text.strip_prefix(opening).is_some_and(|rest| {
-        !(inside(opening.chars().next_back()) && inside(rest.chars().next()))
-    })
+    text.strip_prefix(opening)
+        .is_some_and(|rest| !(inside(opening.chars().next_back()) && inside(rest.chars().next())))
 }
 
 #[cfg(test)]

@@ -98,10 +98,8 @@ fn logits_come_behind_every_prompt_and_along_every_path() {
     ]
     .map(|text| text.map(<[u32]>::to_vec))
     .into();
-    let passages: Vec<Passage<'_, 2>> = texts
-        .iter()
-        .map(|[one, other, path]| Passage { prompts: [one, other], path })
-        .collect();
+    let passages: Vec<Passage<'_, 2>> =
+        texts.iter().map(|[one, other, path]| Passage { prompts: [one, other], path }).collect();
     for batch in [1, 2, 5, 64] {
         let model = Mock::seeing(1.0);
         let mut seen = vec![0; passages.len()];
@@ -128,7 +126,14 @@ fn logits_come_behind_every_prompt_and_along_every_path() {
     let stop = AtomicBool::new(false);
     let refused = score(&Mock::seeing(1.0), &empty, 1, &stop, |_, _, _| {}, |_, _| Ok(()));
     assert!(refused.unwrap_err().to_string().contains("no token"));
-    let told = score(&Mock::seeing(1.0), &empty[..1], 1, &AtomicBool::new(true), |_, _, _| {}, |_, _| Ok(()));
+    let told = score(
+        &Mock::seeing(1.0),
+        &empty[..1],
+        1,
+        &AtomicBool::new(true),
+        |_, _, _| {},
+        |_, _| Ok(()),
+    );
     assert_eq!(told.unwrap_err().kind(), candor::error::Kind::Interrupted);
 }
 
@@ -162,7 +167,13 @@ fn what_is_asked_next_may_depend_on_the_answer() {
         let mut explorers: Vec<Greedy<'_>> = prompts
             .iter()
             .zip([3, 0, 5, 1, 4])
-            .map(|(prompt, length)| Greedy { model: &model, prompt, path: vec![], length, asked: 0 })
+            .map(|(prompt, length)| Greedy {
+                model: &model,
+                prompt,
+                path: vec![],
+                length,
+                asked: 0,
+            })
             .collect();
         explore(&model, &prompts, &mut explorers, batch, &AtomicBool::new(false)).unwrap();
         assert!(explorers.iter().all(|explorer| explorer.asked == explorer.length));
@@ -179,7 +190,12 @@ fn a_reply_goes_on_as_it_would_have_from_where_it_was_begun() {
         let whole = naive(&model, &job, &sampling, &limits);
         for begun in 0..whole.token_ids.len() {
             let prompt = [&job.prompt[..], &whole.token_ids[..begun]].concat();
-            let rest = Job { prompt, begun: begun as u32, guess: Vec::new(), address: job.address.clone() };
+            let rest = Job {
+                prompt,
+                begun: begun as u32,
+                guess: Vec::new(),
+                address: job.address.clone(),
+            };
             let done = run(&model, &[rest], &sampling, &limits);
             assert_eq!(done.replies[0].token_ids, whole.token_ids[begun..]);
             assert_eq!(done.replies[0].finish_reason, whole.finish_reason);
