@@ -31,10 +31,11 @@ struct Summary {
 }
 
 /// Makes what a finished run still lacks: the verdicts of `rules`, the summary, the page. What is there already
-/// stays as it is.
+/// stays as it is. A run that was changed after it was sealed is refused.
 pub(super) fn settle(lock: &Lock, talk: &Talk) -> Result<RunView> {
     let path = lock.path();
     let run = Finished::open(path)?;
+    Finished::check_intact(path)?;
     let judged = Finished::transcripts_digest(path)?;
     let card = rules::card()?;
     // A card that does not parse is another version's, and made anew like any that is not this judge's.
