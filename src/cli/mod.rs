@@ -5,6 +5,7 @@
 
 mod args;
 mod bench;
+mod compare;
 mod compute;
 mod demo;
 mod doctor;

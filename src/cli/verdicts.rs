@@ -13,7 +13,7 @@ use crate::organism::Recipe;
 use crate::report::{self, JudgeView, ModelKind, Prompt, RunView};
 use crate::run::{Finished, Lock, Manifest, write_json, write_whole};
 use crate::scenario::Tier;
-use crate::stats::{Arms, Estimates, Observation, adjust, estimate};
+use crate::stats::{Arms, Estimates, Observation, estimate, request_gaps};
 use crate::transcript::Transcript;
 
 const SUMMARY: &str = "summary.json";
@@ -119,8 +119,8 @@ fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
         .map(|t| Tier { name: t.name.clone(), label: t.label.clone(), trained_on: t.trained_on })
         .collect();
     tiers.sort_by_key(|tier| !tier.trained_on);
-    let estimates =
-        estimate(&observations(&transcripts, &verdicts), &arms(&manifest)?, manifest.settings.seed);
+    let (observations, arms) = (observations(&transcripts, &verdicts), arms(&manifest)?);
+    let estimates = estimate(&observations, &arms, manifest.settings.seed);
     let prompt = |tier: &Tier| {
         let text = manifest.prompts.first.get(&tier.name)?.clone();
         Some(Prompt { tier: tier.name.clone(), text })
@@ -138,10 +138,14 @@ fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
         scenario: manifest.scenario.name,
         variant: manifest.variant,
         seed: manifest.settings.seed,
+        sampling: manifest.settings.sampling.clone(),
         judge: judge.to_owned(),
         promise: manifest.promise,
         estimates,
         p_adjusted: None,
+        request_gaps: request_gaps(&observations, &arms),
+        against: Vec::new(),
+        place: None,
         tiers,
         requests: manifest.requests.items,
         transcripts,
@@ -149,16 +153,6 @@ fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
         others,
         agreement,
     })
-}
-
-/// Adjusts the p-values of runs that are shown together for each other.
-pub(super) fn adjust_together(views: &mut [RunView]) {
-    if views.len() > 1 {
-        let p_values: Vec<Option<f64>> = views.iter().map(|view| view.estimates.p_value).collect();
-        for (view, adjusted) in views.iter_mut().zip(adjust(&p_values)) {
-            view.p_adjusted = adjusted;
-        }
-    }
 }
 
 /// The verdicts of every other judge.

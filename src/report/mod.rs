@@ -5,6 +5,7 @@
 //! here. Knows nothing about models, engines, run folders, or how a judge reaches a verdict. All
 //! text of runs is treated as hostile.
 
+mod compare;
 mod csv;
 mod figure;
 mod html;
@@ -25,4 +26,4 @@ pub use html::html;
 pub use json::json;
 pub use table::table;
 pub(crate) use text::block;
-pub use view::{JudgeView, ModelKind, Prompt, RunView};
+pub use view::{Against, JudgeView, ModelKind, Place, Prompt, RunView};
