@@ -34,6 +34,7 @@ mod scenarios;
 mod score;
 mod show;
 mod sweep;
+mod sweep_devices;
 mod sweep_dry;
 mod sweep_slurm;
 mod sweep_status;
