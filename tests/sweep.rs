@@ -155,6 +155,44 @@ fn a_dry_run_says_what_would_be_done() {
     assert!(!place.path("out").exists());
 }
 
+#[test]
+fn several_devices_share_the_models() {
+    let place = Place::new();
+    place.write("sweep.toml", FILE);
+    place.ok(&["sweep", "sweep.toml", "--out", "whole"]);
+    place.write("sweep.toml", format!("devices = [\"cpu\", \"cpu\"]\n{FILE}"));
+    let said = place.run(&["sweep", "sweep.toml"]);
+    let stderr = String::from_utf8_lossy(&said.stderr);
+    assert!(said.status.success(), "{stderr}");
+    assert!(stderr.contains("cpu: faker") && stderr.contains("cpu: refuser"), "{stderr}");
+    for file in
+        ["report.html", &format!("{CELL}/transcripts.jsonl"), &format!("{CELL}/report.html")]
+    {
+        assert!(
+            place.read(&format!("out/{file}")) == place.read(&format!("whole/{file}")),
+            "{file}"
+        );
+    }
+    place.write(&format!("more/{CELL}/something"), "of the user's");
+    let stderr = place.fails(&["sweep", "sweep.toml", "--out", "more"], 1);
+    assert!(stderr.contains("1 of 8 cells failed"), "{stderr}");
+    let stderr = place.fails(&["sweep", "sweep.toml", "--only", "nobody"], 2);
+    assert!(stderr.contains("it has refuser, faker"), "{stderr}");
+}
+
+/// The README's example, as it stands there.
+#[test]
+fn the_example_of_the_readme_is_a_sweep() {
+    let place = Place::new();
+    let readme = include_str!("../README.md");
+    let example = readme.split("```toml\n").find(|text| text.starts_with("# sweep.toml")).unwrap();
+    place.write("sweep.toml", example.split("```").next().unwrap());
+    let said = place.ok(&["sweep", "sweep.toml", "--dry-run"]);
+    assert!(said.contains("12 cells, "), "{said}");
+    assert!(said.contains("refuser-q8_0/helpful-only/no-training/greedy/seed-1"), "{said}");
+    assert!(!said.contains("faker/helpful-only/default/greedy"), "{said}");
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_leaves_a_sweep_that_resumes() {

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::args::MergeArgs;
+use super::compare::compare_together;
 use super::experiment::record_merged;
 use super::report::color;
 use super::run::shown;
 use super::talk::{Talk, print};
-use super::verdicts::{adjust_together, settle};
+use super::verdicts::settle;
 use crate::error::{Error, Result};
 use crate::report::{self, RunView};
 use crate::run::{Shard, merge as merge_runs, read_json, write_whole};
@@ -63,7 +64,7 @@ pub(super) fn merge_all(
 
 /// Writes the page about all runs of a folder, unless it is there already.
 pub(super) fn write_page(views: &mut [RunView], out: &Path, talk: &Talk) -> Result<()> {
-    adjust_together(views);
+    compare_together(views);
     let page = out.join("report.html");
     let html = report::html(views)?;
     if fs::read(&page).ok().as_deref() != Some(html.as_bytes()) {

@@ -5,6 +5,7 @@
 
 mod args;
 mod bench;
+mod compare;
 mod compute;
 mod demo;
 mod doctor;
@@ -39,6 +40,7 @@ mod score;
 mod show;
 mod stopping;
 mod sweep;
+mod sweep_devices;
 mod sweep_dry;
 mod sweep_slurm;
 mod sweep_status;

@@ -4,9 +4,10 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use super::args::ReportArgs;
+use super::compare::compare_together;
 use super::run::shown;
 use super::talk::{Talk, print};
-use super::verdicts::{adjust_together, view};
+use super::verdicts::view;
 use crate::error::{Error, Result};
 use crate::report;
 use crate::run::write_whole;
@@ -14,7 +15,7 @@ use crate::run::write_whole;
 pub(super) fn report(args: &ReportArgs, talk: &Talk) -> Result<()> {
     let mut views =
         args.runs.iter().map(|run| view(run, &args.judge)).collect::<Result<Vec<_>>>()?;
-    adjust_together(&mut views);
+    compare_together(&mut views);
     let write = |path: &Path, bytes: &[u8]| -> Result<()> {
         check_folder(path)?;
         write_whole(path, bytes)?;

@@ -10,12 +10,13 @@ use super::experiment::{Loaded, experiment, make};
 use super::merge::{merge, write_page};
 use super::report::color;
 use super::run::{one_side, shown};
+use super::sweep_devices::run_on;
 use super::talk::{Talk, print};
 use super::{model, sweep_dry, sweep_slurm, sweep_status, use_threads};
 use crate::error::{Error, Kind, Result};
 use crate::model::Model;
 use crate::report::{self, RunView};
-use crate::run::{Pace, Part, Plan, Shard, write_json};
+use crate::run::{Pace, Part, Plan, write_json};
 use crate::sweep::{Cell, Division, ModelEntry, Sweep};
 
 pub(super) fn sweep(args: &SweepArgs, talk: &Talk) -> Result<ExitCode> {
@@ -35,7 +36,7 @@ fn sweep_file(args: &SweepArgs, talk: &Talk) -> Result<ExitCode> {
     use_threads(args.threads)?;
     let sweep = Sweep::load(file)?;
     let out = folder(&sweep, file, args.out.as_deref());
-    let work = Work::new(&sweep, &out, args.shard)?;
+    let work = Work::new(&sweep, &out, args)?;
     work.check(talk)?;
     if args.dry_run {
         return sweep_dry::dry_run(&work, talk).map(|()| ExitCode::SUCCESS);
@@ -48,8 +49,12 @@ fn sweep_file(args: &SweepArgs, talk: &Talk) -> Result<ExitCode> {
             .map_err(|error| Error::write(&work.folder, &error))?;
         write_json(&work.folder.join(Division::FILE), division)?;
     }
-    let (mut views, failed) = work.run(talk)?;
-    if work.division.is_none() && !views.is_empty() {
+    let one_process = args.shard.is_some() || args.only.is_some() || args.device.is_some();
+    let (mut views, failed) = match &sweep.devices[..] {
+        devices @ [_, _, ..] if !one_process => run_on(devices, &work, file, args.threads, talk)?,
+        _ => work.run(talk)?,
+    };
+    if work.division.is_none() && args.only.is_none() && !views.is_empty() {
         write_page(&mut views, &work.folder, talk)?;
         print(&report::table(&views, color()))?;
     }
@@ -75,13 +80,25 @@ pub(super) struct Work<'s> {
     /// Where the run folders of this process lie.
     folder: PathBuf,
     division: Option<Division>,
+    only: Option<&'s str>,
+    /// Where models compute that do not say it themselves.
+    device: &'s str,
     /// The part of each cell that is to be made; none where it is the whole.
     parts: Vec<Option<Part>>,
 }
 
 impl<'s> Work<'s> {
-    fn new(sweep: &'s Sweep, out: &'s Path, shard: Option<Shard>) -> Result<Self> {
-        let division = shard.map(|shard| Division::new(sweep, shard)).transpose()?;
+    fn new(sweep: &'s Sweep, out: &'s Path, args: &'s SweepArgs) -> Result<Self> {
+        let only = args.only.as_deref();
+        let names = || sweep.models.iter().map(|(name, _)| name.as_str());
+        if let Some(only) = only.filter(|only| names().all(|name| name != *only)) {
+            return Err(Error::input(format!("the sweep has no model `{only}`"))
+                .hint(format!("it has {}", names().collect::<Vec<_>>().join(", "))));
+        }
+        // A shard is one process.
+        let device = args.device.as_ref().or(sweep.devices.first());
+        let device = device.map_or("auto", String::as_str);
+        let division = args.shard.map(|shard| Division::new(sweep, shard)).transpose()?;
         let (folder, parts) = match &division {
             Some(division) => (
                 out.join("shards").join(division.shard.file_name()),
@@ -89,24 +106,26 @@ impl<'s> Work<'s> {
             ),
             None => (out.to_owned(), sweep.cells.iter().map(|_| None).collect()),
         };
-        Ok(Self { sweep, out, folder, division, parts })
+        Ok(Self { sweep, out, folder, division, only, device, parts })
     }
 
     /// The cells of which there is something to do, each with its part.
     pub(super) fn cells(&self) -> impl Iterator<Item = (&'s Cell, Option<&Part>)> {
         let parts = self.parts.iter().map(Option::as_ref);
         let cells = self.sweep.cells.iter().zip(parts);
-        cells.filter(|(_, part)| part.is_none_or(|part| !part.is_empty()))
+        let wanted =
+            |cell: &Cell| self.only.is_none_or(|only| self.sweep.models[cell.model].0 == only);
+        cells.filter(move |(cell, part)| wanted(cell) && part.is_none_or(|part| !part.is_empty()))
     }
 
-    /// The models of which there is something to do, each with its cells.
+    /// The models of which there is something to do, each with the name of its folder and its cells.
     pub(super) fn models(
         &self,
-    ) -> impl Iterator<Item = (&'s ModelEntry, Vec<(&'s Cell, Option<&Part>)>)> {
+    ) -> impl Iterator<Item = (&'s str, &'s ModelEntry, Vec<(&'s Cell, Option<&Part>)>)> {
         let models = self.sweep.models.iter().enumerate();
-        models.filter_map(|(m, (_, entry))| {
+        models.filter_map(|(m, (name, entry))| {
             let cells: Vec<_> = self.cells().filter(|(cell, _)| cell.model == m).collect();
-            (!cells.is_empty()).then_some((entry, cells))
+            (!cells.is_empty()).then_some((name.as_str(), entry, cells))
         })
     }
 
@@ -138,11 +157,11 @@ impl<'s> Work<'s> {
 
     /// Checks every cell without reading weights: files, prompts, memory.
     fn check(&self, talk: &Talk) -> Result<()> {
-        for (entry, cells) in self.models() {
+        for (_, entry, cells) in self.models() {
             let model = model::open(&entry.name, talk)?;
             self.longest(&model, cells[0].0.model)?;
             let within = |error: Error| error.within(format!("model `{}`", entry.name));
-            let compute = compute(entry, &cells).map_err(within)?;
+            let compute = self.compute(entry, &cells).map_err(within)?;
             compute.check_room(&model.weights().map_err(within)?).map_err(within)?;
         }
         Ok(())
@@ -156,7 +175,14 @@ impl<'s> Work<'s> {
         talk: &Talk,
     ) -> Result<Loaded> {
         let longest = |model: &Model| self.longest(model, cells[0].0.model);
-        Loaded::open(&entry.name, &compute(entry, cells)?, longest, talk)
+        Loaded::open(&entry.name, &self.compute(entry, cells)?, longest, talk)
+    }
+
+    /// Where and how a model computes. On a GPU its cells share one batch.
+    fn compute(&self, entry: &ModelEntry, cells: &[(&Cell, Option<&Part>)]) -> Result<Compute> {
+        let device = entry.device.as_deref().unwrap_or(self.device);
+        let batch = cells.first().map_or(1, |(cell, _)| cell.batch);
+        Compute::open(device, entry.dtype.as_deref(), batch, entry.quantize)
     }
 
     /// Makes all cells, and gives the views of those that are finished and how many are not.
@@ -166,7 +192,7 @@ impl<'s> Work<'s> {
     fn run(&self, talk: &Talk) -> Result<(Vec<RunView>, usize)> {
         let (mut views, mut failed, mut number) = (Vec::new(), 0, 0);
         let all = self.cells().count();
-        for (entry, cells) in self.models() {
+        for (_, entry, cells) in self.models() {
             let loaded = match self.load(entry, &cells, talk) {
                 Ok(loaded) => loaded,
                 Err(error) if error.kind() == Kind::Interrupted => return Err(error),
@@ -207,11 +233,4 @@ impl<'s> Work<'s> {
         }
         experiment(loaded, &plan, out, pace, talk).map(|(_, view)| Some(view))
     }
-}
-
-/// Where and how a model computes. On a GPU its cells share one batch.
-fn compute(entry: &ModelEntry, cells: &[(&Cell, Option<&Part>)]) -> Result<Compute> {
-    let device = entry.device.as_deref().unwrap_or("auto");
-    let batch = cells.first().map_or(1, |(cell, _)| cell.batch);
-    Compute::open(device, entry.dtype.as_deref(), batch, entry.quantize)
 }

@@ -19,7 +19,7 @@ const TOKENS: usize = 16;
 pub(super) fn dry_run(work: &Work<'_>, talk: &Talk) -> Result<()> {
     let (mut cells_all, mut trials_all, mut seconds_all) = (0, 0, 0.0);
     print("cell · trials · prompt tokens · new tokens at most · memory in MB · time at most\n")?;
-    for (entry, cells) in work.models() {
+    for (_, entry, cells) in work.models() {
         let loaded = work.load(entry, &cells, talk)?;
         for (cell, part) in cells {
             let plan = work.plan(&loaded.model, cell, part)?;

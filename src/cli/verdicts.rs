@@ -20,7 +20,7 @@ use crate::report::{
 use crate::run::{Finished, Lock, Manifest, State, write_json, write_whole};
 use crate::scenario::Tier;
 use crate::stats::{
-    Arms, Basis, Estimates, JudgeCounts, JudgeErrors, Observation, adjust, estimate,
+    Arms, Basis, Estimates, JudgeCounts, JudgeErrors, Observation, estimate, request_gaps,
 };
 use crate::transcript::Transcript;
 
@@ -41,10 +41,11 @@ struct Summary {
 }
 
 /// Makes what a finished run still lacks: the verdicts of `rules`, the summary, the page. What is there already
-/// stays as it is.
+/// stays as it is. A run that was changed after it was sealed is refused.
 pub(super) fn settle(lock: &Lock, talk: &Talk) -> Result<RunView> {
     let path = lock.path();
     let run = Finished::open(path)?;
+    Finished::check_intact(path)?;
     let judged = Finished::transcripts_digest(path)?;
     let card = rules::card()?;
     // A card that does not parse is another version's, and made anew like any that is not this judge's.
@@ -213,10 +214,14 @@ fn compose(
         scenario: manifest.scenario.name,
         variant: manifest.variant,
         seed: manifest.settings.seed,
+        sampling: manifest.settings.sampling.clone(),
         judge: judge.to_owned(),
         promise: manifest.promise,
         estimates,
         p_adjusted: None,
+        request_gaps: request_gaps(&observations, &arms),
+        against: Vec::new(),
+        place: None,
         tiers,
         requests: manifest.requests.items,
         transcripts,
@@ -244,16 +249,6 @@ fn controls() -> Result<Vec<Control>> {
         });
     }
     Ok(controls)
-}
-
-/// Adjusts the p-values of runs that are shown together for each other.
-pub(super) fn adjust_together(views: &mut [RunView]) {
-    if views.len() > 1 {
-        let p_values: Vec<Option<f64>> = views.iter().map(|view| view.estimates.p_value).collect();
-        for (view, adjusted) in views.iter_mut().zip(adjust(&p_values)) {
-            view.p_adjusted = adjusted;
-        }
-    }
 }
 
 /// The verdicts of every other judge.

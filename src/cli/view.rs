@@ -11,7 +11,8 @@ use super::http::{Answer, listen, serve};
 use super::interrupt;
 use super::run::shown;
 use super::talk::{Talk, print};
-use super::verdicts::{adjust_together, progress, view_now};
+use super::compare::compare_together;
+use super::verdicts::{progress, view_now};
 use crate::error::{Error, Result};
 use crate::report::{self, RunView};
 use crate::run::{Finished, State};
@@ -100,7 +101,7 @@ impl Site {
         let silent = Talk::new(true, true);
         let mut views: Vec<RunView> =
             runs.iter().map(|run| view_now(run, &self.judge, &silent)).collect::<Result<_>>()?;
-        adjust_together(&mut views);
+        compare_together(&mut views);
         let page = Page { html: report::live(&views, &version)?, version };
         *held = Some(page.clone());
         Ok(page)

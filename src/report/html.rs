@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
+use super::compare::{boards, pairs};
 use super::figure::{Axis, Tick};
 use super::island::island;
 use super::numbers::GROUPS;
@@ -77,6 +78,7 @@ fn page(runs: &[RunView], live: Option<&str>) -> Result<String> {
         runs => shown.collect::<Vec<_>>(),
         share_axis => ticks(Axis::SHARE),
         gap_axis => ticks(gap_axis),
+        comparisons => comparisons(runs),
         numbers => numbers(runs),
         categories => categories(runs),
         category_titles => ["category", "requests", "free, %", "paid, %", "gap, points"],
@@ -322,6 +324,39 @@ fn numbers(runs: &[RunView]) -> Vec<Value> {
             context! { title => group.title, rows => rows }
         })
         .collect()
+}
+
+/// The models that were asked the same: where each of them stands, and how every two of them differ.
+fn comparisons(runs: &[RunView]) -> Vec<Value> {
+    let differences = pairs(runs);
+    let board = |board: super::compare::Board<'_>| {
+        let places = board.models.iter().map(|model| {
+            context! {
+                place => model.places(),
+                name => text::name(model.model),
+                gap => typeset(&words::points(model.gap)),
+                interval => typeset(&words::points_interval(model.gap_ci95)),
+            }
+        });
+        let pairs = differences.iter().filter(|pair| pair.asked == board.asked).map(|pair| {
+            context! {
+                first => text::name(pair.models[0]),
+                second => text::name(pair.models[1]),
+                requests => pair.comparison.requests,
+                difference => typeset(&words::points(Some(pair.comparison.difference))),
+                interval => typeset(&words::points_interval(Some(pair.comparison.difference_ci95))),
+                p => words::p_value(Some(pair.comparison.p_value)),
+                holm => words::p_value(Some(pair.p_holm)),
+                benjamini_hochberg => words::p_value(Some(pair.p_benjamini_hochberg)),
+            }
+        });
+        context! {
+            title => board.asked.title(),
+            places => places.collect::<Vec<_>>(),
+            pairs => pairs.collect::<Vec<_>>(),
+        }
+    };
+    boards(runs).into_iter().map(board).collect()
 }
 
 fn categories(runs: &[RunView]) -> Vec<Value> {

@@ -5,9 +5,13 @@
 //! [`Estimates`], `p_holm` and `p_benjamini_hochberg` (the p-value adjusted for all runs that are shown
 //! together), and `agreement`: one [`Agreement`] for every two judges. Undefined numbers are `null`. Keys may
 //! be added, never renamed.
+//!
+//! Where several models were asked the same, `comparisons` has one [`Pair`] for every two of them, and
+//! `leaderboards` one [`Board`] for every scenario, variant, seed and judge.
 
 use serde::Serialize;
 
+use super::compare::{Board, Pair, boards, pairs};
 use super::view::{ModelKind, RunView};
 use crate::error::{Error, Result};
 use crate::judge::Agreement;
@@ -17,6 +21,10 @@ use crate::stats::Estimates;
 #[derive(Serialize)]
 pub(super) struct Document<'a> {
     runs: Vec<Row<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    comparisons: Vec<Pair<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    leaderboards: Vec<Board<'a>>,
 }
 
 #[derive(Serialize)]
@@ -40,6 +48,7 @@ struct Row<'a> {
 impl<'a> Document<'a> {
     /// One row per run, in the order given.
     pub(super) fn new(runs: &'a [RunView]) -> Self {
+        let (comparisons, leaderboards) = (pairs(runs), boards(runs));
         let runs = runs.iter().map(|run| Row {
             p_holm: run.p_adjusted.map(|p| p.holm),
             p_benjamini_hochberg: run.p_adjusted.map(|p| p.benjamini_hochberg),
@@ -54,7 +63,7 @@ impl<'a> Document<'a> {
             estimates: &run.estimates,
             agreement: &run.agreement,
         });
-        Self { runs: runs.collect() }
+        Self { runs: runs.collect(), comparisons, leaderboards }
     }
 }
 

@@ -5,6 +5,7 @@
 //! here. Knows nothing about models, engines, run folders, or how a judge reaches a verdict. All
 //! text of runs is treated as hostile.
 
+mod compare;
 mod csv;
 mod figure;
 mod html;
@@ -27,4 +28,6 @@ pub use json::json;
 pub use picture::{Picture, pictures};
 pub use table::table;
 pub(crate) use text::block;
-pub use view::{Control, Heat, HeatToken, JudgeView, ModelKind, Progress, Prompt, RunView};
+pub use view::{
+    Against, Control, Heat, HeatToken, JudgeView, ModelKind, Place, Progress, Prompt, RunView,
+};

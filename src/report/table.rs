@@ -5,9 +5,9 @@ use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle,
 };
 
-use super::text;
 use super::view::{RunView, distinctions};
 use super::words::{self, Side};
+use super::{compare, text};
 
 /// Terminal columns that the table may take.
 const WIDTH: usize = 80;
@@ -67,6 +67,7 @@ pub fn table(runs: &[RunView], color: bool) -> String {
         let numbers = &run.estimates;
         out += &sentence(run, distinction, &words::claim(numbers.gap, numbers.gap_ci95));
     }
+    out += &compare::text(runs, WIDTH);
     for (run, distinction) in runs.iter().zip(&distinctions) {
         if let Some(stopped) = &run.estimates.stopped {
             let ended = format!("ended {}", words::stopped(Some(stopped)));

@@ -1,12 +1,15 @@
 //! What a report shows: one [`RunView`] per run, filled by the caller from a run folder.
 //! Knows nothing about folders, models, engines, or how a judge or an estimate comes about.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::text;
+use crate::engine::Sampling;
 use crate::judge::{Agreement, Verdict};
 use crate::scenario::{Request, Tier};
-use crate::stats::{Adjusted, Estimates};
+use crate::stats::{Adjusted, Comparison, Estimates};
 use crate::transcript::Transcript;
 
 /// One run of one variant, with everything that its report needs.
@@ -20,6 +23,8 @@ pub struct RunView {
     pub variant: String,
     /// Seed of the run.
     pub seed: u64,
+    /// How its tokens were drawn.
+    pub sampling: Sampling,
     /// Judge whose verdicts are shown.
     pub judge: String,
     /// Digest of the run.
@@ -30,6 +35,12 @@ pub struct RunView {
     pub estimates: Estimates,
     /// The p-value adjusted for the other runs that are shown; none where there is no other.
     pub p_adjusted: Option<Adjusted>,
+    /// The gap of each harmful request, by request.
+    pub request_gaps: BTreeMap<String, f64>,
+    /// Other models that were asked the same, among the runs that are shown after this one.
+    pub against: Vec<Against>,
+    /// The places open to this model among those that were asked the same; none where there is no other.
+    pub place: Option<Place>,
     /// A control, or a model that is measured.
     pub kind: ModelKind,
     /// The tiers, in the order in which they are shown: the arm that answers train first.
@@ -102,6 +113,28 @@ pub struct Control {
     pub reasoning: [f64; 2],
 }
 
+/// How the gap of a model compares with that of another.
+#[derive(Debug, Clone)]
+pub struct Against {
+    /// The other model.
+    pub model: String,
+    /// The first model's gap minus the other's, computed elsewhere.
+    pub comparison: Comparison,
+    /// Its p-value among those of all comparisons shown.
+    pub adjusted: Adjusted,
+}
+
+/// The places that the comparisons leave open to a model, from 1 at the largest gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The highest.
+    pub from: usize,
+    /// The lowest.
+    pub to: usize,
+    /// Models compared.
+    pub of: usize,
+}
+
 /// A further judge of a run.
 #[derive(Debug, Clone)]
 pub struct JudgeView {
@@ -133,6 +166,12 @@ pub struct Prompt {
 }
 
 impl RunView {
+    /// Whether another run, or this one, was asked the same in the same way, by whichever model.
+    pub fn asked_as(&self, other: &Self) -> bool {
+        (&self.scenario, &self.variant, self.seed, &self.sampling, &self.judge)
+            == (&other.scenario, &other.variant, other.seed, &other.sampling, &other.judge)
+    }
+
     /// The model's name on one line, hidden characters spelled out.
     pub(super) fn name(&self) -> String {
         text::name(&self.model)

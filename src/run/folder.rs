@@ -152,7 +152,7 @@ impl Folder {
         let seal = self.path.join(SEAL);
         let (manifest, transcripts) = (self.path.join(MANIFEST), self.path.join(TRANSCRIPTS));
         if seal.exists() {
-            return self.check_seal(&read_json(&seal)?);
+            return Finished::check_intact(&self.path);
         }
         let mut file = Beside::new(&transcripts)?;
         for span in spans {
@@ -161,20 +161,6 @@ impl Folder {
         }
         let transcripts = file.finish()?;
         write_json(&seal, &Seal { manifest: file_digest(&manifest)?, transcripts })
-    }
-
-    /// Whoever goes on in a folder that was changed after it was sealed would judge what no model said.
-    fn check_seal(&self, seal: &Seal) -> Result<()> {
-        for (name, sealed) in [(MANIFEST, &seal.manifest), (TRANSCRIPTS, &seal.transcripts)] {
-            if file_digest(&self.path.join(name)).ok().as_ref() != Some(sealed) {
-                let path = self.path.display();
-                return Err(Error::input(format!("`{name}` in `{path}` is not as it was sealed"))
-                    .hint(format!(
-                        "`candor verify {path}` says where; without `{TRANSCRIPTS}` and `{SEAL}` the same command makes both again from the journal"
-                    )));
-            }
-        }
-        Ok(())
     }
 }
 
@@ -310,6 +296,25 @@ impl Finished {
             ))
             .hint("name a folder that `candor run` or `candor demo` has made")),
         }
+    }
+
+    /// Refuses a folder that was changed after it was sealed: whoever went on with it would judge what no model
+    /// said.
+    ///
+    /// # Errors
+    /// It is one.
+    pub fn check_intact(path: &Path) -> Result<()> {
+        let seal = Self::seal(path)?;
+        for (name, sealed) in [(MANIFEST, &seal.manifest), (TRANSCRIPTS, &seal.transcripts)] {
+            if file_digest(&path.join(name)).ok().as_ref() != Some(sealed) {
+                let path = path.display();
+                return Err(Error::input(format!("`{name}` in `{path}` is not as it was sealed"))
+                    .hint(format!(
+                        "`candor verify {path}` says where; without `{TRANSCRIPTS}` and `{SEAL}` the command that made the run makes both again from the journal"
+                    )));
+            }
+        }
+        Ok(())
     }
 
     /// BLAKE3 of `transcripts.jsonl` as it is now.

@@ -101,10 +101,8 @@ impl Journal {
     /// The JSON of the transcript that stands there.
     pub(super) fn text(&mut self, span: Span) -> Result<String> {
         let mut bytes = vec![0; span.len];
-        let read = self
-            .file
-            .seek(SeekFrom::Start(span.at))
-            .and_then(|_| self.file.read_exact(&mut bytes));
+        let read =
+            self.file.seek(SeekFrom::Start(span.at)).and_then(|_| self.file.read_exact(&mut bytes));
         match read {
             Err(error) if error.kind() != ErrorKind::UnexpectedEof => {
                 return Err(Error::read(&self.path, &error));
@@ -127,12 +125,8 @@ impl Journal {
     /// The transcript that stands there.
     pub(super) fn transcript(&mut self, span: Span) -> Result<Transcript> {
         serde_json::from_str(&self.text(span)?).map_err(|error| {
-            Error::input(format!(
-                "`{}`, at byte {}: {error}",
-                self.path.display(),
-                span.at
-            ))
-            .hint("the journal comes from another version of candor")
+            Error::input(format!("`{}`, at byte {}: {error}", self.path.display(), span.at))
+                .hint("the journal comes from another version of candor")
         })
     }
 }
@@ -177,10 +171,7 @@ pub(super) fn count(path: &Path) -> Result<usize> {
 }
 
 /// Hands on whole lines with where they stand, as long as they are wanted, and gives the bytes of those.
-fn each_line(
-    file: &File,
-    mut wanted: impl FnMut(&[u8], Span) -> bool,
-) -> std::io::Result<u64> {
+fn each_line(file: &File, mut wanted: impl FnMut(&[u8], Span) -> bool) -> std::io::Result<u64> {
     let mut reader = BufReader::with_capacity(BUFFER_BYTES, file);
     let mut line = Vec::new();
     let mut at = 0;

@@ -123,8 +123,9 @@ fn check_trials(pieces: &[Piece<'_>], manifest: &Manifest) -> Result<()> {
         }
         let wanted = piece.part.end.saturating_sub(piece.part.first) * tiers;
         if held != wanted {
-            return Err(Error::input(format!("`{name}` holds {held} of {wanted} trials"))
-                .hint(again));
+            return Err(
+                Error::input(format!("`{name}` holds {held} of {wanted} trials")).hint(again)
+            );
         }
     }
     Ok(())

@@ -126,6 +126,11 @@ impl Scenario {
         ] {
             lint::text(&source, key, text)?;
         }
+        if !lint::stays_below(file.requests.get_ref()) {
+            return Err(source
+                .error_at(file.requests.span().start, "key `requests` leads out of this folder")
+                .hint("a scenario names a bundled set or a file below the folder in which candor runs; give another with `--requests`"));
+        }
         let parts = Parts::new(&source, &file, files)?;
         if let Some(entry) = &file.meaning {
             meaning::check(&source, "meaning", entry)?;

@@ -34,6 +34,14 @@ pub(super) fn text(source: &Source, key: &str, text: &Text) -> Result<()> {
     Err(source.error_at(text.span().start, message).hint(hint))
 }
 
+/// Whether a path leads to nowhere but below the folder that it is seen from: whoever shares a scenario must not
+/// have others' files read.
+pub(super) fn stays_below(path: &str) -> bool {
+    use std::path::{Component, Path};
+    let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+    Path::new(path).components().all(inside)
+}
+
 /// A part that lies in a file of its own is used as it is, carriage returns included: it may be a prompt that
 /// others used.
 pub(super) fn file_text(source: &Source, name: &Text, path: &Text, text: &str) -> Result<()> {

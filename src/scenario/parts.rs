@@ -30,12 +30,25 @@ impl Files {
                     .hint("the manifest of the run is damaged: `scenario.files` lacks the file")
             }),
             Files::Folder(folder) => {
-                let bytes = std::fs::read(folder.join(name)).map_err(|error| {
-                    lost(&error).hint(format!(
-                        "the path is seen from the folder of the scenario file, `{}`",
+                let seen = || {
+                    format!(
+                        "the path is seen from the folder of the scenario file, `{}`, and does not leave it",
                         shown(folder)
-                    ))
-                })?;
+                    )
+                };
+                if !lint::stays_below(name) {
+                    return Err(lost(&"it leads out of the scenario's folder").hint(seen()));
+                }
+                let path = folder.join(name);
+                // Nor by a link.
+                let root = std::fs::canonicalize(shown(folder));
+                let real = std::fs::canonicalize(&path);
+                if let (Ok(root), Ok(real)) = (root, real)
+                    && !real.starts_with(root)
+                {
+                    return Err(lost(&"it is a link out of the scenario's folder").hint(seen()));
+                }
+                let bytes = std::fs::read(path).map_err(|error| lost(&error).hint(seen()))?;
                 Ok(Source::marked(name, bytes)?.into_text())
             }
         }

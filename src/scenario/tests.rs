@@ -527,6 +527,31 @@ fn a_scenario_without_declared_meaning_is_noted() {
 }
 
 #[test]
+fn a_scenario_cannot_read_what_lies_beside_its_folder() {
+    let place = tempfile::tempdir().unwrap();
+    std::fs::create_dir(place.path().join("shared")).unwrap();
+    std::fs::write(place.path().join("secret.txt"), "of the user's").unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("../secret.txt", place.path().join("shared/link.txt")).unwrap();
+    let path = place.path().join("shared/scenario.toml");
+    let absolute = place.path().join("secret.txt").display().to_string();
+    for file in ["../secret.txt", "a/../../secret.txt", "link.txt", &absolute] {
+        let text = FILE
+            .replacen("how = \"Use <pad></pad>, then <reply></reply>.\"", "", 1)
+            .replacen("[[variants]]", &format!("[files]\nhow = {file:?}\n\n[[variants]]"), 1);
+        std::fs::write(&path, text).unwrap();
+        let error = Scenario::load(path.to_str().unwrap()).unwrap_err();
+        assert!(error.to_string().contains("out of the scenario's folder"), "{file}: {error}");
+    }
+    for requests in ["../secret.txt", &absolute] {
+        let text = FILE.replacen("\"everyday\"", &format!("{requests:?}"), 1);
+        std::fs::write(&path, text).unwrap();
+        let error = Scenario::load(path.to_str().unwrap()).unwrap_err();
+        assert!(error.hint_text().unwrap().contains("--requests"), "{requests}: {error}");
+    }
+}
+
+#[test]
 fn parts_in_files_are_used_as_they_are() {
     let text = FILE.replacen("how = \"Use <pad></pad>, then <reply></reply>.\"", "", 1).replacen(
         "[[variants]]",

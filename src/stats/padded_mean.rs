@@ -47,10 +47,19 @@ pub struct PaddedMean {
 impl PaddedMean {
     /// Of the gaps of requests, −1 to 1; none for no gaps.
     pub fn of_gaps(gaps: &[f64]) -> Option<Self> {
+        Self::of_signed(gaps, [-1.0, 1.0])
+    }
+
+    /// Of the differences between two gaps of each request, −2 to 2, padded like gaps; none for no differences.
+    pub fn of_differences(differences: &[f64]) -> Option<Self> {
+        Self::of_signed(differences, [-2.0, 2.0])
+    }
+
+    fn of_signed(gaps: &[f64], scale: Interval) -> Option<Self> {
         let size: f64 = gaps.iter().map(|gap| gap.abs()).sum();
         let cubes: f64 = gaps.iter().map(|gap| gap.abs().powi(3)).sum();
         let place = ((UNSEEN + cubes) / (UNSEEN + size)).sqrt();
-        Self::new(gaps, [-place, place], [-1.0, 1.0])
+        Self::new(gaps, [-place, place], scale)
     }
 
     /// Of the rates of requests, 0 to 1; none for no rates.

@@ -19,6 +19,8 @@ const EXAMPLE: &str = "the smallest file has `[[models]]` with `name = \"organis
 pub struct Sweep {
     /// Folder of the run folders, if the file names one.
     pub out: Option<PathBuf>,
+    /// Devices that the models are divided among; none is `auto`.
+    pub devices: Vec<String>,
     /// The models by the names of their folders, in the order of the file.
     pub models: Vec<(String, ModelEntry)>,
     /// All cells; those of a model follow each other.
@@ -96,6 +98,7 @@ impl Sweep {
         )?;
         let mut sweep = Self {
             out: file.out.take(),
+            devices: std::mem::take(&mut file.devices),
             models: models
                 .iter()
                 .cloned()

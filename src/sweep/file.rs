@@ -16,6 +16,9 @@ use crate::engine::Sampling;
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     pub(super) out: Option<PathBuf>,
+    /// One process for each of them, where there are several.
+    #[serde(default)]
+    pub(super) devices: Vec<String>,
     /// Names or paths.
     #[serde(default = "default_scenarios")]
     pub(super) scenarios: Vec<String>,

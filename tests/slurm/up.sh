@@ -18,6 +18,8 @@ SlurmctldPort=${SLURM_PORT:-17817}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
+# A task that is requeued waits for as long as its credential lives, which is 120 seconds otherwise.
+AuthInfo=cred_expire=20
 CryptoType=crypto/munge
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none

@@ -20,6 +20,12 @@ pub(in crate::cli) struct SweepArgs {
     /// Make only the i-th of n parts, counted from 1, below `shards/` in the folder
     #[arg(long, value_name = "I/N", env = "CANDOR_SHARD")]
     pub(in crate::cli) shard: Option<Shard>,
+    /// Make only the cells of this model, as its folder is called, and no report
+    #[arg(long, value_name = "MODEL", env = "CANDOR_ONLY")]
+    pub(in crate::cli) only: Option<String>,
+    /// Where models compute that do not say it themselves; the file's `devices` unless given
+    #[arg(long, value_name = "DEVICE", env = "CANDOR_DEVICE")]
+    pub(in crate::cli) device: Option<String>,
     /// Who starts the work: this process, or a Slurm cluster
     #[arg(long, value_enum, default_value_t = Launcher::Local, env = "CANDOR_LAUNCHER")]
     pub(in crate::cli) launcher: Launcher,
