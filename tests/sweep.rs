@@ -108,7 +108,7 @@ fn shards_of_a_sweep_merge_into_the_sweep_of_one_machine() {
         assert!(std::fs::read(&other).unwrap() == bytes, "{}", other.display());
         compared += 1;
     }
-    assert!(compared >= 8 * 7 + 1, "{compared}");
+    assert!(compared > 8 * 7, "{compared}");
     place.ok(&["verify", &format!("out/{CELL}"), "--all"]);
 }
 

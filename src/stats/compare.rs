@@ -49,10 +49,11 @@ pub fn compare(
 ) -> Option<Comparison> {
     let differences: Vec<f64> =
         first.iter().filter_map(|(request, gap)| Some(gap - second.get(request)?)).collect();
+    let difference = mean(&differences)?;
     let test = sign_flip(&differences, seed);
     Some(Comparison {
         requests: differences.len() as u64,
-        difference: mean(&differences)?,
+        difference,
         difference_ci95: PaddedMean::of_differences(&differences)?.interval(0.95),
         p_value: test.p_value,
         p_method: test.method,
