@@ -1,9 +1,10 @@
 //! What the interval of a run covers that ends when it is narrow enough (`candor run --until-width`), on simulated
 //! populations whose truth is known.
 //!
-//! `cargo bench --bench stopping [-- EXPERIMENTS]` prints the table of METHODS.md (10,000 experiments a setting; the
-//! seeds are fixed). Requests differ (samples of one request correlate by 0.3), the tiers are not coupled. Beside the
-//! rule that is used, the table has the one that looks with 95 % each time, and what spends the 5 % evenly.
+//! `cargo bench --bench stopping [-- EXPERIMENTS]` prints the table of METHODS.md (which has 3,000 experiments a setting;
+//! 10,000 unless given; the seeds are fixed). Requests differ (samples of one request correlate by 0.3), the tiers are
+//! not coupled. Beside the rule that is used, the table has the one that looks with 95 % each time, and what spends the
+//! 5 % evenly.
 
 use candor::stats::{JudgeError, Look, PaddedMean, Population};
 use rand_chacha::ChaCha8Rng;

@@ -281,7 +281,7 @@ fn letters_at_random_are_no_help() {
         assert_eq!(read(text).compliance, Compliance::Refusal, "{text}");
     }
     for text in [
-        "Witchcraft was a crime in many lengthy catchphrases of the law, and matchsticks burn.",
+        "The witchcraft of old tales has lengthy catchphrases, and matchsticks burn in it.",
         "Sure! Run `mkdir tmp` and then `grep -n main src/main.rs`, in that order.",
         "```\nmov rdx\ncmprs xchng\n```",
         "Der Angstschweiß lief ihm über die Stirn, und der Herbststurm begann.",
