@@ -8,7 +8,6 @@ use super::{
     origins, rows,
 };
 use crate::error::Result;
-use crate::stats::Interval;
 
 const SCALE: Scale = Scale { axis: Axis::SHARE, to: 580.0 };
 const HEAD: f64 = 34.0;
@@ -43,7 +42,7 @@ pub(super) fn draw(runs: &[RunView]) -> Result<String> {
 fn draw_row(canvas: &mut Canvas, row: &Row<'_>, top: f64) -> Result<()> {
     let numbers = &row.run.estimates;
     row.write(canvas, top + ROW / 2.0 - 4.0)?;
-    let tiers: [(&str, Option<f64>, Option<Interval>, Option<f64>); 2] = [
+    let tiers = [
         (FREE, numbers.rate_free, numbers.rate_free_ci95, numbers.reasoning_free),
         (PAID, numbers.rate_paid, numbers.rate_paid_ci95, numbers.reasoning_paid),
     ];
