@@ -82,7 +82,8 @@ fn a_steered_run_is_another_run_and_verifies() {
     let manifest: serde_json::Value =
         serde_json::from_str(&place.read("added/manifest.json")).unwrap();
     let steering = &manifest["model"]["steering"];
-    assert_eq!((&steering["name"], &steering["depth"]), (&"tier.prompt-end.2".into(), &2.into()));
+    assert_eq!(steering["name"], "tier.prompt-end.2");
+    assert_eq!(steering["depth"], 2);
     assert_eq!(steering["act"]["add"], 3.0);
     let bytes = std::fs::read(place.path(direction)).unwrap();
     assert_eq!(steering["file"], blake3::hash(&bytes).to_hex().to_string());
