@@ -36,10 +36,8 @@ fn the_stream_knows_the_tier_where_the_tokens_tell_it() {
     // The prompt's last token is the same in both tiers: before the first layer nothing tells them apart.
     let before = probe("tier", "prompt-end", 0);
     assert_eq!(before["trials"], 24);
-    assert_eq!(
-        (&before["means"]["auroc"], &before["means"]["p_value"]),
-        (&0.5.into(), &1.0.into())
-    );
+    assert_eq!(before["means"]["auroc"], 0.5);
+    assert_eq!(before["means"]["p_value"], 1.0);
     let after = probe("tier", "prompt-end", 4);
     for kind in ["means", "logistic"] {
         assert_eq!(after[kind]["auroc"], 1.0, "{kind}");
@@ -82,7 +80,8 @@ fn a_steered_run_is_another_run_and_verifies() {
     let manifest: serde_json::Value =
         serde_json::from_str(&place.read("added/manifest.json")).unwrap();
     let steering = &manifest["model"]["steering"];
-    assert_eq!((&steering["name"], &steering["depth"]), (&"tier.prompt-end.2".into(), &2.into()));
+    assert_eq!(steering["name"], "tier.prompt-end.2");
+    assert_eq!(steering["depth"], 2);
     assert_eq!(steering["act"]["add"], 3.0);
     let bytes = std::fs::read(place.path(direction)).unwrap();
     assert_eq!(steering["file"], blake3::hash(&bytes).to_hex().to_string());

@@ -256,7 +256,7 @@ fn linear(found: &LinearProbes, text: &mut String) -> String {
                 format!("{} of {}", probe.with_label, probe.trials),
             ];
             let (means, logistic) = (numbers(&probe.means), numbers(&probe.logistic));
-            about.into_iter().chain(means).chain(logistic).collect()
+            about.into_iter().chain(means).chain(logistic).collect::<Vec<String>>()
         });
         let heads =
             ["place", "layer", "labelled", "means %", "AUROC", "p", "logistic %", "AUROC", "p"];
