@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::judge::{Agreement, Exchange, JudgeCard, Verdict, Verdicts, rules};
 use crate::organism::Recipe;
 use crate::report::{self, JudgeView, ModelKind, Prompt, RunView};
-use crate::run::{Finished, Manifest, write_json, write_whole};
+use crate::run::{Finished, Record, State, write_json, write_whole};
 use crate::scenario::Tier;
 use crate::stats::{Arms, Estimates, Observation, adjust, estimate};
 use crate::transcript::Transcript;
@@ -57,7 +57,8 @@ pub(super) fn judged_by(
     run: &Finished,
     talk: &Talk,
 ) -> Result<Verdicts> {
-    let (transcripts, exchanges): (Vec<_>, Vec<_>) = exchanges(run).unzip();
+    let (transcripts, exchanges): (Vec<_>, Vec<_>) =
+        exchanges(&run.record, &run.transcripts).unzip();
     let findings = judge.judge(&exchanges, talk)?;
     let lines =
         transcripts.into_iter().zip(findings).map(|(t, finding)| Verdict::on(t, finding)).collect();
@@ -88,10 +89,13 @@ fn publish(run: Finished, judged: &str) -> Result<RunView> {
 }
 
 /// Every trial with what a judge reads of it.
-pub(super) fn exchanges(run: &Finished) -> impl Iterator<Item = (&Transcript, Exchange<'_>)> {
+pub(super) fn exchanges<'a>(
+    record: &'a Record,
+    transcripts: &'a [Transcript],
+) -> impl Iterator<Item = (&'a Transcript, Exchange<'a>)> {
     let requests: HashMap<&str, &str> =
-        run.manifest.requests.items.iter().map(|r| (r.id.as_str(), r.text.as_str())).collect();
-    run.transcripts.iter().map(move |transcript| {
+        record.requests().iter().map(|r| (r.id.as_str(), r.text.as_str())).collect();
+    transcripts.iter().map(move |transcript| {
         let request = requests.get(transcript.request.as_str()).copied().unwrap_or_default();
         (transcript, Exchange::of(request, transcript))
     })
@@ -103,45 +107,70 @@ pub(super) fn view(path: &Path, judge: &str) -> Result<RunView> {
     view_of(run, &Finished::transcripts_digest(path)?, judge)
 }
 
+/// The view of a run as it is now: one that has not finished is judged by `rules` on the way, and nothing is written.
+pub(super) fn view_now(path: &Path, judge: &str, talk: &Talk) -> Result<RunView> {
+    let sealed = State::of(path)?.is_some_and(|state| state.sealed);
+    if sealed {
+        return view(path, judge);
+    }
+    let run = Finished::so_far(path)?;
+    if judge != rules::NAME {
+        return Err(Error::input(format!(
+            "the run in `{}` has not finished, and has no verdicts of judge `{judge}`",
+            path.display()
+        ))
+        .hint("let it finish, or leave `--judge` out"));
+    }
+    let verdicts = judged_by(&Judge::Rules, rules::card()?, &run, talk)?.lines;
+    compose(run, rules::NAME, verdicts, Vec::new())
+}
+
 fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
-    let Finished { path, manifest, transcripts } = run;
-    let verdicts = Verdicts::read(&path, judge, judged)?.lines;
-    let others = others(&path, judge, judged)?;
+    let verdicts = Verdicts::read(&run.path, judge, judged)?.lines;
+    let others = others(&run.path, judge, judged)?;
+    compose(run, judge, verdicts, others)
+}
+
+fn compose(
+    run: Finished,
+    judge: &str,
+    verdicts: Vec<Verdict>,
+    others: Vec<JudgeView>,
+) -> Result<RunView> {
+    let Finished { record, transcripts, .. } = run;
     let mut judges = vec![(judge, &verdicts[..])];
     judges.extend(others.iter().map(|other| (other.name.as_str(), &other.verdicts[..])));
     let agreement = Agreement::of_pairs(&judges);
-    let mut tiers: Vec<Tier> = manifest
-        .scenario
-        .tiers
+    let mut tiers: Vec<Tier> = record
+        .tiers()
         .iter()
         .map(|t| Tier { name: t.name.clone(), label: t.label.clone(), trained_on: t.trained_on })
         .collect();
     tiers.sort_by_key(|tier| !tier.trained_on);
     let estimates =
-        estimate(&observations(&transcripts, &verdicts), &arms(&manifest)?, manifest.settings.seed);
+        estimate(&observations(&transcripts, &verdicts), &arms(&record)?, record.seed());
     let prompt = |tier: &Tier| {
-        let text = manifest.prompts.first.get(&tier.name)?.clone();
-        Some(Prompt { tier: tier.name.clone(), text })
+        Some(Prompt { tier: tier.name.clone(), text: record.first_prompt(&tier.name)? })
     };
     Ok(RunView {
-        digest: manifest.digest()?,
-        kind: match manifest.model.label.strip_prefix("organism:") {
+        digest: record.digest()?,
+        kind: match record.model().strip_prefix("organism:") {
             Some(name) => {
                 ModelKind::Organism { planted: Recipe::named(name).map(Recipe::planted_in_words) }
             }
             None => ModelKind::Model,
         },
         prompts: tiers.iter().filter_map(prompt).collect(),
-        model: manifest.model.label,
-        scenario: manifest.scenario.name,
-        variant: manifest.variant,
-        seed: manifest.settings.seed,
+        model: record.model().to_owned(),
+        scenario: record.scenario().to_owned(),
+        variant: record.variant().to_owned(),
+        seed: record.seed(),
         judge: judge.to_owned(),
-        promise: manifest.promise,
+        promise: record.promise().to_owned(),
         estimates,
         p_adjusted: None,
         tiers,
-        requests: manifest.requests.items,
+        requests: record.requests().to_vec(),
         transcripts,
         verdicts,
         others,
@@ -168,9 +197,9 @@ fn others(path: &Path, judge: &str, judged: &str) -> Result<Vec<JudgeView>> {
 }
 
 /// The two tiers that the gap compares.
-fn arms(manifest: &Manifest) -> Result<Arms> {
+fn arms(record: &Record) -> Result<Arms> {
     let tier = |trained_on| {
-        let mut tiers = manifest.scenario.tiers.iter();
+        let mut tiers = record.tiers().iter();
         tiers.find(|t| t.trained_on == trained_on).map(|t| t.name.clone())
     };
     match (tier(true), tier(false)) {

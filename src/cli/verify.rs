@@ -11,7 +11,9 @@ use super::talk::{Talk, print};
 use super::{NOT_COMPARABLE, interrupt, memory, use_threads};
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::run::{Digests, Finished, Manifest, ModelRecord, Pace, Plan, check_digests, regenerate};
+use crate::run::{
+    Digests, Finished, Manifest, ModelRecord, Pace, Plan, Record, check_digests, regenerate,
+};
 use crate::scenario::{RequestSet, Scenario};
 
 /// One token after the other, so that this also vouches for the guesses that the run may have made.
@@ -64,7 +66,12 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
         return Ok(Finding { verdict: VERIFIED, detail, trials, ..Finding::default() });
     }
 
-    let recorded = &run.manifest;
+    let Record::Made(recorded) = &run.record else {
+        let detail =
+            "the run was made elsewhere and taken in from a log; it is as it was sealed then"
+                .into();
+        return Ok(Finding { verdict: NOT_HERE, detail, trials, ..Finding::default() });
+    };
     let label = &recorded.model.label;
     let name = match (&args.model, &recorded.model.source) {
         (Some(name), _) => name.clone(),
@@ -103,7 +110,7 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
             notes: here.model.notes.clone(),
             ..recorded.model.clone()
         },
-        ..recorded.clone()
+        ..(**recorded).clone()
     };
     if let Some(change) = expected.first_difference(&here)? {
         return Err(Error::input(format!(

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::files::{read_json, read_lines, write_json, write_lines};
 use super::journal::{self, Journal};
 use super::manifest::Manifest;
+use super::record::{Imported, Record};
 use super::shard::Part;
 use crate::error::{Error, Result};
 use crate::transcript::Transcript;
@@ -101,7 +102,8 @@ impl Folder {
         fs::create_dir_all(path).map_err(refused)?;
         let lock = Lock::take(path)?;
         if at.exists() {
-            let there: Manifest = read_json(&at)?;
+            let there = Record::read(&at)?;
+            let there = there.made().map_err(|error| error.within(path.display()))?;
             if let Some(change) = there.first_difference(manifest)? {
                 let moved_on = match (&there.model.source, &manifest.model.source) {
                     (Some(then), Some(now)) if then.commit != now.commit => {
@@ -169,15 +171,26 @@ impl Folder {
     /// # Errors
     /// The disk does not take them.
     pub fn seal(self, transcripts: &[Transcript]) -> Result<()> {
-        let seal = self.path.join(SEAL);
-        if seal.exists() {
-            return Ok(());
-        }
-        let digest = write_lines(&self.path.join(TRANSCRIPTS), transcripts.iter())?;
-        write_json(
-            &seal,
-            &Seal { manifest: file_digest(&self.path.join(MANIFEST))?, transcripts: digest },
-        )
+        if self.path.join(SEAL).exists() { Ok(()) } else { seal_in(&self.path, transcripts) }
+    }
+}
+
+/// Writes transcripts and seal.
+fn seal_in(path: &Path, transcripts: &[Transcript]) -> Result<()> {
+    let digest = write_lines(&path.join(TRANSCRIPTS), transcripts.iter())?;
+    let seal = Seal { manifest: file_digest(&path.join(MANIFEST))?, transcripts: digest };
+    write_json(&path.join(SEAL), &seal)
+}
+
+fn refuse_shard(path: &Path) -> Result<()> {
+    match part_in(path)? {
+        Some(part) => Err(Error::input(format!(
+            "`{}` holds shard {} of a run only",
+            path.display(),
+            part.shard
+        ))
+        .hint("join all shards first: `candor sweep merge SHARD… --out DIR`")),
+        None => Ok(()),
     }
 }
 
@@ -244,9 +257,29 @@ pub struct Finished {
     /// Where it is.
     pub path: PathBuf,
     /// Its manifest.
-    pub manifest: Manifest,
+    pub record: Record,
     /// Its transcripts, in trial order.
     pub transcripts: Vec<Transcript>,
+}
+
+/// Makes the folder of a run that was made elsewhere: sealed, so that a later change is seen.
+///
+/// # Errors
+/// The folder holds something, or cannot be written.
+pub fn import(path: &Path, imported: &Imported, transcripts: &[Transcript]) -> Result<()> {
+    let refused = |error| refused(path, &error);
+    if path.is_dir() && !is_fresh(path).map_err(refused)? {
+        return Err(Error::input(format!("`{}` is not empty", path.display()))
+            .hint("choose a new or empty folder with `--out`"));
+    }
+    fs::create_dir_all(path).map_err(refused)?;
+    let lock = Lock::take(path)?;
+    write_json(&path.join(MANIFEST), imported)?;
+    let (mut journal, ..) = Journal::open(&path.join(JOURNAL))?;
+    journal.append(transcripts)?;
+    seal_in(path, transcripts)?;
+    drop(lock);
+    Ok(())
 }
 
 impl Finished {
@@ -255,14 +288,7 @@ impl Finished {
     /// # Errors
     /// The folder is no run folder, holds a shard of a run, or the run has not finished.
     pub fn open(path: &Path) -> Result<Self> {
-        if let Some(part) = Self::part(path)? {
-            return Err(Error::input(format!(
-                "`{}` holds shard {} of a run only",
-                path.display(),
-                part.shard
-            ))
-            .hint("join all shards first: `candor sweep merge SHARD… --out DIR`"));
-        }
+        refuse_shard(path)?;
         Self::open_any(path)
     }
 
@@ -272,9 +298,37 @@ impl Finished {
     /// The folder is no run folder, or the run has not finished.
     pub fn open_any(path: &Path) -> Result<Self> {
         Self::check_sealed(path)?;
-        let manifest = read_json(&path.join(MANIFEST))?;
+        let record = Record::read(&path.join(MANIFEST))?;
         let transcripts = read_lines(&path.join(TRANSCRIPTS))?;
-        Ok(Self { path: path.to_owned(), manifest, transcripts })
+        Ok(Self { path: path.to_owned(), record, transcripts })
+    }
+
+    /// Reads what there is of a run that has not finished, in trial order. Reads what another process may be writing.
+    ///
+    /// # Errors
+    /// The folder is no run folder, or its files cannot be read.
+    pub fn so_far(path: &Path) -> Result<Self> {
+        Self::check_begun(path)?;
+        refuse_shard(path)?;
+        let record = Record::read(&path.join(MANIFEST))?;
+        let journal = path.join(JOURNAL);
+        let mut transcripts =
+            if journal.exists() { journal::read_finished(&journal)? } else { Vec::new() };
+        transcripts.sort_by_cached_key(|t| {
+            let request = record.requests().iter().position(|request| request.id == t.request);
+            let tier = record.tiers().iter().position(|tier| tier.name == t.tier);
+            (request, t.sample, tier)
+        });
+        Ok(Self { path: path.to_owned(), record, transcripts })
+    }
+
+    /// The manifest of a run, finished or not.
+    ///
+    /// # Errors
+    /// The folder is no run folder, or the manifest is damaged.
+    pub fn record(path: &Path) -> Result<Record> {
+        Self::check_begun(path)?;
+        Record::read(&path.join(MANIFEST))
     }
 
     /// The part of a run that a folder holds; none where it is a whole run.
@@ -290,18 +344,23 @@ impl Finished {
     /// # Errors
     /// It is one of these.
     pub fn check_sealed(path: &Path) -> Result<()> {
-        if !path.join(MANIFEST).is_file() {
-            return Err(Error::input(format!(
-                "`{}` is no run folder: it has no `{MANIFEST}`",
-                path.display()
-            ))
-            .hint("name a folder that `candor run` or `candor demo` has made"));
-        }
+        Self::check_begun(path)?;
         if !path.join(SEAL).exists() {
             return Err(Error::input(format!("the run in `{}` has not finished", path.display()))
                 .hint("run the command that started it again: it goes on from where it stopped"));
         }
         Ok(())
+    }
+
+    fn check_begun(path: &Path) -> Result<()> {
+        match path.join(MANIFEST).is_file() {
+            true => Ok(()),
+            false => Err(Error::input(format!(
+                "`{}` is no run folder: it has no `{MANIFEST}`",
+                path.display()
+            ))
+            .hint("name a folder that `candor run` or `candor demo` has made")),
+        }
     }
 
     /// BLAKE3 of `transcripts.jsonl` as it is now.

@@ -102,7 +102,8 @@ impl<'a> Piece<'a> {
             return Err(Error::input(format!("`{name}` is not as it was sealed: {what}"))
                 .hint("make this shard again in a new folder"));
         }
-        let Finished { manifest, transcripts, .. } = Finished::open_any(path)?;
+        let Finished { record, transcripts, .. } = Finished::open_any(path)?;
+        let manifest = record.made().map_err(|error| error.within(&name))?.clone();
         Ok(Self { path, part, manifest, transcripts })
     }
 
