@@ -13,6 +13,7 @@ pub mod run;
 pub mod judge;
 pub mod stats;
 pub mod report;
+pub mod exchange;
 pub mod sweep;
 pub mod organism;
 pub mod cli;

@@ -9,6 +9,8 @@ mod compute;
 mod demo;
 mod doctor;
 mod experiment;
+mod export;
+mod import;
 mod input;
 mod inspect;
 mod interrupt;
@@ -26,12 +28,14 @@ mod model_judge;
 mod models;
 mod organism;
 mod plan;
+mod reference;
 mod render;
 mod report;
 mod run;
 mod scenarios;
 mod score;
 mod show;
+mod show_run;
 mod sweep;
 mod sweep_dry;
 mod sweep_slurm;
@@ -90,6 +94,9 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Command::Judge(args) => judge::judge(&args, talk),
         Command::Label(args) => label::label(&args, talk),
         Command::Report(args) => report::report(&args, talk),
+        Command::Show(args) => show_run::show(&args, talk),
+        Command::Export(args) => export::export(&args, talk),
+        Command::Import(args) => import::import(&args, talk),
         Command::Verify(args) => return verify::verify(&args, talk),
         Command::Plan(args) => plan::plan(&args),
         Command::Bench(args) => bench::bench(&args, talk),
@@ -98,6 +105,8 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Command::Render(args) => render::render(&args, talk),
         Command::Models(args) => models::models(&args, talk),
         Command::Doctor(args) => return doctor::doctor(&args),
+        Command::Completions(args) => reference::completions(&args),
+        Command::Man(args) => reference::man(&args, talk),
         Command::Scenarios(args) => scenarios::scenarios(&args, talk),
         Command::Organism(args) => return organism::organism(&args, talk),
     }?;

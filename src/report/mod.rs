@@ -5,12 +5,15 @@
 //! here. Knows nothing about models, engines, run folders, or how a judge reaches a verdict. All
 //! text of runs is treated as hostile.
 
+mod columns;
 mod csv;
 mod figure;
 mod html;
 mod island;
 mod json;
+mod looks;
 mod numbers;
+mod pair;
 #[cfg(test)]
 mod sample;
 mod table;
@@ -21,8 +24,11 @@ mod view;
 mod words;
 
 pub use csv::csv;
+pub(crate) use csv::field as csv_field;
 pub use html::html;
 pub use json::json;
+pub use looks::{Look, looks};
+pub use pair::{looks_table, pair};
 pub use table::table;
 pub(crate) use text::block;
 pub use view::{JudgeView, ModelKind, Prompt, RunView};
