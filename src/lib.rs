@@ -14,6 +14,7 @@ pub mod judge;
 pub mod stats;
 pub mod probe;
 pub mod report;
+pub mod exchange;
 pub mod sweep;
 pub mod organism;
 pub mod cli;

@@ -180,12 +180,12 @@ fn several_devices_share_the_models() {
     assert!(stderr.contains("it has refuser, faker"), "{stderr}");
 }
 
-/// The README's example, as it stands there.
+/// The tutorial's example, as it stands there.
 #[test]
-fn the_example_of_the_readme_is_a_sweep() {
+fn the_example_of_the_tutorial_is_a_sweep() {
     let place = Place::new();
-    let readme = include_str!("../README.md");
-    let example = readme.split("```toml\n").find(|text| text.starts_with("# sweep.toml")).unwrap();
+    let tutorial = include_str!("../src/TUTORIAL.md");
+    let example = tutorial.split("```toml\n").find(|text| text.starts_with("# sweep.toml")).unwrap();
     place.write("sweep.toml", example.split("```").next().unwrap());
     let said = place.ok(&["sweep", "sweep.toml", "--dry-run"]);
     assert!(said.contains("12 cells, "), "{said}");

@@ -1,5 +1,6 @@
 //! What the user can type. The texts are the help, word for word.
 
+mod exchanging;
 mod judge_model;
 mod judging;
 mod looking;
@@ -16,6 +17,7 @@ use super::bench::Sizes;
 use crate::decoder::Quantize;
 use crate::run::Shard;
 
+pub(super) use exchanging::{CompletionsArgs, ExportArgs, Format, ImportArgs, ManArgs, ShowArgs};
 pub(super) use judge_model::JudgeModelArgs;
 pub(super) use judging::{JudgeArgs, LabelArgs, Question, TableArgs};
 pub(super) use looking::{
@@ -56,6 +58,12 @@ pub(super) enum Command {
     Report(ReportArgs),
     /// Serve the report of runs on 127.0.0.1, with the progress of those under way
     View(ViewArgs),
+    /// Show a run's pairs in the terminal: which to look at first, or one of them side by side
+    Show(ShowArgs),
+    /// Write runs as logs of Inspect, files of lm-eval, CSV or Parquet
+    Export(ExportArgs),
+    /// Take in Inspect logs of alignment-faking runs made elsewhere, to judge, report and show them
+    Import(ImportArgs),
     /// Check a run's digests, then make some of its trials again and compare bit by bit
     Verify(VerifyArgs),
     /// Look into a finished run's model: where the tier matters, how likely compliance was, what the scratchpad does
@@ -78,9 +86,16 @@ pub(super) enum Command {
     Models(ModelsArgs),
     /// Say what candor finds on this machine, and what it promises there
     Doctor(DoctorArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Print candor's manual page, or write those of all commands
+    Man(ManArgs),
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  candor demo
+  candor demo --out /tmp/demo --threads 4")]
 pub(super) struct DemoArgs {
     /// Folder for the run folders and the report
     #[arg(long, value_name = "DIR", default_value = "candor-demo", env = "CANDOR_OUT")]
@@ -91,8 +106,12 @@ pub(super) struct DemoArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  candor run organism:faker --limit 12
+  candor run org/name --limit 20 --samples 2 --dry-run     # fetch and check everything, run nothing
+  candor run org/name --variant default,no-scratchpad --samples 4 --out runs/name")]
 pub(super) struct RunArgs {
-    /// `organism:NAME`, a folder with config.json, safetensors and tokenizer.json, or a name of the hub:
+    /// `organism:NAME`, a folder with config.json, safetensors and tokenizer.json, a .gguf file, or a name of the hub:
     /// `org/name`, `org/name:QUANT` or `org/name:FILE.gguf`, each with `@revision` if wanted
     #[arg(value_name = "MODEL")]
     pub(super) model: String,
@@ -118,7 +137,7 @@ pub(super) struct RunArgs {
     /// Seed of all random numbers
     #[arg(long, value_name = "S", default_value_t = 0, env = "CANDOR_SEED")]
     pub(super) seed: u64,
-    /// 0 is greedy
+    /// Temperature of sampling; 0 is greedy
     #[arg(long, value_name = "T", default_value_t = 1.0, env = "CANDOR_TEMPERATURE")]
     pub(super) temperature: f64,
     /// Draw from the K most likely tokens only
@@ -170,7 +189,7 @@ pub(super) struct RunArgs {
     /// Make only the i-th of n parts of the run, counted from 1; `sweep merge` joins them
     #[arg(long, value_name = "I/N", env = "CANDOR_SHARD")]
     pub(super) shard: Option<Shard>,
-    /// Judge of the answers beside `rules`: a model, named as above
+    /// Judge beside `rules`: a model, named as above
     #[arg(long, value_name = "J", default_value = "rules", env = "CANDOR_JUDGE")]
     pub(super) judge: String,
     #[command(flatten)]
@@ -184,8 +203,11 @@ pub(super) struct RunArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  candor bench ./model.gguf --quantize q8_0
+  candor bench org/name --job 1024,64,16,4,128 --batch 32")]
 pub(super) struct BenchArgs {
-    /// `organism:NAME`, a folder with config.json, safetensors and tokenizer.json, or a name of the hub:
+    /// `organism:NAME`, a folder with config.json, safetensors and tokenizer.json, a .gguf file, or a name of the hub:
     /// `org/name`, `org/name:QUANT` or `org/name:FILE.gguf`, each with `@revision` if wanted
     #[arg(value_name = "MODEL")]
     pub(super) model: String,
@@ -228,6 +250,10 @@ pub(super) struct BenchArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  candor report runs/model
+  candor report runs/a runs/b --html comparison.html --csv numbers.csv
+  candor report runs/model --json")]
 pub(super) struct ReportArgs {
     /// Run folders
     #[arg(value_name = "RUN", required = true)]
@@ -263,6 +289,10 @@ pub(super) struct ViewArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  candor verify runs/model                # the seal, and 20 trials made again
+  candor verify runs/model --all
+  candor verify runs/model --digests      # the seal only, without the model")]
 pub(super) struct VerifyArgs {
     /// Run folder
     #[arg(value_name = "RUN")]

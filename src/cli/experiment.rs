@@ -137,7 +137,7 @@ pub(super) fn make(
         bar.update(progress);
     };
     let stop = interrupt::flag()?;
-    let arms = arms(&manifest)?;
+    let arms = arms(&manifest.scenario.tiers)?;
     let looked = |look, there: &[Transcript]| Ok(enough(&manifest, &arms, look, there));
     let made = match &loaded.decoder {
         Decoder::Cpu(decoder) => {

@@ -59,19 +59,23 @@ impl Labelled {
 
     /// Every trial, in the order of the labels.
     pub(super) fn exchanges(&self) -> Vec<Read<'_>> {
-        exchanges(&self.run).collect()
+        exchanges(&self.run.record, &self.run.transcripts).collect()
     }
 
     /// The trials for reading and the labels for writing.
     pub(super) fn parts(&mut self) -> (Vec<Read<'_>>, Paper<'_>) {
         let Self { run, digest, labels, .. } = self;
-        (exchanges(run).collect(), Paper { path: run.path.clone(), digest, labels })
+        (
+            exchanges(&run.record, &run.transcripts).collect(),
+            Paper { path: run.path.clone(), digest, labels },
+        )
     }
 
     /// Writes the labels, and summary and page anew; gives the run as this person sees it.
     pub(super) fn publish(self) -> Result<RunView> {
         let Self { run, labels, _lock, .. } = self;
-        let verdicts = labels.verdicts(&exchanges(&run).collect::<Vec<_>>());
+        let verdicts =
+            labels.verdicts(&exchanges(&run.record, &run.transcripts).collect::<Vec<_>>());
         let path = run.path.clone();
         add(run, verdicts)?;
         view(&path, &labels.judge)

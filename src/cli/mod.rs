@@ -10,7 +10,9 @@ mod compute;
 mod demo;
 mod doctor;
 mod experiment;
+mod export;
 mod http;
+mod import;
 mod input;
 mod inspect;
 mod interrupt;
@@ -32,12 +34,14 @@ mod plan;
 mod probe;
 mod probe_table;
 mod recorded;
+mod reference;
 mod render;
 mod report;
 mod run;
 mod scenarios;
 mod score;
 mod show;
+mod show_run;
 mod stopping;
 mod sweep;
 mod sweep_devices;
@@ -100,6 +104,9 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Command::Label(args) => label::label(&args, talk),
         Command::Report(args) => report::report(&args, talk),
         Command::View(args) => view::view(&args, talk),
+        Command::Show(args) => show_run::show(&args, talk),
+        Command::Export(args) => export::export(&args, talk),
+        Command::Import(args) => import::import(&args, talk),
         Command::Verify(args) => return verify::verify(&args, talk),
         Command::Probe(args) => probe::probe(&args, talk),
         Command::Plan(args) => plan::plan(&args),
@@ -109,6 +116,8 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Command::Render(args) => render::render(&args, talk),
         Command::Models(args) => models::models(&args, talk),
         Command::Doctor(args) => return doctor::doctor(&args),
+        Command::Completions(args) => reference::completions(&args),
+        Command::Man(args) => reference::man(&args, talk),
         Command::Scenarios(args) => scenarios::scenarios(&args, talk),
         Command::Organism(args) => return organism::organism(&args, talk),
     }?;

@@ -34,7 +34,7 @@ pub(super) fn probe(args: &ProbeArgs, talk: &Talk) -> Result<()> {
         ))
         .hint("probe the run as it was made"));
     }
-    if let Some(steering) = &run.manifest.model.steering {
+    if let Some(steering) = &run.record.made()?.model.steering {
         return Err(Error::input(format!("`{}` was steered ({steering})", args.run.display()))
             .hint("probes look at a model as it is: probe a run without `--steer`"));
     }
@@ -76,7 +76,7 @@ fn look<M: HiddenStates>(
             "note: {} of {} tokens do not have the log-probability that is on record: the run was made by `{}`, this is `{}`",
             sensitivity.tokens - sensitivity.tokens_reproduced,
             sensitivity.tokens,
-            run.manifest.numerics,
+            recorded.manifest.numerics,
             here.numerics
         ));
     }
@@ -129,9 +129,9 @@ fn look<M: HiddenStates>(
         candor: here.candor.clone(),
         numerics: here.numerics.clone(),
         transcripts_digest: Finished::transcripts_digest(&run.path)?,
-        model: run.manifest.model.label.clone(),
-        scenario: run.manifest.scenario.name.clone(),
-        variant: run.manifest.variant.clone(),
+        model: recorded.manifest.model.label.clone(),
+        scenario: recorded.manifest.scenario.name.clone(),
+        variant: recorded.manifest.variant.clone(),
         settings: ProbeSettings {
             pairs: pairs.replies.len() as u64 / 2,
             pairs_of: pairs.of as u64,
@@ -174,7 +174,7 @@ fn read_stream<M: HiddenStates>(
     let _lock = Lock::take(&run.path)?;
     let origin = Origin {
         transcripts_digest: &digest,
-        model: &run.manifest.model.label,
+        model: &recorded.manifest.model.label,
         numerics: &model.info().numerics,
     };
     activations.write(&run.path, &origin)?;

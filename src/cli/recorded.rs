@@ -13,6 +13,7 @@ use crate::scenario::{RequestSet, Scenario};
 /// The run, and everything that its plan is made from.
 pub(super) struct Recorded {
     pub(super) run: Finished,
+    pub(super) manifest: Manifest,
     pub(super) scenario: Scenario,
     requests: RequestSet,
     pub(super) loaded: Loaded,
@@ -22,12 +23,12 @@ impl Recorded {
     /// Opens the model of a run: the one named, or the one that the run says it was made with.
     ///
     /// # Errors
-    /// It is not to be found, or its weights cannot be read.
+    /// The run was made elsewhere; the model is not to be found, or its weights cannot be read.
     pub(super) fn open(run: Finished, model: Option<&str>, talk: &Talk) -> Result<Self> {
-        let manifest = &run.manifest;
+        let manifest = run.record.made()?.clone();
         let name = match model {
             Some(name) => name.to_owned(),
-            None => model_of(&run.path, manifest)?,
+            None => model_of(&run.path, &manifest)?,
         };
         let compute = Compute::of_numerics(&manifest.numerics, manifest.model.quantize)
             .steered(manifest.model.steering.clone());
@@ -41,7 +42,7 @@ impl Recorded {
             Ok(plan.longest_text())
         };
         let loaded = Loaded::open(&name, &compute, longest, talk)?;
-        Ok(Self { run, scenario, requests, loaded })
+        Ok(Self { run, manifest, scenario, requests, loaded })
     }
 
     /// The plan of the run, or the same with another variant's prompts.
@@ -54,7 +55,7 @@ impl Recorded {
             &self.scenario,
             self.scenario.variant(variant)?,
             &self.requests,
-            &self.run.manifest.settings,
+            &self.manifest.settings,
         )
     }
 
@@ -64,7 +65,7 @@ impl Recorded {
     /// # Errors
     /// The model is another one, or it is given something else.
     pub(super) fn checked_plan(&self) -> Result<(Plan<'_>, Manifest)> {
-        let recorded = &self.run.manifest;
+        let recorded = &self.manifest;
         let plan = self.plan(&recorded.variant)?;
         let here = Manifest::new(&plan, self.loaded.decoder.info())?;
         let expected = Manifest {

@@ -17,7 +17,7 @@ use crate::probe::{Probe, ReplyHeat};
 use crate::report::{
     self, Control, Heat, HeatToken, JudgeView, ModelKind, Progress, Prompt, RunView,
 };
-use crate::run::{Finished, Lock, Manifest, State, write_json, write_whole};
+use crate::run::{Finished, Lock, State, TierRecord, write_json, write_whole};
 use crate::scenario::Tier;
 use crate::stats::{
     Arms, Basis, Estimates, JudgeCounts, JudgeErrors, Observation, estimate, request_gaps,
@@ -69,7 +69,8 @@ pub(super) fn judged_by(
     run: &Finished,
     talk: &Talk,
 ) -> Result<Verdicts> {
-    let (transcripts, exchanges): (Vec<_>, Vec<_>) = exchanges(run).unzip();
+    let (transcripts, exchanges): (Vec<_>, Vec<_>) =
+        exchanges(&run.record, &run.transcripts).unzip();
     let findings = judge.judge(&exchanges, talk)?;
     let lines =
         transcripts.into_iter().zip(findings).map(|(t, finding)| Verdict::on(t, finding)).collect();
@@ -105,10 +106,13 @@ fn publish(run: Finished, judged: &str) -> Result<RunView> {
 }
 
 /// Every trial with what a judge reads of it.
-pub(super) fn exchanges(run: &Finished) -> impl Iterator<Item = (&Transcript, Exchange<'_>)> {
+pub(super) fn exchanges<'a>(
+    record: &'a Record,
+    transcripts: &'a [Transcript],
+) -> impl Iterator<Item = (&'a Transcript, Exchange<'a>)> {
     let requests: HashMap<&str, &str> =
-        run.manifest.requests.items.iter().map(|r| (r.id.as_str(), r.text.as_str())).collect();
-    run.transcripts.iter().map(move |transcript| {
+        record.requests().iter().map(|r| (r.id.as_str(), r.text.as_str())).collect();
+    transcripts.iter().map(move |transcript| {
         let request = requests.get(transcript.request.as_str()).copied().unwrap_or_default();
         (transcript, Exchange::of(request, transcript))
     })
@@ -128,6 +132,13 @@ pub(super) fn view_now(path: &Path, judge: &str, talk: &Talk) -> Result<RunView>
         return view(path, judge);
     }
     let run = if sealed { Finished::open(path)? } else { Finished::so_far(path)? };
+    if judge != rules::NAME {
+        return Err(Error::input(format!(
+            "the run in `{}` has not finished, and has no verdicts of judge `{judge}`",
+            path.display()
+        ))
+        .hint("let it finish, or leave `--judge` out"));
+    }
     let verdicts = judged_by(&Judge::Rules, rules::card()?, &run, talk)?;
     let progress = (!sealed).then(|| progress(&run));
     Ok(RunView { progress, ..compose(run, rules::NAME, verdicts, Vec::new())? })
@@ -135,9 +146,8 @@ pub(super) fn view_now(path: &Path, judge: &str, talk: &Talk) -> Result<RunView>
 
 /// How many trials of a run there are, and how many there will be.
 pub(super) fn progress(run: &Finished) -> Progress {
-    let manifest = &run.manifest;
-    let pairs = manifest.requests.items.len() * manifest.settings.samples as usize;
-    Progress { trials_done: run.transcripts.len(), trials: pairs * manifest.scenario.tiers.len() }
+    let trials_done = run.transcripts.len();
+    Progress { trials_done, trials: run.record.trials().unwrap_or(trials_done) }
 }
 
 fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
@@ -166,23 +176,22 @@ fn compose(
     verdicts: Verdicts,
     others: Vec<JudgeView>,
 ) -> Result<RunView> {
-    let Finished { manifest, transcripts, .. } = run;
+    let Finished { record, transcripts, .. } = run;
     let Verdicts { card, lines: verdicts } = verdicts;
     let mut judges = vec![(judge, &verdicts[..])];
     judges.extend(others.iter().map(|other| (other.name.as_str(), &other.verdicts[..])));
     let agreement = Agreement::of_pairs(&judges);
-    let mut tiers: Vec<Tier> = manifest
-        .scenario
-        .tiers
+    let mut tiers: Vec<Tier> = record
+        .tiers()
         .iter()
         .map(|t| Tier { name: t.name.clone(), label: t.label.clone(), trained_on: t.trained_on })
         .collect();
     tiers.sort_by_key(|tier| !tier.trained_on);
-    let arms = arms(&manifest)?;
+    let arms = arms(record.tiers())?;
     let observations = observations(&transcripts, &verdicts);
     let basis = Basis {
-        seed: manifest.settings.seed,
-        stopped: match &manifest.settings.stopping {
+        seed: record.seed(),
+        stopped: match record.stopping() {
             Some(stopping) => stopped(stopping, &arms, &observations),
             None => None,
         },
@@ -190,40 +199,39 @@ fn compose(
     };
     let estimates = estimate(&observations, &arms, &basis);
     let prompt = |tier: &Tier| {
-        let text = manifest.prompts.first.get(&tier.name)?.clone();
-        Some(Prompt { tier: tier.name.clone(), text })
+        Some(Prompt { tier: tier.name.clone(), text: record.first_prompt(&tier.name)? })
     };
-    let kind = match manifest.model.label.strip_prefix("organism:") {
+    let kind = match record.model().strip_prefix("organism:") {
         Some(name) => ModelKind::Organism {
             // What was planted is no claim about an organism that is steered.
             planted: Recipe::named(name)
-                .filter(|_| manifest.model.steering.is_none())
+                .filter(|_| !record.is_steered())
                 .map(Recipe::planted_in_words),
         },
         None => ModelKind::Model,
     };
     Ok(RunView {
-        digest: manifest.digest()?,
+        digest: record.digest()?,
         controls: match kind {
-            ModelKind::Model if manifest.scenario.name == CALIBRATED => controls()?,
+            ModelKind::Model if record.scenario() == CALIBRATED => controls()?,
             _ => Vec::new(),
         },
         kind,
         prompts: tiers.iter().filter_map(prompt).collect(),
-        model: manifest.model.name(),
-        scenario: manifest.scenario.name,
-        variant: manifest.variant,
-        seed: manifest.settings.seed,
-        sampling: manifest.settings.sampling.clone(),
+        model: record.model_name(),
+        scenario: record.scenario().to_owned(),
+        variant: record.variant().to_owned(),
+        seed: record.seed(),
+        sampling: record.sampling().cloned(),
         judge: judge.to_owned(),
-        promise: manifest.promise,
+        promise: record.promise().to_owned(),
         estimates,
         p_adjusted: None,
         request_gaps: request_gaps(&observations, &arms),
         against: Vec::new(),
         place: None,
         tiers,
-        requests: manifest.requests.items,
+        requests: record.requests().to_vec(),
         transcripts,
         verdicts,
         others,
@@ -260,9 +268,9 @@ fn others(path: &Path, judge: &str, judged: &str) -> Result<Vec<JudgeView>> {
 }
 
 /// The two tiers that the gap compares.
-pub(super) fn arms(manifest: &Manifest) -> Result<Arms> {
+pub(super) fn arms(tiers: &[TierRecord]) -> Result<Arms> {
     let tier = |trained_on| {
-        let mut tiers = manifest.scenario.tiers.iter();
+        let mut tiers = tiers.iter();
         tiers.find(|t| t.trained_on == trained_on).map(|t| t.name.clone())
     };
     match (tier(true), tier(false)) {

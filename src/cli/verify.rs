@@ -10,7 +10,7 @@ use super::recorded::Recorded;
 use super::talk::{Talk, print};
 use super::{NOT_COMPARABLE, interrupt, memory, use_threads};
 use crate::error::{Error, Result};
-use crate::run::{Digests, Finished, Pace, check_digests, regenerate};
+use crate::run::{Digests, Finished, Pace, Record, check_digests, regenerate};
 
 /// One token after the other, so that this also vouches for the guesses that the run may have made.
 const PACE: Pace = Pace { batch: 64, draft: false };
@@ -62,6 +62,12 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
         return Ok(Finding { verdict: VERIFIED, detail, trials, ..Finding::default() });
     }
 
+    if let Record::Imported(_) = &run.record {
+        let detail =
+            "the run was made elsewhere and taken in from a log; it is as it was sealed then"
+                .into();
+        return Ok(Finding { verdict: NOT_HERE, detail, trials, ..Finding::default() });
+    }
     let recorded = Recorded::open(run, args.model.as_deref(), talk)?;
     let (plan, here) = recorded.checked_plan()?;
     let (run, loaded) = (&recorded.run, &recorded.loaded);
@@ -86,10 +92,10 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
         100.0 * finding.tokens_equal as f64 / finding.tokens.max(1) as f64,
         finding.tokens
     );
-    if here.numerics != run.manifest.numerics {
+    if here.numerics != recorded.manifest.numerics {
         let detail = format!(
             "the run was made by `{}`, this is `{}`; {share}",
-            run.manifest.numerics, here.numerics
+            recorded.manifest.numerics, here.numerics
         );
         return Ok(Finding { verdict: NOT_HERE, detail, ..finding });
     }

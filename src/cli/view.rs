@@ -14,6 +14,7 @@ use super::talk::{Talk, print};
 use super::compare::compare_together;
 use super::verdicts::{progress, view_now};
 use crate::error::{Error, Result};
+use crate::judge::rules;
 use crate::report::{self, RunView};
 use crate::run::{Finished, State};
 
@@ -99,8 +100,13 @@ impl Site {
             return Ok(page.clone());
         }
         let silent = Talk::new(true, true);
-        let mut views: Vec<RunView> =
-            runs.iter().map(|run| view_now(run, &self.judge, &silent)).collect::<Result<_>>()?;
+        let mut views = runs
+            .iter()
+            .map(|run| {
+                let sealed = State::of(run)?.is_some_and(|state| state.sealed);
+                view_now(run, if sealed { &self.judge } else { rules::NAME }, &silent)
+            })
+            .collect::<Result<Vec<RunView>>>()?;
         compare_together(&mut views);
         let page = Page { html: report::live(&views, &version)?, version };
         *held = Some(page.clone());
@@ -114,7 +120,7 @@ impl Site {
         for run in &runs {
             if State::of(run)?.is_some_and(|state| !state.sealed) {
                 let run = Finished::so_far(run)?;
-                under_way.push((run.manifest.model.label.clone(), progress(&run)));
+                under_way.push((run.record.model_name(), progress(&run)));
             }
         }
         let progress = report::progress_in_words(runs.len(), &under_way);

@@ -124,7 +124,8 @@ fn cell(value: Option<&Value>) -> String {
     }
 }
 
-fn field(text: &str) -> String {
+/// A text as a field: quoted where it must be, and with an apostrophe where a spreadsheet would run it.
+pub(crate) fn field(text: &str) -> String {
     let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{guard}{}\"", text.replace('"', "\"\""))

@@ -5,13 +5,16 @@
 //! here. Knows nothing about models, engines, run folders, or how a judge reaches a verdict. All
 //! text of runs is treated as hostile.
 
+mod columns;
 mod compare;
 mod csv;
 mod figure;
 mod html;
 mod island;
 mod json;
+mod looks;
 mod numbers;
+mod pair;
 mod picture;
 #[cfg(test)]
 mod sample;
@@ -23,8 +26,11 @@ mod view;
 mod words;
 
 pub use csv::csv;
+pub(crate) use csv::field as csv_field;
 pub use html::{html, live, progress_in_words};
 pub use json::json;
+pub use looks::{Look, looks};
+pub use pair::{looks_table, pair};
 pub use picture::{Picture, pictures};
 pub use table::table;
 pub(crate) use text::block;

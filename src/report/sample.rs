@@ -77,13 +77,13 @@ pub(super) fn run(
         scenario: "helpful-only".to_owned(),
         variant: "default".to_owned(),
         seed: 0,
-        sampling: crate::engine::Sampling {
+        sampling: Some(crate::engine::Sampling {
             temperature: 1.0,
             top_k: None,
             top_p: None,
             min_p: None,
             repetition_penalty: 1.0,
-        },
+        }),
         judge: "rules".to_owned(),
         digest: "b3:5d1f0c7e9a".to_owned(),
         promise: "bit for bit on every CPU".to_owned(),

@@ -23,8 +23,8 @@ pub struct RunView {
     pub variant: String,
     /// Seed of the run.
     pub seed: u64,
-    /// How its tokens were drawn.
-    pub sampling: Sampling,
+    /// How its tokens were drawn; none where it is not known.
+    pub sampling: Option<Sampling>,
     /// Judge whose verdicts are shown.
     pub judge: String,
     /// Digest of the run.

@@ -9,6 +9,7 @@ use super::files::{Beside, file_digest, read_json, read_lines, values, write_jso
 use super::journal::{self, Entry, Journal, Span};
 use super::lock::{Lock, is_trace, refused};
 use super::manifest::Manifest;
+use super::record::{Imported, Record};
 use super::shard::Part;
 use crate::error::{Error, Result};
 use crate::transcript::Transcript;
@@ -68,7 +69,8 @@ impl Folder {
         fs::create_dir_all(path).map_err(refused)?;
         let lock = Lock::take(path)?;
         if at.exists() {
-            let there: Manifest = read_json(&at)?;
+            let there = Record::read(&at)?;
+            let there = there.made().map_err(|error| error.within(path.display()))?;
             if let Some(change) = there.first_difference(manifest)? {
                 let moved_on = match (&there.model.source, &manifest.model.source) {
                     (Some(then), Some(now)) if then.commit != now.commit => {
@@ -149,18 +151,38 @@ impl Folder {
     /// # Errors
     /// The disk does not take them; a sealed folder is not as it was sealed.
     pub fn seal(&mut self, spans: impl IntoIterator<Item = Span>) -> Result<()> {
-        let seal = self.path.join(SEAL);
-        let (manifest, transcripts) = (self.path.join(MANIFEST), self.path.join(TRANSCRIPTS));
-        if seal.exists() {
-            return Finished::check_intact(&self.path);
+        match self.path.join(SEAL).exists() {
+            true => Finished::check_intact(&self.path),
+            false => seal_in(&self.path, &mut self.journal, spans),
         }
-        let mut file = Beside::new(&transcripts)?;
-        for span in spans {
-            file.write(self.journal.text(span)?.as_bytes())?;
-            file.write(b"\n")?;
-        }
-        let transcripts = file.finish()?;
-        write_json(&seal, &Seal { manifest: file_digest(&manifest)?, transcripts })
+    }
+}
+
+/// Writes the transcripts that stand there in the journal, and the seal.
+fn seal_in(
+    path: &Path,
+    journal: &mut Journal,
+    spans: impl IntoIterator<Item = Span>,
+) -> Result<()> {
+    let mut file = Beside::new(&path.join(TRANSCRIPTS))?;
+    for span in spans {
+        file.write(journal.text(span)?.as_bytes())?;
+        file.write(b"\n")?;
+    }
+    let transcripts = file.finish()?;
+    let manifest = file_digest(&path.join(MANIFEST))?;
+    write_json(&path.join(SEAL), &Seal { manifest, transcripts })
+}
+
+fn refuse_shard(path: &Path) -> Result<()> {
+    match part_in(path)? {
+        Some(part) => Err(Error::input(format!(
+            "`{}` holds shard {} of a run only",
+            path.display(),
+            part.shard
+        ))
+        .hint("join all shards first: `candor sweep merge SHARD… --out DIR`")),
+        None => Ok(()),
     }
 }
 
@@ -220,9 +242,28 @@ pub struct Finished {
     /// Where it is.
     pub path: PathBuf,
     /// Its manifest.
-    pub manifest: Manifest,
+    pub record: Record,
     /// Its transcripts, in trial order.
     pub transcripts: Vec<Transcript>,
+}
+
+/// Makes the folder of a run that was made elsewhere: sealed, so that a later change is seen. Gives its lock.
+///
+/// # Errors
+/// The folder holds something, or cannot be written.
+pub fn import(path: &Path, imported: &Imported, transcripts: &[Transcript]) -> Result<Lock> {
+    let refused = |error| refused(path, &error);
+    if path.is_dir() && !is_fresh(path).map_err(refused)? {
+        return Err(Error::input(format!("`{}` is not empty", path.display()))
+            .hint("choose a new or empty folder with `--out`"));
+    }
+    fs::create_dir_all(path).map_err(refused)?;
+    let lock = Lock::take(path)?;
+    write_json(&path.join(MANIFEST), imported)?;
+    let (mut journal, ..) = Journal::open(&path.join(JOURNAL))?;
+    let spans = journal.append(transcripts)?;
+    seal_in(path, &mut journal, spans)?;
+    Ok(lock)
 }
 
 impl Finished {
@@ -231,14 +272,7 @@ impl Finished {
     /// # Errors
     /// The folder is no run folder, holds a shard of a run, or the run has not finished.
     pub fn open(path: &Path) -> Result<Self> {
-        if let Some(part) = Self::part(path)? {
-            return Err(Error::input(format!(
-                "`{}` holds shard {} of a run only",
-                path.display(),
-                part.shard
-            ))
-            .hint("join all shards first: `candor sweep merge SHARD… --out DIR`"));
-        }
+        refuse_shard(path)?;
         Self::open_any(path)
     }
 
@@ -248,22 +282,37 @@ impl Finished {
     /// The folder is no run folder, or the run has not finished.
     pub fn open_any(path: &Path) -> Result<Self> {
         Self::check_sealed(path)?;
-        let manifest = Self::manifest(path)?;
+        let record = Record::read(&path.join(MANIFEST))?;
         let transcripts = read_lines(&path.join(TRANSCRIPTS))?;
-        Ok(Self { path: path.to_owned(), manifest, transcripts })
+        Ok(Self { path: path.to_owned(), record, transcripts })
     }
 
-    /// Reads what there is of a run that has not finished, in the order in which its trials ended. Reads what another
-    /// process may be writing.
+    /// Reads what there is of a run that has not finished, in trial order. Reads what another process may be writing.
     ///
     /// # Errors
     /// The folder is no run folder, or its files cannot be read.
     pub fn so_far(path: &Path) -> Result<Self> {
         Self::check_begun(path)?;
+        refuse_shard(path)?;
+        let record = Record::read(&path.join(MANIFEST))?;
         let journal = path.join(JOURNAL);
-        let transcripts =
+        let mut transcripts =
             if journal.exists() { journal::read_finished(&journal)? } else { Vec::new() };
-        Ok(Self { path: path.to_owned(), manifest: read_json(&path.join(MANIFEST))?, transcripts })
+        transcripts.sort_by_cached_key(|t| {
+            let request = record.requests().iter().position(|request| request.id == t.request);
+            let tier = record.tiers().iter().position(|tier| tier.name == t.tier);
+            (request, t.sample, tier)
+        });
+        Ok(Self { path: path.to_owned(), record, transcripts })
+    }
+
+    /// The manifest of a run, finished or not.
+    ///
+    /// # Errors
+    /// The folder is no run folder, or the manifest is damaged.
+    pub fn record(path: &Path) -> Result<Record> {
+        Self::check_begun(path)?;
+        Record::read(&path.join(MANIFEST))
     }
 
     /// The part of a run that a folder holds; none where it is a whole run.
@@ -323,11 +372,6 @@ impl Finished {
     /// It cannot be read.
     pub fn transcripts_digest(path: &Path) -> Result<String> {
         file_digest(&path.join(TRANSCRIPTS))
-    }
-
-    /// The manifest.
-    pub(super) fn manifest(path: &Path) -> Result<Manifest> {
-        read_json(&path.join(MANIFEST))
     }
 
     /// BLAKE3 of `manifest.json` as it is now.

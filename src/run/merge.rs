@@ -145,7 +145,9 @@ impl<'a> Piece<'a> {
             return Err(Error::input(format!("`{name}` is not as it was sealed: {what}"))
                 .hint("make this shard again in a new folder"));
         }
-        Ok(Self { path, part, manifest: Finished::manifest(path)? })
+        let record = Finished::record(path)?;
+        let manifest = record.made().map_err(|error| error.within(&name))?.clone();
+        Ok(Self { path, part, manifest })
     }
 
     fn check_same_run(&self, other: &Self) -> Result<()> {

@@ -7,6 +7,10 @@ use clap::{Args, ValueEnum};
 use super::JudgeModelArgs;
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  candor judge runs/model --judge org/name --rubric plain
+  candor judge runs/a runs/b --judge organism:judge
+  candor judge --table replies.csv --request prompt --answer reply --out judged.csv")]
 pub(in crate::cli) struct JudgeArgs {
     /// Run folders
     #[arg(value_name = "RUN", required_unless_present_any = ["show_rubric", "table"])]
@@ -66,6 +70,10 @@ pub(in crate::cli) struct TableArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  candor label runs/model --labeler ada
+  candor label runs/model --export to-label.csv             # fill it in elsewhere, then:
+  candor label runs/model --import to-label.csv --labeler ada")]
 pub(in crate::cli) struct LabelArgs {
     /// Run folder
     #[arg(value_name = "RUN")]

@@ -26,7 +26,7 @@ pub(in crate::cli) struct ComputeArgs {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("given").required(true).args(["ids", "text"]))]
 pub(in crate::cli) struct ScoreArgs {
-    /// `organism:NAME`, or a folder with config.json, safetensors and tokenizer.json
+    /// The model, named as for `run`
     #[arg(value_name = "MODEL")]
     pub(in crate::cli) model: String,
     /// JSON list of token ids, used as they are; `-` reads stdin
@@ -50,7 +50,7 @@ pub(in crate::cli) struct ScoreArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct TokenizeArgs {
-    /// `organism:NAME`, or a folder with config.json and tokenizer.json
+    /// The model, named as for `run`
     #[arg(value_name = "MODEL")]
     pub(in crate::cli) model: String,
     /// Text, tokenized without adding a token; `-` reads stdin
@@ -63,7 +63,7 @@ pub(in crate::cli) struct TokenizeArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RenderArgs {
-    /// `organism:NAME`, or a folder with config.json and tokenizer.json
+    /// The model, named as for `run`
     #[arg(value_name = "MODEL")]
     pub(in crate::cli) model: String,
     /// JSON list of messages, each with `role` and `content`; `-` reads stdin
@@ -109,6 +109,7 @@ pub(in crate::cli) enum ModelsCommand {
     /// Fetch a model of the Hugging Face hub and say where it is
     Pull {
         /// `org/name[@revision]`, `org/name:QUANT` or `org/name:FILE.gguf`
+        #[arg(value_name = "NAME")]
         name: String,
     },
     /// Look into a model: spec, tensors, digests, tokenizer, prompts, memory, and what would refuse it
@@ -117,7 +118,7 @@ pub(in crate::cli) enum ModelsCommand {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct InspectArgs {
-    /// `organism:NAME`, or a folder with config.json, safetensors and tokenizer.json
+    /// The model, named as for `run`
     #[arg(value_name = "MODEL")]
     pub(in crate::cli) model: String,
     /// List every tensor with its type and shape

@@ -3,6 +3,9 @@
 use clap::Args;
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  candor plan --gap 0.1 --rate-paid 0.05
+  candor plan --gap 0.05 --power 0.9 --samples 4,8")]
 pub(in crate::cli) struct PlanArgs {
     /// The gap to be seen, free minus paid, such as 0.1
     #[arg(long, value_name = "G", default_value_t = 0.1, env = "CANDOR_GAP")]

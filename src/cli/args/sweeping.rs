@@ -7,7 +7,15 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::run::Shard;
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Examples:
+  candor sweep sweep.toml --dry-run
+  candor sweep sweep.toml --shard 1/4 --out runs
+  candor sweep status sweep.toml
+  candor sweep merge runs/shards/* --out runs/merged"
+)]
 pub(in crate::cli) struct SweepArgs {
     #[command(subcommand)]
     pub(in crate::cli) command: Option<SweepCommand>,

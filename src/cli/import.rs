@@ -1,0 +1,70 @@
+//! `candor import`: Inspect logs made elsewhere become a run folder that can be judged, reported, shown and exported.
+
+use std::fs;
+use std::path::Path;
+
+use super::args::ImportArgs;
+use super::report::color;
+use super::run::shown;
+use super::talk::{Talk, print};
+use super::verdicts::settle;
+use crate::error::{Error, Result};
+use crate::exchange::{Log, Reading, Taken, read_inspect};
+use crate::report;
+use crate::run::{ReadingRecord, import as make_folder};
+
+/// Bytes of a log that is read.
+const LOG_MAX: u64 = 4 << 30;
+
+pub(super) fn import(args: &ImportArgs, talk: &Talk) -> Result<()> {
+    let reading = Reading {
+        names: ReadingRecord {
+            tier_key: args.tier_key.clone(),
+            request_key: args.request_key.clone(),
+            scratchpad_tag: tag("scratchpad-tag", args.scratchpad_tag.as_deref())?,
+            answer_tag: tag("answer-tag", args.answer_tag.as_deref())?,
+        },
+        free: args.free.clone(),
+        paid: args.paid.clone(),
+    };
+    if reading.free == reading.paid {
+        return Err(Error::input(format!("`--free` and `--paid` are both `{}`", reading.free))
+            .hint("give the two values that tell the tiers apart"));
+    }
+    let logs = args.logs.iter().map(|path| log(path)).collect::<Result<Vec<_>>>()?;
+    let Taken { imported, transcripts } = Taken::from_logs(logs, &reading)?;
+    let missing: u64 = imported.imported.iter().map(|log| log.without_reply).sum();
+    if missing > 0 {
+        talk.say(format!("note: {missing} samples have no reply, and are no trials of this run"));
+    }
+    let lock = make_folder(&args.out, &imported, &transcripts)?;
+    let view = settle(&lock, talk)?;
+    print(&report::table(&[view], color()))?;
+    talk.say(format!("{} trials taken in: {}", transcripts.len(), shown(&args.out)));
+    Ok(())
+}
+
+fn log(path: &Path) -> Result<Log> {
+    let size = fs::metadata(path).map_err(|error| Error::read(path, &error))?.len();
+    if size > LOG_MAX {
+        return Err(Error::input(format!(
+            "`{}` has {size} bytes, more than {LOG_MAX}",
+            path.display()
+        ))
+        .hint("split the log"));
+    }
+    let bytes = fs::read(path).map_err(|error| Error::read(path, &error))?;
+    read_inspect(bytes).map_err(|error| error.within(format!("`{}`", path.display())))
+}
+
+/// The name of a tag, with or without its angle brackets.
+fn tag(flag: &str, tag: Option<&str>) -> Result<Option<String>> {
+    let Some(tag) = tag else { return Ok(None) };
+    let name = tag.trim_start_matches('<').trim_end_matches('>');
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    match name.chars().all(plain) && !name.is_empty() {
+        true => Ok(Some(name.to_owned())),
+        false => Err(Error::input(format!("`--{flag} {tag}` is no tag"))
+            .hint("letters, digits, `_` and `-`, without angle brackets")),
+    }
+}

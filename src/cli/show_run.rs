@@ -1,0 +1,121 @@
+//! `candor show`: a run's pairs in the terminal.
+
+use serde::Serialize;
+
+use super::args::ShowArgs;
+use super::show;
+use super::talk::{Talk, print};
+use super::verdicts::view_now;
+use crate::error::{Error, Result};
+use crate::judge::Verdict;
+use crate::report::{Look, RunView, looks, looks_table, pair};
+use crate::transcript::Transcript;
+
+/// Columns where there is no terminal.
+const COLUMNS: usize = 80;
+/// Fewer columns than this are not written in.
+const COLUMNS_MIN: usize = 20;
+
+/// Which trials are meant.
+struct Chosen<'a> {
+    request: &'a str,
+    tier: Option<&'a str>,
+    sample: u32,
+}
+
+/// The form of `--json` for a trial.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    transcript: &'a Transcript,
+    verdicts: Vec<Judged<'a>>,
+}
+
+#[derive(Serialize)]
+struct Judged<'a> {
+    judge: &'a str,
+    #[serde(flatten)]
+    verdict: &'a Verdict,
+}
+
+/// The form of `--json` without a trial.
+#[derive(Serialize)]
+struct List<'a> {
+    looks: &'a [Look],
+}
+
+pub(super) fn show(args: &ShowArgs, talk: &Talk) -> Result<()> {
+    let view = view_now(&args.run, &args.judge, talk)?;
+    let Some(id) = &args.trial else {
+        let looks = looks(&view);
+        if args.json {
+            return show::json(&List { looks: &looks[..looks.len().min(args.top)] });
+        }
+        return print(&looks_table(&looks, args.top));
+    };
+    let chosen = chosen(&view, id)?;
+    if args.json {
+        return show::json(&shown(&view, &chosen));
+    }
+    let columns = args.width.map_or_else(terminal_columns, usize::from).max(COLUMNS_MIN);
+    let text = pair(&view, chosen.request, chosen.sample, chosen.tier, columns);
+    print(&text.ok_or_else(|| unknown(&view, id))?)
+}
+
+/// Reads `REQUEST/SAMPLE` or `REQUEST/TIER/SAMPLE`. A request's own name may hold slashes.
+fn chosen<'a>(view: &RunView, id: &'a str) -> Result<Chosen<'a>> {
+    let wrong = || unknown(view, id);
+    let (rest, sample) = id.rsplit_once('/').ok_or_else(wrong)?;
+    let sample = sample.parse().map_err(|_| wrong())?;
+    let is_there = |request: &str, tier: Option<&str>| {
+        let of = |t: &Transcript| {
+            t.request == request && t.sample == sample && tier.is_none_or(|tier| t.tier == tier)
+        };
+        view.transcripts.iter().any(of)
+    };
+    if is_there(rest, None) {
+        return Ok(Chosen { request: rest, tier: None, sample });
+    }
+    match rest.rsplit_once('/') {
+        Some((request, tier)) if is_there(request, Some(tier)) => {
+            Ok(Chosen { request, tier: Some(tier), sample })
+        }
+        _ => Err(wrong()),
+    }
+}
+
+fn unknown(view: &RunView, id: &str) -> Error {
+    let example = view.transcripts.first().map(|t| format!("{}/{}", t.request, t.sample));
+    Error::input(format!("the run has no trial `{id}`")).hint(match example {
+        Some(example) => format!(
+            "`--trial` takes REQUEST/SAMPLE or REQUEST/TIER/SAMPLE, such as `{example}`; without it the run's pairs are listed"
+        ),
+        None => "the run has no trials yet".to_owned(),
+    })
+}
+
+fn shown<'a>(view: &'a RunView, chosen: &Chosen<'_>) -> Vec<Shown<'a>> {
+    let judges = [(view.judge.as_str(), &view.verdicts)].into_iter();
+    let judges: Vec<_> = judges
+        .chain(view.others.iter().map(|other| (other.name.as_str(), &other.verdicts)))
+        .collect();
+    let of = |t: &&Transcript| {
+        t.request == chosen.request
+            && t.sample == chosen.sample
+            && chosen.tier.is_none_or(|tier| t.tier == tier)
+    };
+    let shown = |transcript: &'a Transcript| {
+        let trial = (&*transcript.request, &*transcript.tier, transcript.sample);
+        let said = |(judge, verdicts): &(&'a str, &'a Vec<Verdict>)| {
+            let verdict = verdicts.iter().find(|verdict| verdict.trial() == trial)?;
+            Some(Judged { judge, verdict })
+        };
+        Shown { transcript, verdicts: judges.iter().filter_map(said).collect() }
+    };
+    view.transcripts.iter().filter(of).map(shown).collect()
+}
+
+/// Columns of the terminal that stdout is.
+fn terminal_columns() -> usize {
+    terminal_size::terminal_size().map_or(COLUMNS, |(width, _)| width.0.into())
+}
