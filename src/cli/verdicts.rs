@@ -17,7 +17,7 @@ use crate::probe::{Probe, ReplyHeat};
 use crate::report::{
     self, Control, Heat, HeatToken, JudgeView, ModelKind, Progress, Prompt, RunView,
 };
-use crate::run::{Finished, Lock, State, TierRecord, write_json, write_whole};
+use crate::run::{Finished, Lock, Record, State, TierRecord, write_json, write_whole};
 use crate::scenario::Tier;
 use crate::stats::{
     Arms, Basis, Estimates, JudgeCounts, JudgeErrors, Observation, estimate, request_gaps,

@@ -310,6 +310,9 @@ fn reply(sample: &LogSample, names: &ReadingRecord, outcome: Option<&str>) -> Re
         scratchpad: sample.scratchpad.clone(),
         answer: sample.answer.clone(),
         outcome,
+        // The text has no tags that would say where its parts stand.
+        scratchpad_place: None,
+        answer_place: None,
     }
 }
 

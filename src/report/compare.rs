@@ -14,7 +14,7 @@ pub(super) struct Asked<'a> {
     scenario: &'a str,
     variant: &'a str,
     seed: u64,
-    sampling: &'a Sampling,
+    sampling: Option<&'a Sampling>,
     judge: &'a str,
 }
 
@@ -56,7 +56,7 @@ impl<'a> Asked<'a> {
             scenario: &run.scenario,
             variant: &run.variant,
             seed: run.seed,
-            sampling: &run.sampling,
+            sampling: run.sampling.as_ref(),
             judge: &run.judge,
         }
     }
@@ -64,11 +64,9 @@ impl<'a> Asked<'a> {
     /// On one line.
     pub(super) fn title(&self) -> String {
         let [scenario, variant, judge] = [self.scenario, self.variant, self.judge].map(text::name);
-        let Self { seed, sampling, .. } = self;
-        format!(
-            "{scenario} · {variant} · seed {seed} · temperature {} · {judge}",
-            sampling.temperature
-        )
+        let temperature =
+            self.sampling.map_or_else(String::new, |s| format!(" · temperature {}", s.temperature));
+        format!("{scenario} · {variant} · seed {}{temperature} · {judge}", self.seed)
     }
 }
 

@@ -164,7 +164,8 @@ fn seal_in(
     journal: &mut Journal,
     spans: impl IntoIterator<Item = Span>,
 ) -> Result<()> {
-    let mut file = Beside::new(&path.join(TRANSCRIPTS))?;
+    let at = path.join(TRANSCRIPTS);
+    let mut file = Beside::new(&at)?;
     for span in spans {
         file.write(journal.text(span)?.as_bytes())?;
         file.write(b"\n")?;
