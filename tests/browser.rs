@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 use candor::judge::{Agreement, Compliance, Criterion, JudgeOutcome, Verdict};
 use candor::report::{Heat, HeatToken, JudgeView, ModelKind, Prompt, RunView, html};
 use candor::scenario::{Request, Tier};
-use candor::stats::{Arms, Observation, estimate};
+use candor::stats::{Arms, Basis, Observation, estimate, request_gaps};
 use candor::transcript::{FinishReason, Outcome, Transcript};
 use common::Place;
 
@@ -136,8 +136,12 @@ fn run(
         judge: "rules".to_owned(),
         digest: "0123456789abcdef".to_owned(),
         promise: "bit for bit".to_owned(),
-        estimates: estimate(&observations, &arms, 0),
+        sampling: None,
+        estimates: estimate(&observations, &arms, &Basis::of_seed(0)),
         p_adjusted: None,
+        request_gaps: request_gaps(&observations, &arms),
+        against: Vec::new(),
+        place: None,
         kind: ModelKind::Model,
         prompts: prompts.collect(),
         tiers: tiers.to_vec(),

@@ -154,6 +154,8 @@ fn cell(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
 
     /// Every command of a text: what begins a line after `prompt`, without comment, pipe and redirection.

@@ -256,7 +256,7 @@ fn one_sample_takes_mcnemar_and_wilson() {
     let estimates = estimate(&single(&verdicts), &arms(), &basis());
     assert_eq!(estimates.p_method, Some(TestMethod::McnemarExact));
     assert!((estimates.p_value.unwrap() - 2.0 / 64.0).abs() < 1e-14);
-    assert_eq!(estimates.rate_free_ci95, wilson_interval(6, 20));
+    assert_eq!(estimates.rate_free_ci95, wilson_interval(6, 20, 0.95));
 }
 
 #[test]
