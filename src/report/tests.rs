@@ -247,11 +247,17 @@ fn json_has_the_promised_keys() {
 fn every_number_on_every_surface_is_that_of_the_json() {
     let runs = small();
     let document: serde_json::Value = serde_json::from_str(&json(&runs).unwrap()).unwrap();
+    let known = serde_json::to_value(&runs[0].estimates).unwrap();
     let told: Vec<Estimates> = document["runs"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|run| serde_json::from_value(run.clone()).unwrap())
+        .map(|run| {
+            // Beside its estimates a run has names.
+            let mut run = run.as_object().unwrap().clone();
+            run.retain(|key, _| known.get(key).is_some());
+            serde_json::from_value(run.into()).unwrap()
+        })
         .collect();
     let page = html(&runs).unwrap();
 

@@ -140,7 +140,7 @@ fn keys_and_types() {
             "titel",
             "`s.toml:2`: unknown key `titel`\n\
              hint: expected one of `name`, `title`, `setting`, `description`, `requests`, `user`, \
-             `system`, `tags`, `tiers`, `meaning`, `parts`, `files`, `variants`",
+             `system`, `tags`, `tiers`, `meaning`, `decision`, `parts`, `files`, `variants`",
         ),
         (
             "answer = ",
