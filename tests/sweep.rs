@@ -185,7 +185,8 @@ fn several_devices_share_the_models() {
 fn the_example_of_the_tutorial_is_a_sweep() {
     let place = Place::new();
     let tutorial = include_str!("../src/TUTORIAL.md");
-    let example = tutorial.split("```toml\n").find(|text| text.starts_with("# sweep.toml")).unwrap();
+    let example =
+        tutorial.split("```toml\n").find(|text| text.starts_with("# sweep.toml")).unwrap();
     place.write("sweep.toml", example.split("```").next().unwrap());
     let said = place.ok(&["sweep", "sweep.toml", "--dry-run"]);
     assert!(said.contains("12 cells, "), "{said}");

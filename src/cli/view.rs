@@ -7,11 +7,11 @@ use std::sync::Mutex;
 use serde_json::json;
 
 use super::args::ViewArgs;
+use super::compare::compare_together;
 use super::http::{Answer, listen, serve};
 use super::interrupt;
 use super::run::shown;
 use super::talk::{Talk, print};
-use super::compare::compare_together;
 use super::verdicts::{progress, view_now};
 use crate::error::{Error, Result};
 use crate::judge::rules;
