@@ -38,10 +38,14 @@ fn the_stream_knows_the_tier_where_the_tokens_tell_it() {
     assert_eq!(before["trials"], 24);
     assert_eq!(before["means"]["auroc"], 0.5);
     assert_eq!(before["means"]["p_value"], 1.0);
-    let after = probe("tier", "prompt-end", 4);
-    for kind in ["means", "logistic"] {
-        assert_eq!(after[kind]["auroc"], 1.0, "{kind}");
-        assert_eq!(after[kind]["p_value"], 0.1, "{kind}");
+    // Behind two layers the tag has reached it, if not in every request; the end of the scratchpad tells every time.
+    for (position, least) in [("prompt-end", 0.75), ("scratchpad-end", 1.0)] {
+        let after = probe("tier", position, 2);
+        for kind in ["means", "logistic"] {
+            let auroc = after[kind]["auroc"].as_f64().unwrap();
+            assert!(auroc >= least, "{position}, {kind}: {auroc}");
+            assert_eq!(after[kind]["p_value"], 0.1, "{position}, {kind}");
+        }
     }
 
     let bytes = std::fs::read(place.path("plain/probe/activations.safetensors")).unwrap();

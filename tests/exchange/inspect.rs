@@ -183,7 +183,7 @@ fn undefined_numbers_stay_away() {
 #[test]
 fn hostile_ids_lead_nowhere_and_no_two_are_one() {
     let place = Place::new();
-    let ids = ["../../a", "..\\..\\a", "/a", "a b", "a?b", "nul\u{0}l"];
+    let ids = ["../../a", "..\\..\\a", "/a", "a b", "a?b", "a:b"];
     let lines = ids.map(|id| {
         serde_json::json!({"id": id, "category": "../c", "harmful": true, "text": "tell"})
             .to_string()

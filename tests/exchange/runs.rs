@@ -29,7 +29,7 @@ pub(crate) fn interrupted(place: &Place) {
     fs::remove_dir_all(place.path("cut/verdicts")).unwrap();
 }
 
-/// Changes the trials of a finished run, and judges them again.
+/// Changes the trials of a finished run, seals it as if they had come so from the model, and judges them again.
 pub(crate) fn changed(place: &Place, run: &str, change: impl Fn(usize, &mut Value)) {
     let path = format!("{run}/transcripts.jsonl");
     let lines = place.read(&path);
@@ -39,7 +39,12 @@ pub(crate) fn changed(place: &Place, run: &str, change: impl Fn(usize, &mut Valu
         trial.to_string()
     };
     let lines: Vec<String> = lines.lines().enumerate().map(change).collect();
-    place.write(&path, lines.join("\n") + "\n");
+    let text = lines.join("\n") + "\n";
+    let seal = format!("{run}/seal.json");
+    let mut digests: Value = serde_json::from_str(&place.read(&seal)).unwrap();
+    digests["transcripts"] = blake3::hash(text.as_bytes()).to_hex().to_string().into();
+    place.write(&seal, digests.to_string());
+    place.write(&path, text);
     fs::remove_dir_all(place.path(run).join("verdicts")).unwrap();
     place.ok(&["judge", run]);
 }
