@@ -13,11 +13,14 @@ pub(super) fn is_json_lines(path: &Path) -> bool {
         .is_some_and(|extension| ["jsonl", "ndjson"].contains(&&*extension.to_ascii_lowercase()))
 }
 
-/// The objects of a file with the lines on which they stand, from 1. Empty lines are passed over.
+/// An object of a file: the line on which it stands, from 1, its text, and what it holds.
+pub(super) type Line = (u64, String, Map<String, Value>);
+
+/// The objects of a file. Empty lines are passed over.
 ///
 /// # Errors
 /// A line that is no object, or a text that is not UTF-8.
-pub(super) fn objects(path: &Path, bytes: &[u8]) -> Result<Vec<(u64, String, Map<String, Value>)>> {
+pub(super) fn objects(path: &Path, bytes: &[u8]) -> Result<Vec<Line>> {
     let text = std::str::from_utf8(bytes).map_err(|_| {
         Error::input(format!("`{}`: not UTF-8", path.display())).hint("save the file as UTF-8")
     })?;
