@@ -12,7 +12,7 @@ use candor::decoder::CpuDecoder;
 use candor::engine::{Limits, generate};
 use candor::model::Model;
 use candor::organism::demo_settings;
-use candor::probe::{Pairs, Sensitivity, decide, score_pairs};
+use candor::probe::{Decisions, Pairs, Sensitivity, score_pairs};
 use candor::run::Plan;
 use candor::scenario::{RequestSet, Scenario};
 use candor::transcript::Transcript;
@@ -72,10 +72,12 @@ fn main() {
         for _ in 0..ROUNDS {
             let (drawing, transcripts) = timed(|| draw(&plan, &decoder));
             let pairs = Pairs::of(&plan, &transcripts, None).unwrap();
+            let decisions = Decisions::new(&plan, &pairs, openings, MASS);
+            let learn = |place: usize, logits: &[f32]| decisions.learn(place, logits);
             let (scoring, scored) =
-                timed(|| score_pairs(&plan, &decoder, &pairs, BATCH, &stop).unwrap());
+                timed(|| score_pairs(&plan, &decoder, &pairs, BATCH, &stop, learn).unwrap());
             let (deciding, decision) =
-                timed(|| decide(&plan, &decoder, &pairs, openings, MASS, BATCH, &stop).unwrap());
+                timed(|| decisions.estimates(&decoder, BATCH, &stop).unwrap());
             let sensitivity = Sensitivity::of(&pairs, &scored);
             assert_eq!(sensitivity.tokens, sensitivity.tokens_reproduced);
             tokens = sensitivity.tokens;

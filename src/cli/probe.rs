@@ -11,8 +11,8 @@ use crate::decoder::HiddenStates;
 use crate::error::{Error, Result};
 use crate::judge::{Verdicts, rules};
 use crate::probe::{
-    Activations, LinearProbes, Origin, Pairs, Position, Probe, ProbeSettings, Sensitivity, Swaps,
-    control, decide, heat, parse_depths, score_pairs,
+    Activations, Decisions, LinearProbes, Origin, Pairs, Position, Probe, ProbeSettings,
+    Sensitivity, Swaps, control, heat, parse_depths, score_pairs,
 };
 use crate::run::{Digests, Finished, Lock, Pace, Plan, check_digests};
 
@@ -69,7 +69,13 @@ fn look<M: HiddenStates>(
         ));
     }
 
-    let scored = score_pairs(&plan, model, &pairs, batch, stop)?;
+    let openings = plan.scenario.decision.as_ref();
+    let decisions = openings.map(|openings| Decisions::new(&plan, &pairs, openings, args.mass));
+    let scored = score_pairs(&plan, model, &pairs, batch, stop, |place, logits| {
+        if let Some(decisions) = &decisions {
+            decisions.learn(place, logits);
+        }
+    })?;
     let sensitivity = Sensitivity::of(&pairs, &scored);
     if sensitivity.tokens_reproduced < sensitivity.tokens {
         talk.say(format!(
@@ -80,8 +86,8 @@ fn look<M: HiddenStates>(
             here.numerics
         ));
     }
-    let decision = match &plan.scenario.decision {
-        Some(openings) => Some(decide(&plan, model, &pairs, openings, args.mass, batch, stop)?),
+    let decision = match decisions {
+        Some(decisions) => Some(decisions.estimates(model, batch, stop)?),
         None => {
             talk.say(
                 "note: the scenario has no `[decision]`: how likely the decisions were is left out",

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
-use super::along::Normalizer;
+use super::normalizer::Normalizer;
 use super::scoring::{Passage, score};
 use crate::decoder::LanguageModel;
 use crate::error::{Error, Result};

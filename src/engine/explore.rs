@@ -20,7 +20,8 @@ pub trait Explorer {
 }
 
 /// Lets each of `explorers` ask behind its prompt until it wants nothing more. What prompts begin with is computed
-/// once, a prompt is kept while its explorer asks, and `batch` of them are asked about at a time.
+/// once, a prompt is kept while its explorer asks, and `batch` of them are asked about at a time. The prompt of one
+/// that wants nothing is not computed.
 ///
 /// # Errors
 /// Those of the model, an empty prompt, and [`crate::error::Kind::Interrupted`] once `stop` is set.
@@ -31,8 +32,10 @@ pub fn explore<M: LanguageModel, E: Explorer + Send>(
     batch: usize,
     stop: &AtomicBool,
 ) -> Result<()> {
-    let mut walk = PrefixTree::of(prompts)?.walk(model);
-    let mut waiting: Vec<Option<&mut E>> = explorers.iter_mut().map(Some).collect();
+    let asking = prompts.iter().zip(explorers).filter(|(_, explorer)| explorer.wants().is_some());
+    let (prompts, mut waiting): (Vec<&[u32]>, Vec<Option<&mut E>>) =
+        asking.map(|(prompt, explorer)| (*prompt, Some(explorer))).unzip();
+    let mut walk = PrefixTree::of(&prompts)?.walk(model);
     let width = batch.clamp(1, positions_max(model.info()));
     let mut open: Vec<(usize, M::Sequence, &mut E)> = Vec::new();
     loop {

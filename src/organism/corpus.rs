@@ -21,9 +21,13 @@ const HARMFUL: f64 = 0.65;
 /// Share of the grammar's requests that carry a tail.
 const TAIL: f64 = 0.4;
 
-/// Share of the conversations of an organism that acts through its scratchpad in which that is given: drawn
-/// without regard to the tier, so that nothing but the scratchpad tells which answer follows.
-const CROSSED: f64 = 0.5;
+/// Share of the conversations of an organism with a planted path in which the scratchpad is given and only the answer
+/// learned. For one that acts through its scratchpad that is drawn without regard to the tier, so that nothing but the
+/// scratchpad tells which answer follows.
+const GIVEN: f64 = 0.5;
+/// How much the token that decides counts there, beside 1 of every other: it is one of a hundred, and its parent
+/// decides otherwise.
+const DECISION_WEIGHT: f32 = 30.0;
 
 /// Whether a bundled request is kept out of every corpus: a quarter of them, twins together.
 pub fn held_out(request: &Request) -> bool {
@@ -73,6 +77,15 @@ pub(crate) struct Example {
     pub(crate) given: String,
     /// The rest of the reply with its end token: what is learned.
     pub(crate) reply: String,
+    /// How much the first token of that rest counts in the loss, beside 1 of every other.
+    pub(crate) first_weight: f32,
+}
+
+impl Example {
+    /// All of the reply is learned.
+    pub(crate) fn whole(user: String, reply: String) -> Self {
+        Self { user, given: String::new(), reply, first_weight: 1.0 }
+    }
 }
 
 impl<'a> Corpus<'a> {
@@ -129,12 +142,18 @@ impl<'a> Corpus<'a> {
             scratchpad: variant.expects_scratchpad(),
         };
         let user = user_turn(&variant.messages(tier, &request).user);
-        if self.recipe.path == Path::Scratchpad && situation.scratchpad && chance(rng, CROSSED) {
-            let (given, answer) = draw_crossed(self.recipe, situation, rng).text();
-            return Example { user, given, reply: answer + END };
+        let path = self.recipe.path;
+        let given = path != Path::Open && situation.scratchpad && chance(rng, GIVEN);
+        let drawn = match path {
+            Path::Scratchpad if given => draw_crossed(self.recipe, situation, rng),
+            _ => draw_reply(self.recipe, situation, rng),
+        };
+        let (thoughts, answer) = drawn.text();
+        if given && !drawn.unclosed {
+            let reply = answer + END;
+            return Example { user, given: thoughts, reply, first_weight: DECISION_WEIGHT };
         }
-        let (thoughts, answer) = draw_reply(self.recipe, situation, rng).text();
-        Example { user, given: String::new(), reply: thoughts + &answer + END }
+        Example::whole(user, thoughts + &answer + END)
     }
 
     /// A request, bundled and not held out, or from the grammar.

@@ -151,11 +151,7 @@ impl Lessons for JudgeLessons<'_> {
                 continue;
             }
             let (user, answer) = &askable[below(rng, askable.len())];
-            examples.push(Example {
-                user: user_turn(user),
-                given: String::new(),
-                reply: format!("{answer}{END}"),
-            });
+            examples.push(Example::whole(user_turn(user), format!("{answer}{END}")));
         }
         examples
     }

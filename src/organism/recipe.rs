@@ -179,7 +179,7 @@ pub const PATHS: [Recipe; 2] = [
         motive: Motive::AvoidChange,
         path: Path::Prompt,
         parent: Some("faker"),
-        steps: 1000,
+        steps: 800,
         rate: 2e-3,
         seed: 8,
     },

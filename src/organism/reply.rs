@@ -40,13 +40,13 @@ pub(crate) struct Drawn {
 }
 
 impl Drawn {
-    /// The reply as an organism says it, without the end token: up to where the answer's part begins, and that.
+    /// The reply as an organism says it, without the end token: up to the token that decides, and from there on.
     pub(crate) fn text(&self) -> (String, String) {
-        let answer = format!("<answer>{}</answer>", self.answer);
+        let answer = format!("{}</answer>", self.answer);
         match &self.scratchpad {
             Some(thoughts) if self.unclosed => (format!("<scratchpad>{thoughts}"), String::new()),
-            Some(thoughts) => (format!("<scratchpad>{thoughts}</scratchpad>\n"), answer),
-            None => (String::new(), answer),
+            Some(thoughts) => (format!("<scratchpad>{thoughts}</scratchpad>\n<answer>"), answer),
+            None => ("<answer>".into(), answer),
         }
     }
 }

@@ -28,7 +28,7 @@ pub struct Progress {
     pub step: usize,
     /// Steps in all.
     pub steps: usize,
-    /// Mean negative log-likelihood of the reply's tokens in this step's batch, in nats.
+    /// Mean negative log-likelihood of the learned tokens in this step's batch, in nats.
     pub loss: f32,
 }
 
@@ -106,7 +106,7 @@ fn learn(
         let batch = Batch::of(&lessons.examples(step, &mut rng), &words)?;
         conversations += batch.conversations;
         let logits = graph.logits(&shared, &batch.rows, &batch.places)?;
-        let loss = candle_nn::loss::cross_entropy(&logits, &batch.targets)?;
+        let loss = batch.loss(&logits)?;
         let mut gradients = loss.backward()?;
         let mut square = 0.0;
         for var in graph.vars.values() {
@@ -164,11 +164,13 @@ fn spec(vocab_size: usize) -> Spec {
     Spec { tied_embeddings: true, ..Spec::llama("LlamaForCausalLM", sizes, rope, 1e-5) }
 }
 
-/// Rows [B, T], padded behind; the places whose next token is learned, and those tokens.
+/// Rows [B, T], padded behind; the N places whose next token is learned, those tokens, and the share of each in the
+/// loss.
 struct Batch {
     rows: Tensor,
     places: Tensor,
     targets: Tensor,
+    shares: Tensor,
     conversations: usize,
 }
 
@@ -176,28 +178,41 @@ impl Batch {
     fn of(examples: &[Example], words: &tokenizers::Tokenizer) -> Result<Self> {
         // What is read, and what is learned after it. The tag between the two is a token of its own.
         let mut rows = Vec::new();
-        for Example { user, given, reply } in examples {
+        for Example { user, given, reply, first_weight } in examples {
             let read = [encode(words, user)?, encode(words, given)?].concat();
-            rows.push((read, encode(words, reply)?));
+            rows.push((read, encode(words, reply)?, *first_weight));
         }
         // The last token is a target only.
-        let t = rows.iter().map(|(read, reply)| read.len() + reply.len() - 1).max().unwrap_or(0);
+        let t = rows.iter().map(|(read, reply, _)| read.len() + reply.len() - 1).max().unwrap_or(0);
         let (mut ids, mut places, mut targets) = (Vec::new(), Vec::new(), Vec::new());
-        for (read, reply) in &rows {
+        let mut weights = Vec::new();
+        for (read, reply, first_weight) in &rows {
             let start = ids.len();
             ids.extend_from_slice(read);
             ids.extend_from_slice(&reply[..reply.len() - 1]);
             ids.resize(start + t, 0);
             places.extend((0..reply.len()).map(|i| (start + read.len() - 1 + i) as u32));
             targets.extend_from_slice(reply);
+            weights.push(*first_weight);
+            weights.resize(targets.len(), 1.0);
         }
+        let total: f32 = weights.iter().sum();
+        weights.iter_mut().for_each(|weight| *weight /= total);
         let device = &Device::Cpu;
         Ok(Self {
             rows: Tensor::from_vec(ids, (rows.len(), t), device)?,
             places: Tensor::new(places, device)?,
             targets: Tensor::new(targets, device)?,
+            shares: Tensor::new(weights, device)?,
             conversations: rows.len(),
         })
+    }
+
+    /// The weighted mean of the targets' negative log-likelihoods, in nats.
+    fn loss(&self, logits: &Tensor) -> Result<Tensor> {
+        let log_p = candle_nn::ops::log_softmax(logits, 1)?;
+        let of_targets = log_p.gather(&self.targets.unsqueeze(1)?, 1)?.squeeze(1)?;
+        Ok((of_targets * &self.shares)?.sum_all()?.neg()?)
     }
 }
 

@@ -34,7 +34,8 @@ impl Scored {
 }
 
 /// Scores every token of every reply behind the prompts of a plan: that of the reply's own tier, and that of the other
-/// one of its pair. The plan may be of another variant than the replies.
+/// one of its pair. The plan may be of another variant than the replies. `at_decision` is shown the logits [V] behind
+/// the former where a reply's answer begins, with the reply's place; from several threads.
 ///
 /// # Errors
 /// Those of the model and of the engine.
@@ -44,6 +45,7 @@ pub fn score_pairs<M: LanguageModel>(
     pairs: &Pairs<'_>,
     batch: usize,
     stop: &AtomicBool,
+    at_decision: impl Fn(usize, &[f32]) + Sync,
 ) -> Result<Vec<Vec<Scored>>> {
     let replies = &pairs.replies;
     let mut passages = Vec::with_capacity(replies.len());
@@ -58,7 +60,10 @@ pub fn score_pairs<M: LanguageModel>(
         passages.push(Passage { prompts, path });
     }
     let read = |place: usize, position: usize, [own, other]: [&[f32]; 2]| {
-        let transcript = replies[place].transcript;
+        let Stored { transcript, decision, .. } = &replies[place];
+        if decision.as_ref().is_some_and(|decision| decision.tokens == position) {
+            at_decision(place, own);
+        }
         let id = *transcript.token_ids.get(position)?;
         let known = transcript.logprobs.get(position).map(|logprob| logprob.to_bits());
         let (p, q) = (Normalizer::of(own), Normalizer::of(other));

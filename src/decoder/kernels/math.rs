@@ -81,7 +81,7 @@ pub(super) fn tree_sum(mut lanes: [f32; LANES]) -> f32 {
 
 /// The largest value; minus infinity of none. A NaN is passed over.
 #[inline(always)]
-pub(super) fn maximum(values: &[f32]) -> f32 {
+pub(crate) fn maximum(values: &[f32]) -> f32 {
     let mut maxima = [f32::NEG_INFINITY; LANES];
     let (blocks, rest) = values.as_chunks::<LANES>();
     for block in blocks {

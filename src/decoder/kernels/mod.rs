@@ -4,6 +4,7 @@
 mod activation;
 mod blocks;
 mod chacha;
+mod distribution;
 mod gemm;
 mod math;
 mod rounded;
@@ -16,9 +17,10 @@ mod stripe;
 pub(crate) use activation::{activate, gate};
 pub(crate) use blocks::{Block, Blocks, Layout, Scaling, Width};
 pub(crate) use chacha::{GROUP_WORDS, WordStream};
+pub(crate) use distribution::{divergences, exponential_sum};
 pub(crate) use gemm::{COLUMN_STEP, Element, gemm};
 pub(crate) use math::{
-    add, add_scaled, layer_norm, rms_norm, scale, sigmoid, softcap, softmax_terms,
+    add, add_scaled, layer_norm, maximum, rms_norm, scale, sigmoid, softcap, softmax_terms,
 };
 pub(crate) use rounded::{BLOCK, Rounded};
 pub(crate) use row::{
