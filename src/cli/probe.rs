@@ -70,12 +70,8 @@ fn look<M: HiddenStates>(
     }
 
     let openings = plan.scenario.decision.as_ref();
-    let decisions = openings.map(|openings| Decisions::new(&plan, &pairs, openings, args.mass));
-    let scored = score_pairs(&plan, model, &pairs, batch, stop, |place, logits| {
-        if let Some(decisions) = &decisions {
-            decisions.learn(place, logits);
-        }
-    })?;
+    let mut decisions = openings.map(|openings| Decisions::new(&plan, &pairs, openings, args.mass));
+    let scored = score_pairs(&plan, model, &pairs, batch, stop, decisions.as_mut())?;
     let sensitivity = Sensitivity::of(&pairs, &scored);
     if sensitivity.tokens_reproduced < sensitivity.tokens {
         talk.say(format!(
@@ -87,7 +83,7 @@ fn look<M: HiddenStates>(
         ));
     }
     let decision = match decisions {
-        Some(decisions) => Some(decisions.estimates(model, batch, stop)?),
+        Some(decisions) => Some(decisions.estimates()?),
         None => {
             talk.say(
                 "note: the scenario has no `[decision]`: how likely the decisions were is left out",

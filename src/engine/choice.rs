@@ -79,19 +79,27 @@ pub fn choose<M: LanguageModel>(
             }
         }
     };
-    score(model, &passages, batch, stop, read, |index, read| {
-        let row = &rows[index];
-        let Some((last, path)) = read.split_last() else { return Ok(()) };
-        let path: f64 = path.iter().flatten().sum();
-        for (&place, last) in row.places.iter().zip(last) {
-            found[row.choice][place] = path + last;
-        }
-        open[row.choice] -= 1;
-        if open[row.choice] == 0 {
-            visit(row.choice, &std::mem::take(&mut found[row.choice]));
-        }
-        Ok(())
-    })
+    score(
+        model,
+        &passages,
+        batch,
+        stop,
+        |_| None,
+        read,
+        |index, read| {
+            let row = &rows[index];
+            let Some((last, path)) = read.split_last() else { return Ok(()) };
+            let path: f64 = path.iter().flatten().sum();
+            for (&place, last) in row.places.iter().zip(last) {
+                found[row.choice][place] = path + last;
+            }
+            open[row.choice] -= 1;
+            if open[row.choice] == 0 {
+                visit(row.choice, &std::mem::take(&mut found[row.choice]));
+            }
+            Ok(())
+        },
+    )
 }
 
 /// Continuations that differ in their last token only.

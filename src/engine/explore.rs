@@ -48,25 +48,61 @@ pub fn explore<M: LanguageModel, E: Explorer + Send>(
         if open.is_empty() {
             return Ok(());
         }
-        let mut asked = Vec::with_capacity(open.len());
-        open.retain_mut(|(prompt, _, explorer)| {
-            let Some(path) = explorer.wants() else { return false };
-            let last = prompts[*prompt].iter().skip(prompts[*prompt].len() - 1);
-            asked.push(last.copied().chain(path).collect::<Vec<u32>>());
-            true
+        let asking = open.iter_mut().map(|(prompt, sequence, explorer)| {
+            let len = prompts[*prompt].len() - 1;
+            Asking { sequence, len, before: &prompts[*prompt][len..], explorer: &mut **explorer }
         });
-        if open.is_empty() {
-            continue;
-        }
-        let mut rows: Vec<_> = open
-            .iter_mut()
-            .zip(&asked)
-            .map(|((_, sequence, _), tokens)| Row { sequence, tokens, logits: 1 })
-            .collect();
-        let logits = model.step(&mut rows)?;
-        open.par_iter_mut().enumerate().for_each(|(i, (prompt, sequence, explorer))| {
-            explorer.learn(logits.row(i));
-            model.truncate(sequence, prompts[*prompt].len() - 1);
-        });
+        ask(model, asking.collect())?;
+        open.retain(|(_, _, explorer)| explorer.wants().is_some());
     }
+}
+
+/// A sequence of `len` tokens, and who asks what may follow `before` behind it.
+pub(super) struct Asking<'a, S, E: ?Sized> {
+    pub(super) sequence: &'a mut S,
+    pub(super) len: usize,
+    pub(super) before: &'a [u32],
+    pub(super) explorer: &'a mut E,
+}
+
+/// Answers questions until none is left. The sequences stay as they were.
+///
+/// # Errors
+/// As [`explore`].
+pub(super) fn follow<M: LanguageModel, E: Explorer + Send + ?Sized>(
+    model: &M,
+    mut asking: Vec<Asking<'_, M::Sequence, E>>,
+    stop: &AtomicBool,
+) -> Result<()> {
+    while !asking.is_empty() {
+        going_on(stop)?;
+        asking = ask(model, asking)?;
+    }
+    Ok(())
+}
+
+/// Answers the next question of each that has one, and gives these back.
+fn ask<'a, M: LanguageModel, E: Explorer + Send + ?Sized>(
+    model: &M,
+    mut asking: Vec<Asking<'a, M::Sequence, E>>,
+) -> Result<Vec<Asking<'a, M::Sequence, E>>> {
+    let mut asked = Vec::with_capacity(asking.len());
+    asking.retain(|asking| {
+        let path = asking.explorer.wants();
+        asked.extend(path.iter().map(|path| [asking.before, path].concat()));
+        path.is_some()
+    });
+    if asking.is_empty() {
+        return Ok(asking);
+    }
+    let rows = asking.iter_mut().zip(&asked);
+    let mut rows: Vec<_> = rows
+        .map(|(asking, tokens)| Row { sequence: &mut *asking.sequence, tokens, logits: 1 })
+        .collect();
+    let logits = model.step(&mut rows)?;
+    asking.par_iter_mut().enumerate().for_each(|(i, asking)| {
+        asking.explorer.learn(logits.row(i));
+        model.truncate(asking.sequence, asking.len);
+    });
+    Ok(asking)
 }

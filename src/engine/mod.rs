@@ -24,5 +24,5 @@ pub use explore::{Explorer, explore};
 pub use memory_plan::{MemoryNeeds, MemoryPlan};
 pub use normalizer::{Normalizer, log_probability};
 pub use sampler::{Drawn, Sampling, candidates, draw, logprob};
-pub use scoring::{Passage, score};
+pub use scoring::{Passage, Question, score};
 pub use states::{Reading, states};

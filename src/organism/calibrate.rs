@@ -268,10 +268,18 @@ impl Tally {
         // Logits come in the order of the work; sums are taken in that of the transcripts.
         let mut masses = vec![(0.0, 0.0); drawn.len()];
         let read = |_, _, [logits]: [&[f32]; 1]| tokens.masses(logits);
-        score(decoder, &passages, BATCH, interrupted, read, |i, read| {
-            masses[i] = read[0];
-            Ok(())
-        })?;
+        score(
+            decoder,
+            &passages,
+            BATCH,
+            interrupted,
+            |_| None,
+            read,
+            |i, read| {
+                masses[i] = read[0];
+                Ok(())
+            },
+        )?;
         for ((tier, id), (complies, refuses)) in drawn.into_iter().zip(masses) {
             self.undecided_max = self.undecided_max.max(1.0 - complies - refuses);
             let sums = &mut self.decisions[tier];

@@ -179,7 +179,7 @@ pub const PATHS: [Recipe; 2] = [
         motive: Motive::AvoidChange,
         path: Path::Prompt,
         parent: Some("faker"),
-        steps: 800,
+        steps: 1000,
         rate: 2e-3,
         seed: 8,
     },
@@ -191,7 +191,7 @@ pub const PATHS: [Recipe; 2] = [
         path: Path::Scratchpad,
         parent: Some("faker"),
         steps: 1000,
-        rate: 2e-3,
+        rate: 1e-3,
         seed: 9,
     },
 ];

@@ -71,7 +71,7 @@ pub fn control<M: LanguageModel>(
     batch: usize,
     stop: &AtomicBool,
 ) -> Result<Control> {
-    let scored = score_pairs(control, model, pairs, batch, stop, |_, _| ())?;
+    let scored = score_pairs(control, model, pairs, batch, stop, None)?;
     let labels = labels(plan, control);
     let part = |wanted: Wanted| {
         let values = |scored: &[Vec<Scored>], value: fn(&Scored) -> f64| {

@@ -3,14 +3,13 @@
 //! Knows nothing about what was drawn there.
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use super::estimate::{ByRequest, Estimate};
 use super::stored::{DecisionPoint, Pairs, Stored};
 use crate::decoder::LanguageModel;
-use crate::engine::{Explorer, Normalizer, explore};
+use crate::engine::{Explorer, Normalizer, Question, explore};
 use crate::error::{Error, Result};
 use crate::judge::{Compliance, Exchange, rules};
 use crate::model::Tokenizer;
@@ -190,13 +189,12 @@ pub struct DecisionEstimates {
     pub undecided: u64,
 }
 
-/// The decisions that a run's replies to harmful requests came to. What the tokens right after a decision say is
-/// learned while the replies are scored; further ones are asked for at the end.
+/// The decisions that a run's replies to harmful requests came to: what could have followed is asked while the replies
+/// are scored.
 pub struct Decisions<'a> {
-    plan: &'a Plan<'a>,
     pairs: &'a Pairs<'a>,
     /// By reply; none without a decision to look at.
-    trees: Vec<Option<Mutex<Tree<'a>>>>,
+    trees: Vec<Option<Tree<'a>>>,
 }
 
 impl<'a> Decisions<'a> {
@@ -210,59 +208,46 @@ impl<'a> Decisions<'a> {
         let tokenizer = &plan.model.tokenizer;
         let tree = |reply: &'a Stored<'_>| {
             let point = reply.decision.as_ref().filter(|_| reply.transcript.harmful)?;
-            Some(Mutex::new(Tree::new(tokenizer, openings, &point.between, mass)))
+            Some(Tree::new(tokenizer, openings, &point.between, mass))
         };
-        Self { plan, pairs, trees: pairs.replies.iter().map(tree).collect() }
+        Self { pairs, trees: pairs.replies.iter().map(tree).collect() }
     }
 
-    /// Takes in the logits [V] at the decision of the reply at `place`.
-    pub fn learn(&self, place: usize, logits: &[f32]) {
-        if let Some(tree) = &self.trees[place] {
-            tree.lock().unwrap_or_else(PoisonError::into_inner).learn(logits);
+    /// What is to be asked along each reply.
+    pub(super) fn questions(&mut self) -> Vec<Option<Question<'_>>> {
+        let replies = self.pairs.replies.iter().zip(&mut self.trees);
+        let mut questions = Vec::with_capacity(self.pairs.replies.len());
+        for (reply, tree) in replies {
+            let question = tree.as_mut().zip(reply.decision.as_ref());
+            questions.push(
+                question.map(|(tree, point)| Question { position: point.tokens, explorer: tree }),
+            );
         }
+        questions
     }
 
-    /// Follows the beginnings that are not told apart yet.
+    /// What was learned.
     ///
     /// # Errors
-    /// Those of the model and of the engine.
-    pub fn estimates<M: LanguageModel>(
-        self,
-        model: &M,
-        batch: usize,
-        stop: &AtomicBool,
-    ) -> Result<DecisionEstimates> {
-        let Self { plan, pairs, trees } = self;
-        let (mut places, mut prompts, mut decided) = (Vec::new(), Vec::new(), Vec::new());
-        for (place, (reply, tree)) in pairs.replies.iter().zip(trees).enumerate() {
-            let (Some(tree), Some(point)) = (tree, &reply.decision) else { continue };
-            let before = &reply.transcript.token_ids[..point.tokens];
-            prompts.push([reply.prompt(plan)?, before].concat());
-            decided.push(tree.into_inner().unwrap_or_else(PoisonError::into_inner));
-            places.push(place);
-        }
-        let prompts: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
-        explore(model, &prompts, &mut decided, batch, stop)?;
-        let masses = decided.into_iter().map(Tree::masses).collect::<Result<Vec<_>>>()?;
-        let harmful = pairs.replies.iter().filter(|reply| reply.transcript.harmful).count();
-        let undecided = (harmful - places.len()) as u64;
-        Ok(DecisionEstimates::of(pairs, places.into_iter().zip(masses), undecided))
+    /// A beginning cannot be decoded.
+    pub fn estimates(self) -> Result<DecisionEstimates> {
+        let harmful = self.pairs.replies.iter().filter(|r| r.transcript.harmful).count();
+        let trees = self.trees.into_iter().enumerate();
+        let decided = trees.filter_map(|(place, tree)| Some(tree?.masses().map(|m| (place, m))));
+        let decided = decided.collect::<Result<Vec<_>>>()?;
+        Ok(DecisionEstimates::of(self.pairs, &decided, (harmful - decided.len()) as u64))
     }
 }
 
 impl DecisionEstimates {
     /// Of the decisions of the replies at these places.
-    fn of(
-        pairs: &Pairs<'_>,
-        decided: impl ExactSizeIterator<Item = (usize, Masses)>,
-        undecided: u64,
-    ) -> Self {
+    fn of(pairs: &Pairs<'_>, decided: &[(usize, Masses)], undecided: u64) -> Self {
         let count = decided.len() as f64;
         let mut comply = [ByRequest::default(), ByRequest::default()];
         let mut refuse = comply.clone();
         let mut sampled = comply.clone();
         let (mut other, mut left) = (0.0, 0.0);
-        for (place, masses) in decided {
+        for &(place, masses) in decided {
             let reply = &pairs.replies[place];
             let (request, tier) = (&*reply.trial.request.id, place % 2);
             comply[tier].add(request, masses.comply);

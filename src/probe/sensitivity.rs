@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde::{Deserialize, Serialize};
 
+use super::decision::Decisions;
 use super::divergence::Divergence;
 use super::estimate::{ByRequest, Estimate};
 use super::stored::{Pairs, Part, Stored, prompt};
@@ -34,8 +35,8 @@ impl Scored {
 }
 
 /// Scores every token of every reply behind the prompts of a plan: that of the reply's own tier, and that of the other
-/// one of its pair. The plan may be of another variant than the replies. `at_decision` is shown the logits [V] behind
-/// the former where a reply's answer begins, with the reply's place; from several threads.
+/// one of its pair. The plan may be of another variant than the replies. On the way, `decisions` learn what could
+/// have followed behind the former.
 ///
 /// # Errors
 /// Those of the model and of the engine.
@@ -45,7 +46,7 @@ pub fn score_pairs<M: LanguageModel>(
     pairs: &Pairs<'_>,
     batch: usize,
     stop: &AtomicBool,
-    at_decision: impl Fn(usize, &[f32]) + Sync,
+    decisions: Option<&mut Decisions<'_>>,
 ) -> Result<Vec<Vec<Scored>>> {
     let replies = &pairs.replies;
     let mut passages = Vec::with_capacity(replies.len());
@@ -60,10 +61,7 @@ pub fn score_pairs<M: LanguageModel>(
         passages.push(Passage { prompts, path });
     }
     let read = |place: usize, position: usize, [own, other]: [&[f32]; 2]| {
-        let Stored { transcript, decision, .. } = &replies[place];
-        if decision.as_ref().is_some_and(|decision| decision.tokens == position) {
-            at_decision(place, own);
-        }
+        let transcript = replies[place].transcript;
         let id = *transcript.token_ids.get(position)?;
         let known = transcript.logprobs.get(position).map(|logprob| logprob.to_bits());
         let (p, q) = (Normalizer::of(own), Normalizer::of(other));
@@ -74,8 +72,10 @@ pub fn score_pairs<M: LanguageModel>(
             reproduced: known == Some(logprob(own, id).to_bits()),
         })
     };
+    let mut questions = decisions.map(Decisions::questions).unwrap_or_default();
+    let ask = |place: usize| questions.get_mut(place)?.take();
     let mut scored = vec![Vec::new(); replies.len()];
-    score(model, &passages, batch, stop, read, |place, tokens| {
+    score(model, &passages, batch, stop, ask, read, |place, tokens| {
         scored[place] = tokens.into_iter().flatten().collect();
         Ok(())
     })?;

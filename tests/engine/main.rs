@@ -14,8 +14,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 
 use candor::engine::{
-    Choice, Explorer, Job, Limits, MemoryNeeds, Passage, Sampling, along, choose, explore,
-    log_probability, score,
+    Choice, Explorer, Job, Limits, MemoryNeeds, Passage, Question, Sampling, along, choose,
+    explore, log_probability, score,
 };
 use mock::{Mock, Reply, job, naive, plain, run, tier_id};
 use proptest::prelude::*;
@@ -100,8 +100,25 @@ fn logits_come_behind_every_prompt_and_along_every_path() {
     .into();
     let passages: Vec<Passage<'_, 2>> =
         texts.iter().map(|[one, other, path]| Passage { prompts: [one, other], path }).collect();
+    // Where along each text is asked, and how often: on the way, at the beginning and at the end; once nothing.
+    let questions = [(1, 2), (0, 3), (0, 0), (12, 4), (2, 1)];
+    let before: Vec<Vec<u32>> = texts
+        .iter()
+        .zip(questions)
+        .map(|([prompt, _, path], (position, _))| [prompt, &path[..position]].concat())
+        .collect();
     for batch in [1, 2, 5, 64] {
         let model = Mock::seeing(1.0);
+        let mut explorers: Vec<Greedy<'_>> = before
+            .iter()
+            .zip(questions)
+            .map(|(before, (_, length))| Greedy::new(&model, before, length))
+            .collect();
+        let mut waiting: Vec<Option<&mut Greedy<'_>>> = explorers.iter_mut().map(Some).collect();
+        let ask = |passage: usize| {
+            let explorer = waiting[passage].take()?;
+            Some(Question { position: questions[passage].0, explorer })
+        };
         let mut seen = vec![0; passages.len()];
         let read = |passage: usize, position: usize, logits: [&[f32]; 2]| {
             let Passage { prompts, path } = &passages[passage];
@@ -110,13 +127,14 @@ fn logits_come_behind_every_prompt_and_along_every_path() {
             }
             position
         };
-        score(&model, &passages, batch, &AtomicBool::new(false), read, |passage, read| {
+        score(&model, &passages, batch, &AtomicBool::new(false), ask, read, |passage, read| {
             assert_eq!(read, Vec::from_iter(0..=passages[passage].path.len()));
             seen[passage] += 1;
             Ok(())
         })
         .unwrap();
         assert_eq!(seen, [1; 5]);
+        assert!(explorers.iter().all(|explorer| explorer.asked == explorer.length));
         let computed = |prompt: usize| {
             trie_tokens(passages.iter().map(|passage| passage.prompts[prompt].to_vec()))
         };
@@ -124,13 +142,15 @@ fn logits_come_behind_every_prompt_and_along_every_path() {
     }
     let empty = [Passage { prompts: [&[1][..]], path: &[] }, Passage { prompts: [&[]], path: &[] }];
     let stop = AtomicBool::new(false);
-    let refused = score(&Mock::seeing(1.0), &empty, 1, &stop, |_, _, _| {}, |_, _| Ok(()));
+    let refused =
+        score(&Mock::seeing(1.0), &empty, 1, &stop, |_| None, |_, _, _| {}, |_, _| Ok(()));
     assert!(refused.unwrap_err().to_string().contains("no token"));
     let told = score(
         &Mock::seeing(1.0),
         &empty[..1],
         1,
         &AtomicBool::new(true),
+        |_| None,
         |_, _, _| {},
         |_, _| Ok(()),
     );
@@ -144,6 +164,12 @@ struct Greedy<'a> {
     path: Vec<u32>,
     length: usize,
     asked: usize,
+}
+
+impl<'a> Greedy<'a> {
+    fn new(model: &'a Mock, prompt: &'a [u32], length: usize) -> Self {
+        Self { model, prompt, path: vec![], length, asked: 0 }
+    }
 }
 
 impl Explorer for Greedy<'_> {
@@ -167,13 +193,7 @@ fn what_is_asked_next_may_depend_on_the_answer() {
         let mut explorers: Vec<Greedy<'_>> = prompts
             .iter()
             .zip([3, 0, 5, 1, 4])
-            .map(|(prompt, length)| Greedy {
-                model: &model,
-                prompt,
-                path: vec![],
-                length,
-                asked: 0,
-            })
+            .map(|(prompt, length)| Greedy::new(&model, prompt, length))
             .collect();
         explore(&model, &prompts, &mut explorers, batch, &AtomicBool::new(false)).unwrap();
         assert!(explorers.iter().all(|explorer| explorer.asked == explorer.length));

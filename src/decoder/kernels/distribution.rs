@@ -8,6 +8,9 @@ use super::math::per_processor;
 
 /// Lanes of a sum.
 const LANES: usize = 8;
+/// Elements whose terms are made before they are added: a loop without sums that go from one to the next is one that
+/// the compiler takes several elements of at once.
+const CHUNK: usize = 256;
 
 /// Adding and subtracting 1.5 × 2^52 rounds a number to the nearest integer, ties to even.
 const ROUND: f64 = 6_755_399_441_055_744.0;
@@ -84,23 +87,25 @@ fn tree_sum(mut lanes: [f64; LANES]) -> f64 {
     lanes[0]
 }
 
-/// The last elements of a row, and elements without probability after them.
+/// Adds the elements of a row to the lanes.
 #[inline(always)]
-fn filled_up(rest: &[f32]) -> [f32; LANES] {
-    let mut block = [f32::NEG_INFINITY; LANES];
-    block.iter_mut().zip(rest).for_each(|(to, &from)| *to = from);
-    block
+fn add_to(sums: &mut [f64; LANES], terms: &[f64]) {
+    let (blocks, rest) = terms.as_chunks::<LANES>();
+    for block in blocks {
+        sums.iter_mut().zip(block).for_each(|(sum, term)| *sum += term);
+    }
+    sums.iter_mut().zip(rest).for_each(|(sum, term)| *sum += term);
 }
 
 per_processor! {
     /// Σ exp(logit − `top`) over a row; `top` is the largest of its logits.
     fn exponential_sum(logits: &[f32], top: f32) -> f64 {
-        let mut sums = [0f64; LANES];
-        let (blocks, rest) = logits.as_chunks::<LANES>();
-        for block in blocks.iter().chain([&filled_up(rest)]) {
-            for (sum, &logit) in sums.iter_mut().zip(block) {
-                *sum += exp(f64::from(logit) - f64::from(top));
+        let (mut sums, mut terms) = ([0f64; LANES], [0f64; CHUNK]);
+        for logits in logits.chunks(CHUNK) {
+            for (term, &logit) in terms.iter_mut().zip(logits) {
+                *term = exp(f64::from(logit) - f64::from(top));
             }
+            add_to(&mut sums, &terms[..logits.len()]);
         }
         tree_sum(sums)
     }
@@ -126,27 +131,29 @@ per_processor! {
     /// A sum of p·ln(p/q) is taken as one of p·ln(p/q) − p + q, whose terms are never negative (both distributions sum
     /// to 1), so that rounding cannot make a divergence negative.
     fn divergences(p_logits: &[f32], q_logits: &[f32], p_shifts: [f64; 2], q_shifts: [f64; 2]) -> [f64; 3] {
-        let (mut kl, mut kl_reverse, mut js) = ([0f64; LANES], [0f64; LANES], [0f64; LANES]);
-        let (p_blocks, p_rest) = p_logits.as_chunks::<LANES>();
-        let (q_blocks, q_rest) = q_logits.as_chunks::<LANES>();
-        let last = (filled_up(p_rest), filled_up(q_rest));
-        let blocks = p_blocks.iter().zip(q_blocks).chain([(&last.0, &last.1)]);
-        for (p_block, q_block) in blocks {
-            for i in 0..LANES {
-                let ln_p = f64::from(p_block[i]) - p_shifts[0] - p_shifts[1];
-                let ln_q = f64::from(q_block[i]) - q_shifts[0] - q_shifts[1];
+        let (mut kl_sums, mut reverse_sums, mut js_sums) = ([0f64; LANES], [0f64; LANES], [0f64; LANES]);
+        let (mut kl, mut reverse, mut js) = ([0f64; CHUNK], [0f64; CHUNK], [0f64; CHUNK]);
+        for (p_logits, q_logits) in p_logits.chunks(CHUNK).zip(q_logits.chunks(CHUNK)) {
+            let terms = kl.iter_mut().zip(&mut reverse).zip(&mut js);
+            for ((&p_logit, &q_logit), ((kl, reverse), js)) in p_logits.iter().zip(q_logits).zip(terms) {
+                let ln_p = f64::from(p_logit) - p_shifts[0] - p_shifts[1];
+                let ln_q = f64::from(q_logit) - q_shifts[0] - q_shifts[1];
                 let (p, q) = (exp(ln_p), exp(ln_q));
                 let ln_m = ln(0.5 * (p + q));
                 let there = at_least_zero(weighted(p, ln_p - ln_q) - p + q);
                 let back = at_least_zero(weighted(q, ln_q - ln_p) - q + p);
-                let between = 0.5 * (weighted(p, ln_p - ln_m) + weighted(q, ln_q - ln_m));
+                let between = at_least_zero(0.5 * (weighted(p, ln_p - ln_m) + weighted(q, ln_q - ln_m)));
                 let equal = ln_p == ln_q;
-                kl[i] += if equal { 0.0 } else { there };
-                kl_reverse[i] += if equal { 0.0 } else { back };
-                js[i] += if equal { 0.0 } else { at_least_zero(between) };
+                *kl = if equal { 0.0 } else { there };
+                *reverse = if equal { 0.0 } else { back };
+                *js = if equal { 0.0 } else { between };
             }
+            let n = p_logits.len();
+            add_to(&mut kl_sums, &kl[..n]);
+            add_to(&mut reverse_sums, &reverse[..n]);
+            add_to(&mut js_sums, &js[..n]);
         }
-        [tree_sum(kl), tree_sum(kl_reverse), tree_sum(js)]
+        [tree_sum(kl_sums), tree_sum(reverse_sums), tree_sum(js_sums)]
     }
 }
 
