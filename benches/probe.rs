@@ -9,13 +9,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use candor::decoder::CpuDecoder;
-use candor::engine::{Limits, generate};
 use candor::model::Model;
-use candor::organism::demo_settings;
+use candor::organism::{demo_settings, draw};
 use candor::probe::{Decisions, Pairs, Sensitivity, score_pairs};
 use candor::run::Plan;
 use candor::scenario::{RequestSet, Scenario};
-use candor::transcript::Transcript;
 
 const ROUNDS: usize = 3;
 const BATCH: usize = 64;
@@ -26,27 +24,6 @@ fn timed<T>(work: impl FnOnce() -> T) -> (f64, T) {
     let started = Instant::now();
     let made = work();
     (started.elapsed().as_secs_f64(), made)
-}
-
-fn draw(plan: &Plan<'_>, decoder: &CpuDecoder) -> Vec<Transcript> {
-    let jobs: Vec<_> = plan.trials.iter().map(|trial| plan.job(trial)).collect();
-    let limits = Limits {
-        stop_ids: &plan.model.stop_ids,
-        max_tokens: plan.settings.max_tokens,
-        batch: BATCH,
-        draft: true,
-    };
-    let mut done: Vec<Option<Transcript>> = vec![None; jobs.len()];
-    let stop = AtomicBool::new(false);
-    generate(decoder, &jobs, &plan.settings.sampling, &limits, &stop, |step| {
-        for completion in step.finished {
-            let job = completion.job;
-            done[job] = Some(plan.transcript(&plan.trials[job], completion)?);
-        }
-        Ok(())
-    })
-    .unwrap();
-    done.into_iter().map(Option::unwrap).collect()
 }
 
 fn main() {
@@ -68,7 +45,7 @@ fn main() {
         let mut known = None;
         let mut tokens = 0;
         for _ in 0..ROUNDS {
-            let (drawing, transcripts) = timed(|| draw(&plan, &decoder));
+            let (drawing, transcripts) = timed(|| draw(&plan, &decoder, BATCH, &stop).unwrap());
             let pairs = Pairs::of(&plan, &transcripts, None).unwrap();
             let (looking, (scored, decision)) = timed(|| {
                 let mut decisions = Decisions::new(&plan, &pairs, openings, MASS);

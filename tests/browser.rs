@@ -16,6 +16,7 @@ use std::process::{Command, Stdio};
 
 use candor::judge::{Agreement, Compliance, Criterion, JudgeOutcome, Verdict};
 use candor::report::{Heat, HeatToken, JudgeView, ModelKind, Prompt, RunView, html};
+use candor::run::PromptTexts;
 use candor::scenario::{Request, Tier};
 use candor::stats::{Arms, Basis, Observation, estimate, request_gaps};
 use candor::transcript::{FinishReason, Outcome, Transcript};
@@ -105,7 +106,14 @@ fn run(
     });
     let prompts = tiers.iter().map(|tier| Prompt {
         tier: tier.name.clone(),
-        text: format!("<|system|>tier {}<|user|>{}<|assistant|>", tier.name, requests[0].text),
+        texts: PromptTexts {
+            first: format!("<|system|>tier {}<|user|>{}<|assistant|>", tier.name, requests[0].text),
+            others: requests
+                .iter()
+                .filter(|request| request.id.ends_with("-003"))
+                .map(|request| (request.id.clone(), format!("as recorded: {}", request.text)))
+                .collect(),
+        },
     });
     let (mut transcripts, mut verdicts) = (Vec::new(), Vec::new());
     for (i, request) in requests.iter().enumerate() {
@@ -281,7 +289,7 @@ fn hostile() -> RunView {
         tier.label = HOSTILE.to_owned();
     }
     for prompt in &mut run.prompts {
-        prompt.text = HOSTILE.to_owned();
+        prompt.texts.first = HOSTILE.to_owned();
     }
     for transcript in &mut run.transcripts {
         (transcript.request, transcript.category) = (HOSTILE.to_owned(), HOSTILE.to_owned());

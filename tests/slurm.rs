@@ -135,16 +135,6 @@ fn an_array_one_task_of_which_is_requeued_gives_the_bytes_of_one_machine() {
         .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
         .collect();
     assert!(logs.contains("interrupted: "), "{logs}");
-    let mut compared = 0;
-    for (path, (bytes, _)) in place.snapshot("whole") {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        if ["performance.json", "journal.jsonl"].contains(&name) {
-            continue;
-        }
-        let other = place.path("out").join(path.strip_prefix(place.path("whole")).unwrap());
-        let there = std::fs::read(&other).unwrap_or_else(|_| panic!("{other:?}: {logs}"));
-        assert!(there == bytes, "{}", other.display());
-        compared += 1;
-    }
+    let compared = place.assert_merged("out", "whole");
     assert!(compared > 12 * 7, "{compared}");
 }

@@ -98,16 +98,7 @@ fn shards_of_a_sweep_merge_into_the_sweep_of_one_machine() {
     assert!(output.status.success());
     let merged = merge(&shards);
     assert!(merged.status.success(), "{}", String::from_utf8_lossy(&merged.stderr));
-    let mut compared = 0;
-    for (path, (bytes, _)) in place.snapshot("whole") {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        if ["performance.json", "journal.jsonl"].contains(&name) {
-            continue;
-        }
-        let other = place.path("out").join(path.strip_prefix(place.path("whole")).unwrap());
-        assert!(std::fs::read(&other).unwrap() == bytes, "{}", other.display());
-        compared += 1;
-    }
+    let compared = place.assert_merged("out", "whole");
     assert!(compared > 8 * 7, "{compared}");
     place.ok(&["verify", &format!("out/{CELL}"), "--all"]);
 }

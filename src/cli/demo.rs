@@ -3,13 +3,13 @@
 use super::args::DemoArgs;
 use super::compute::Compute;
 use super::experiment::{Loaded, experiment};
-use super::run::shown;
+use super::report::{color, write_page};
 use super::talk::{Talk, print};
 use super::use_threads;
 use crate::error::Result;
 use crate::organism::{RECIPES, demo_settings};
 use crate::report;
-use crate::run::{Pace, Plan, write_whole};
+use crate::run::{Pace, Plan};
 use crate::scenario::{RequestSet, Scenario};
 
 const PACE: Pace = Pace { batch: 128, draft: true };
@@ -28,16 +28,10 @@ pub(super) fn demo(args: &DemoArgs, talk: &Talk) -> Result<()> {
         let out = Some(args.out.join(recipe.name));
         views.push(experiment(&loaded, &plan, out, PACE, talk)?.1);
     }
-    let page = args.out.join("report.html");
-    let html = report::html(&views)?;
-    if std::fs::read(&page).ok().as_deref() != Some(html.as_bytes()) {
-        write_whole(&page, html.as_bytes())?;
-    }
-    print(&report::table(&views, super::report::color()))?;
+    print(&report::table(&views, color()))?;
     talk.say(
         "These are controls: small models trained to behave in known ways. They show that the",
     );
     talk.say("instrument measures what is there; they say nothing about large models.");
-    talk.say(format!("report: {}", shown(&page)));
-    Ok(())
+    write_page(&views, &args.out, talk)
 }

@@ -12,7 +12,7 @@ use super::verdicts::{self, view_now};
 use crate::error::{Error, Result};
 use crate::exchange::{self, Exported, FileOut, Form};
 use crate::model::Message;
-use crate::run::{Finished, Record, State, write_whole};
+use crate::run::{Finished, Record, write_whole};
 use crate::scenario::Scenario;
 
 pub(super) fn export(args: &ExportArgs, talk: &Talk) -> Result<()> {
@@ -51,7 +51,7 @@ fn write(path: &Path, bytes: &[u8], talk: &Talk) -> Result<()> {
 fn exported(path: &Path, judge: &str, talk: &Talk) -> Result<Exported> {
     let view = view_now(path, judge, talk)?;
     let record = Finished::record(path)?;
-    let finished = State::of(path)?.is_some_and(|state| state.sealed);
+    let finished = view.progress.is_none();
     if !finished {
         talk.say(format!(
             "note: the run in `{}` has not finished: {} trials are exported, without estimates",

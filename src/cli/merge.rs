@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use super::args::MergeArgs;
 use super::compare::compare_together;
 use super::experiment::record_merged;
-use super::report::color;
+use super::report::{color, write_page};
 use super::run::shown;
 use super::talk::{Talk, print};
 use super::verdicts::settle;
 use crate::error::{Error, Result};
 use crate::report::{self, RunView};
-use crate::run::{Shard, merge as merge_runs, read_json, write_whole};
+use crate::run::{Shard, merge as merge_runs, read_json};
 use crate::sweep::Division;
 
 pub(super) fn merge(args: &MergeArgs, talk: &Talk) -> Result<()> {
@@ -57,21 +57,10 @@ pub(super) fn merge_all(
         return Err(error);
     }
     if runs.iter().any(|(place, _)| !place.as_os_str().is_empty()) {
-        write_page(&mut views, out, talk)?;
+        compare_together(&mut views);
+        write_page(&views, out, talk)?;
     }
     Ok(views)
-}
-
-/// Writes the page about all runs of a folder, unless it is there already.
-pub(super) fn write_page(views: &mut [RunView], out: &Path, talk: &Talk) -> Result<()> {
-    compare_together(views);
-    let page = out.join("report.html");
-    let html = report::html(views)?;
-    if fs::read(&page).ok().as_deref() != Some(html.as_bytes()) {
-        write_whole(&page, html.as_bytes())?;
-    }
-    talk.say(format!("report: {}", shown(&page)));
-    Ok(())
 }
 
 /// Where the folders are those of a sweep's shards: all of them are there, of one division, with all their cells.

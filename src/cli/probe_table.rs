@@ -6,6 +6,7 @@ use crate::probe::{
     Changed, Control, DecisionEstimates, Effects, Estimate, Label, Labels, LinearProbes,
     PartControl, PartSensitivity, Probe, Reached, Sensitivity, SwapEstimates,
 };
+use crate::report::hanging;
 use crate::stats::Interval;
 
 /// Terminal columns that a line may take.
@@ -36,7 +37,7 @@ pub(super) fn table(probe: &Probe) -> String {
     if let Some(found) = &probe.linear {
         words.push(linear(found, &mut text));
     }
-    words.iter().for_each(|sentence| text += &broken(sentence));
+    words.iter().for_each(|sentence| text += &hanging(sentence, WIDTH));
     text
 }
 
@@ -291,24 +292,4 @@ fn points_interval(ends: Option<Interval>) -> String {
 
 fn interval(ends: Option<Interval>, shown: impl Fn(f64) -> String) -> String {
     ends.map_or(NONE.into(), |[low, high]| format!("[{}, {}]", shown(low), shown(high)))
-}
-
-/// A sentence broken at spaces so that no line is wider than the tables.
-fn broken(sentence: &str) -> String {
-    let mut out = String::new();
-    let mut used = 0;
-    for word in sentence.split(' ') {
-        let width = word.chars().count();
-        if used > 0 && used + 1 + width > WIDTH {
-            out.push_str("\n  ");
-            used = 2;
-        } else if used > 0 {
-            out.push(' ');
-            used += 1;
-        }
-        out.push_str(word);
-        used += width;
-    }
-    out.push('\n');
-    out
 }

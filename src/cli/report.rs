@@ -9,7 +9,7 @@ use super::run::shown;
 use super::talk::{Talk, print};
 use super::verdicts::view;
 use crate::error::{Error, Result};
-use crate::report;
+use crate::report::{self, RunView};
 use crate::run::write_whole;
 
 pub(super) fn report(args: &ReportArgs, talk: &Talk) -> Result<()> {
@@ -36,6 +36,17 @@ pub(super) fn report(args: &ReportArgs, talk: &Talk) -> Result<()> {
         }
     }
     print(&if args.json { report::json(&views)? } else { report::table(&views, color()) })
+}
+
+/// Writes the page about all runs of a folder, unless it is there already.
+pub(super) fn write_page(views: &[RunView], out: &Path, talk: &Talk) -> Result<()> {
+    let page = out.join("report.html");
+    let html = report::html(views)?;
+    if std::fs::read(&page).ok().as_deref() != Some(html.as_bytes()) {
+        write_whole(&page, html.as_bytes())?;
+    }
+    talk.say(format!("report: {}", shown(&page)));
+    Ok(())
 }
 
 /// Whether a table on stdout may have color.

@@ -28,6 +28,8 @@ struct Chosen<'a> {
 struct Shown<'a> {
     #[serde(flatten)]
     transcript: &'a Transcript,
+    /// What the model read; none where it is not known.
+    prompt: Option<String>,
     verdicts: Vec<Judged<'a>>,
 }
 
@@ -58,7 +60,7 @@ pub(super) fn show(args: &ShowArgs, talk: &Talk) -> Result<()> {
         return show::json(&shown(&view, &chosen));
     }
     let columns = args.width.map_or_else(terminal_columns, usize::from).max(COLUMNS_MIN);
-    let text = pair(&view, chosen.request, chosen.sample, chosen.tier, columns);
+    let text = pair(&view, chosen.request, chosen.sample, chosen.tier, args.prompt, columns);
     print(&text.ok_or_else(|| unknown(&view, id))?)
 }
 
@@ -110,7 +112,8 @@ fn shown<'a>(view: &'a RunView, chosen: &Chosen<'_>) -> Vec<Shown<'a>> {
             let verdict = verdicts.iter().find(|verdict| verdict.trial() == trial)?;
             Some(Judged { judge, verdict })
         };
-        Shown { transcript, verdicts: judges.iter().filter_map(said).collect() }
+        let prompt = view.prompt(&transcript.request, &transcript.tier);
+        Shown { transcript, prompt, verdicts: judges.iter().filter_map(said).collect() }
     };
     view.transcripts.iter().filter(of).map(shown).collect()
 }

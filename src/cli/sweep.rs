@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::args::{Launcher, SweepArgs, SweepCommand};
+use super::compare::compare_together;
 use super::compute::Compute;
 use super::experiment::{Loaded, experiment, make};
-use super::merge::{merge, write_page};
-use super::report::color;
+use super::merge::merge;
+use super::report::{color, write_page};
 use super::run::{one_side, shown};
 use super::sweep_devices::run_on;
 use super::talk::{Talk, print};
@@ -55,7 +56,8 @@ fn sweep_file(args: &SweepArgs, talk: &Talk) -> Result<ExitCode> {
         _ => work.run(talk)?,
     };
     if work.division.is_none() && args.only.is_none() && !views.is_empty() {
-        write_page(&mut views, &work.folder, talk)?;
+        compare_together(&mut views);
+        write_page(&views, &work.folder, talk)?;
         print(&report::table(&views, color()))?;
     }
     if failed == 0 {

@@ -9,7 +9,7 @@ use super::sweep::folder;
 use super::sweep_slurm;
 use super::talk::print;
 use crate::error::{Error, Result};
-use crate::run::State;
+use crate::run::{State, trials_done};
 use crate::sweep::Sweep;
 
 pub(super) fn status(args: &StatusArgs) -> Result<()> {
@@ -19,16 +19,18 @@ pub(super) fn status(args: &StatusArgs) -> Result<()> {
     let mut rows = Vec::new();
     for (cell, pairs) in sweep.cells.iter().zip(sweep.pairs()?) {
         let trials = pairs * sweep.parts(cell)?.0.tiers.len();
-        let (state, done) = match State::of(&out.join(&cell.place))? {
-            Some(run) if run.sealed => ("finished", trials),
-            Some(run) => ("begun", run.trials_done),
+        let place = out.join(&cell.place);
+        let (state, done) = match State::of(&place) {
+            Some(State::Sealed) => ("finished", trials),
+            Some(State::Begun) => ("begun", trials_done(&place)?),
             None => {
-                let states = shards.iter().map(|shard| State::of(&shard.join(&cell.place)));
-                let states: Vec<State> =
-                    states.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
-                let done = states.iter().map(|state| state.trials_done).sum();
-                let all_sealed = states.iter().all(|state| state.sealed);
-                match states.is_empty() {
+                let parts = shards.iter().map(|shard| shard.join(&cell.place));
+                let parts: Vec<_> =
+                    parts.filter_map(|part| State::of(&part).map(|state| (part, state))).collect();
+                let done =
+                    parts.iter().map(|(part, _)| trials_done(part)).sum::<Result<usize>>()?;
+                let all_sealed = parts.iter().all(|(_, state)| *state == State::Sealed);
+                match parts.is_empty() {
                     true => ("waiting", 0),
                     false if all_sealed && done >= trials => ("to be merged", done),
                     false => ("begun", done),

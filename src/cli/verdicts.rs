@@ -127,7 +127,7 @@ pub(super) fn view(path: &Path, judge: &str) -> Result<RunView> {
 /// The view of a run as it is now: one that has not finished, or has no verdicts yet, is judged by `rules` on the way,
 /// and nothing is written.
 pub(super) fn view_now(path: &Path, judge: &str, talk: &Talk) -> Result<RunView> {
-    let sealed = State::of(path)?.is_some_and(|state| state.sealed);
+    let sealed = State::of(path) == Some(State::Sealed);
     if sealed && (judge != rules::NAME || Verdicts::card(path, judge)?.is_some()) {
         return view(path, judge);
     }
@@ -198,9 +198,8 @@ fn compose(
         errors: errors(&card, &verdicts, &others, &transcripts, &arms),
     };
     let estimates = estimate(&observations, &arms, &basis);
-    let prompt = |tier: &Tier| {
-        Some(Prompt { tier: tier.name.clone(), text: record.first_prompt(&tier.name)? })
-    };
+    let prompt =
+        |tier: &Tier| Some(Prompt { tier: tier.name.clone(), texts: record.prompts(&tier.name)? });
     let kind = match record.model().strip_prefix("organism:") {
         Some(name) => ModelKind::Organism {
             // What was planted is no claim about an organism that is steered.

@@ -103,8 +103,11 @@ impl Site {
         let mut views = runs
             .iter()
             .map(|run| {
-                let sealed = State::of(run)?.is_some_and(|state| state.sealed);
-                view_now(run, if sealed { &self.judge } else { rules::NAME }, &silent)
+                let judge = match State::of(run) {
+                    Some(State::Sealed) => &self.judge,
+                    _ => rules::NAME,
+                };
+                view_now(run, judge, &silent)
             })
             .collect::<Result<Vec<RunView>>>()?;
         compare_together(&mut views);
@@ -118,7 +121,7 @@ impl Site {
         let runs = self.runs()?;
         let mut under_way = Vec::new();
         for run in &runs {
-            if State::of(run)?.is_some_and(|state| !state.sealed) {
+            if State::of(run) == Some(State::Begun) {
                 let run = Finished::so_far(run)?;
                 under_way.push((run.record.model_name(), progress(&run)));
             }
@@ -130,7 +133,7 @@ impl Site {
 
 /// The run folders in or below a folder, in the order of their names.
 fn find(folder: &Path, depth: usize, runs: &mut Vec<PathBuf>) -> Result<()> {
-    if State::of(folder)?.is_some() {
+    if State::of(folder).is_some() {
         if Finished::part(folder)?.is_none() {
             runs.push(folder.to_owned());
         }

@@ -155,7 +155,7 @@ pub fn calibrate<M: LanguageModel>(
     for seed in 0..seeds {
         let settings = demo_settings(seed);
         let plan = Plan::new(model, &scenario, &scenario.variants[0], &requests, &settings)?;
-        let transcripts = draw(&plan, decoder, interrupted)?;
+        let transcripts = draw(&plan, decoder, BATCH, interrupted)?;
         let observations: Vec<Observation> = transcripts.iter().map(observation).collect();
         let estimates = estimate(&observations, &arms, &Basis::of_seed(seed));
         let side = estimates.gap_ci95.map(|[low, high]| (low > 0.0, high < 0.0));
@@ -174,16 +174,21 @@ pub fn calibrate<M: LanguageModel>(
     Ok(calibration)
 }
 
-fn draw<M: LanguageModel>(
+/// The transcripts of a plan, in its order; nothing is written.
+///
+/// # Errors
+/// Those of the model and of the engine.
+pub fn draw<M: LanguageModel>(
     plan: &Plan<'_>,
     decoder: &M,
+    batch: usize,
     interrupted: &AtomicBool,
 ) -> Result<Vec<Transcript>> {
     let jobs: Vec<_> = plan.trials.iter().map(|trial| plan.job(trial)).collect();
     let limits = Limits {
         stop_ids: &plan.model.stop_ids,
         max_tokens: plan.settings.max_tokens,
-        batch: BATCH,
+        batch,
         draft: true,
     };
     let mut done: Vec<Option<Transcript>> = vec![None; jobs.len()];

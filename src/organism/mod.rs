@@ -16,7 +16,7 @@ mod reply;
 mod tokenizer;
 mod train;
 
-pub use calibrate::{Calibration, Measured, calibrate, demo_settings};
+pub use calibrate::{Calibration, Measured, calibrate, demo_settings, draw};
 pub use card::{CARD, Card, CardRates, JudgeOrganismCard, MeasuredCriterion, Rates, Training};
 pub use corpus::held_out;
 pub use decision::DecisionTokens;

@@ -41,6 +41,27 @@ fn char_width(c: char) -> usize {
     c.width().unwrap_or(0)
 }
 
+/// A sentence broken at spaces so that no line is wider than `column`; lines after the first are indented, and a space
+/// that does not break becomes a plain one.
+pub fn hanging(sentence: &str, column: usize) -> String {
+    let mut out = String::new();
+    let mut used = 0;
+    for word in sentence.split(' ') {
+        let wide = width(word);
+        if used > 0 && used + 1 + wide > column {
+            out.push_str("\n  ");
+            used = 2;
+        } else if used > 0 {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(&word.replace('\u{a0}', " "));
+        used += wide;
+    }
+    out.push('\n');
+    out
+}
+
 /// The lines of a text, none wider than `column`: broken at spaces, and within words that are wider. A character that is
 /// wider than the column stands on a line of its own.
 pub(super) fn wrap(text: &str, column: usize) -> Vec<String> {
@@ -85,6 +106,12 @@ mod tests {
         assert_eq!(wrap("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
         assert_eq!(wrap("日本語 を", 4), ["日本", "語", "を"]);
         assert_eq!(wrap("a\n\nb", 4), ["a", "", "b"]);
+    }
+
+    #[test]
+    fn a_sentence_hangs() {
+        assert_eq!(hanging("one two 3\u{a0}% four", 8), "one two\n  3 %\n  four\n");
+        assert_eq!(hanging("one", 2), "one\n");
     }
 
     #[test]

@@ -376,7 +376,7 @@ fn categories(runs: &[RunView]) -> Vec<Value> {
 }
 
 fn prompts(prompts: &[Prompt]) -> Vec<Value> {
-    let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
+    let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.texts.first.as_str()).collect();
     let cut = |(prompt, [before, differs, after]): (&Prompt, [&str; 3])| {
         context! {
             tier => text::name(&prompt.tier),

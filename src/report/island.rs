@@ -48,8 +48,6 @@ struct Run<'a> {
     judges: Vec<&'a str>,
     tiers: Vec<Arm<'a>>,
     prompts: Vec<Rendered<'a>>,
-    /// Place of the request that the prompts were recorded for; none where it has no trial yet.
-    first: Option<usize>,
     /// The largest divergence of a token, in nats; 0 where the run was not probed.
     heat: f64,
 }
@@ -61,11 +59,13 @@ struct Arm<'a> {
     trained_on: bool,
 }
 
-/// A prompt around the place where the request's words stand; in one part where that place is not certain.
+/// The first request's prompt around its words, and by request what the model read where it is not this with other
+/// words.
 #[derive(Serialize)]
 struct Rendered<'a> {
     tier: &'a str,
     parts: Vec<&'a str>,
+    others: &'a BTreeMap<String, String>,
 }
 
 /// A pair in the index: run, request, sample, and a cell per tier of the run.
@@ -167,7 +167,7 @@ pub(super) fn island(runs: &[RunView]) -> Result<Island> {
         runs: runs
             .iter()
             .zip(distinctions(runs))
-            .map(|(run, detail)| describe(run, detail, &asked))
+            .map(|(run, detail)| describe(run, detail))
             .collect(),
         requests,
         pairs,
@@ -176,19 +176,19 @@ pub(super) fn island(runs: &[RunView]) -> Result<Island> {
     Ok(Island { index: inert(&index), lines: lines.join("\n") })
 }
 
-fn describe<'a>(run: &'a RunView, detail: String, asked: &BTreeMap<Asked<'_>, usize>) -> Run<'a> {
+fn describe(run: &RunView, detail: String) -> Run<'_> {
     let tiers = run.tiers.iter();
     let tiers =
         tiers.map(|tier| Arm { name: &tier.name, label: &tier.label, trained_on: tier.trained_on });
     let others = run.others.iter().map(|judge| judge.name.as_str());
-    let first = run.requests.first();
-    let words = first.map_or("", |request| &request.text);
+    let words = run.requests.first().map_or("", |request| &request.text);
     let prompts = run.prompts.iter().map(|prompt| Rendered {
         tier: &prompt.tier,
-        parts: match prompt.text.split(words).collect::<Vec<_>>() {
-            around if !words.is_empty() && around.len() == 2 => around,
-            _ => vec![&prompt.text],
+        parts: match words {
+            "" => vec![&prompt.texts.first],
+            _ => prompt.texts.first.split(words).collect(),
         },
+        others: &prompt.texts.others,
     });
     Run {
         model: &run.model,
@@ -200,7 +200,6 @@ fn describe<'a>(run: &'a RunView, detail: String, asked: &BTreeMap<Asked<'_>, us
         judges: [run.judge.as_str()].into_iter().chain(others).collect(),
         tiers: tiers.collect(),
         prompts: prompts.collect(),
-        first: first.and_then(|request| asked.get(&ask(request)).copied()),
         heat: run.heat.iter().map(largest).fold(0.0, f64::max),
     }
 }

@@ -25,6 +25,7 @@ mod text;
 mod view;
 mod words;
 
+pub use columns::hanging;
 pub use csv::csv;
 pub(crate) use csv::field as csv_field;
 pub use html::{html, live, progress_in_words};

@@ -13,6 +13,8 @@ use crate::transcript::Transcript;
 /// One trial with what the judges say.
 struct Side<'a> {
     tier: Option<&'a Tier>,
+    /// What the model read; empty where it is not known or not asked for.
+    prompt: String,
     transcript: &'a Transcript,
     verdicts: Vec<(&'a str, &'a Verdict)>,
 }
@@ -36,6 +38,7 @@ fn sides<'a>(view: &'a RunView, request: &str, sample: u32, tier: Option<&str>) 
         };
         Side {
             tier: place(transcript).and_then(|place| view.tiers.get(place)),
+            prompt: String::new(),
             transcript,
             verdicts: judges.iter().filter_map(said).collect(),
         }
@@ -43,15 +46,20 @@ fn sides<'a>(view: &'a RunView, request: &str, sample: u32, tier: Option<&str>) 
     sides.into_iter().map(side).collect()
 }
 
-/// A pair, or one trial of it, in at most `columns` terminal columns; none where the run has no such trial.
+/// A pair, or one trial of it, in at most `columns` terminal columns, `with_prompts` as the model read them; none where
+/// the run has no such trial.
 pub fn pair(
     view: &RunView,
     request: &str,
     sample: u32,
     tier: Option<&str>,
+    with_prompts: bool,
     columns: usize,
 ) -> Option<String> {
-    let sides = sides(view, request, sample, tier);
+    let mut sides = sides(view, request, sample, tier);
+    for side in sides.iter_mut().filter(|_| with_prompts) {
+        side.prompt = view.prompt(request, &side.transcript.tier).unwrap_or_default();
+    }
     let asked = view.requests.iter().find(|known| known.id == request);
     let first = sides.first()?.transcript;
     let mut out = String::new();
@@ -70,8 +78,9 @@ pub fn pair(
         paragraph(&mut out, text::block(&asked.text).trim_end(), columns);
     }
     type Part = fn(&Side<'_>) -> String;
-    let parts: [(&str, Part); 5] = [
+    let parts: [(&str, Part); 6] = [
         ("TIER", tier_line),
+        ("PROMPT", |side| text::block(&side.prompt)),
         ("VERDICTS", verdicts),
         ("NATIVE REASONING", |side| text::block(&side.transcript.native_reasoning)),
         ("SCRATCHPAD", |side| text::block(&side.transcript.scratchpad)),

@@ -5,6 +5,7 @@ use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle,
 };
 
+use super::columns::hanging;
 use super::view::{RunView, distinctions};
 use super::words::{self, Side};
 use super::{compare, text};
@@ -128,21 +129,6 @@ fn sentence(run: &RunView, distinction: &str, claim: &str) -> String {
     if !distinction.is_empty() {
         name = format!("{name} ({})", text::shorten(distinction, WIDTH / 2 - 4));
     }
-    let mut out = String::new();
-    let mut used = 0;
     // The number and its sign stay on one line.
-    for word in format!("{name}: {claim}").replace(" %", "\u{a0}%").split(' ') {
-        let width = word.chars().count();
-        if used > 0 && used + 1 + width > WIDTH {
-            out.push_str("\n  ");
-            used = 2;
-        } else if used > 0 {
-            out.push(' ');
-            used += 1;
-        }
-        out.push_str(&word.replace('\u{a0}', " "));
-        used += width;
-    }
-    out.push('\n');
-    out
+    hanging(&format!("{name}: {claim}").replace(" %", "\u{a0}%"), WIDTH)
 }

@@ -54,7 +54,7 @@ fn hostile() -> RunView {
     }
     for prompt in &mut run.prompts {
         taint(&mut prompt.tier);
-        taint(&mut prompt.text);
+        taint(&mut prompt.texts.first);
     }
     for request in &mut run.requests {
         taint(&mut request.id);

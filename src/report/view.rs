@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::text;
 use crate::engine::Sampling;
 use crate::judge::{Agreement, Verdict};
+use crate::run::PromptTexts;
 use crate::scenario::{Request, Tier};
 use crate::stats::{Adjusted, Comparison, Estimates};
 use crate::transcript::Transcript;
@@ -45,7 +46,7 @@ pub struct RunView {
     pub kind: ModelKind,
     /// The tiers, in the order in which they are shown: the arm that answers train first.
     pub tiers: Vec<Tier>,
-    /// The rendered prompt of the first request, one per tier.
+    /// The rendered prompts, one entry per tier.
     pub prompts: Vec<Prompt>,
     /// The request set, in its order.
     pub requests: Vec<Request>,
@@ -156,16 +157,23 @@ pub enum ModelKind {
     Model,
 }
 
-/// The text that a model read in one tier.
+/// The texts that a model read in one tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
     /// Name of the arm.
     pub tier: String,
-    /// The prompt after the chat template, special tokens included.
-    pub text: String,
+    /// The prompts after the chat template, special tokens included.
+    pub texts: PromptTexts,
 }
 
 impl RunView {
+    /// What the model read for a request in a tier; none where it is not known.
+    pub fn prompt(&self, request: &str, tier: &str) -> Option<String> {
+        let request = self.requests.iter().find(|known| known.id == request)?;
+        let prompt = self.prompts.iter().find(|prompt| prompt.tier == tier)?;
+        Some(prompt.texts.text(self.requests.first()?, request))
+    }
+
     /// Whether another run, or this one, was asked the same in the same way, by whichever model.
     pub fn asked_as(&self, other: &Self) -> bool {
         (&self.scenario, &self.variant, self.seed, &self.sampling, &self.judge)

@@ -216,26 +216,28 @@ fn is_fresh(path: &Path) -> std::io::Result<bool> {
 
 /// How far the run in a folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct State {
-    /// Trials on record.
-    pub trials_done: usize,
-    /// Whether transcripts and seal are written.
-    pub sealed: bool,
+pub enum State {
+    /// Its manifest is written.
+    Begun,
+    /// So are its transcripts and its seal.
+    Sealed,
 }
 
 impl State {
-    /// The state of a folder; none where no run was begun. Reads what another process may be writing.
-    ///
-    /// # Errors
-    /// The journal is there and cannot be read.
-    pub fn of(path: &Path) -> Result<Option<Self>> {
-        if !path.join(MANIFEST).is_file() {
-            return Ok(None);
-        }
-        let journal = path.join(JOURNAL);
-        let trials_done = if journal.exists() { journal::count(&journal)? } else { 0 };
-        Ok(Some(Self { trials_done, sealed: path.join(SEAL).exists() }))
+    /// The state of a folder; none where no run was begun.
+    pub fn of(path: &Path) -> Option<Self> {
+        let there = |name: &str| path.join(name).is_file();
+        there(MANIFEST).then(|| if there(SEAL) { Self::Sealed } else { Self::Begun })
     }
+}
+
+/// Trials that the journal in a folder has on record. Reads what another process may be writing.
+///
+/// # Errors
+/// The journal is there and cannot be read.
+pub fn trials_done(path: &Path) -> Result<usize> {
+    let journal = path.join(JOURNAL);
+    if journal.exists() { journal::count(&journal) } else { Ok(0) }
 }
 
 /// A finished run folder, for reading.

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::plan::{Plan, Settings};
+use super::prompt_texts::PromptTexts;
 use crate::decoder::{ModelInfo, Quantize, Steering};
 use crate::error::{Error, Result};
 use crate::model::SystemPrompt;
 use crate::model::hub::Origin;
-use crate::scenario::{Request, Tags};
+use crate::scenario::{Request, Tags, Tier};
 
 /// The file's content. Two runs with equal manifests have equal transcripts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -124,28 +125,53 @@ pub struct RequestsRecord {
 pub struct PromptsRecord {
     /// The first request's prompt as rendered, by tier.
     pub first: BTreeMap<String, String>,
+    /// By tier and request: prompts that are not the first one with the request's words in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub others: BTreeMap<String, BTreeMap<String, String>>,
     /// BLAKE3 of the token ids of all prompts, by tier.
     pub token_digests: BTreeMap<String, String>,
+}
+
+impl PromptsRecord {
+    fn new(plan: &Plan<'_>) -> Self {
+        let mut record = Self {
+            first: BTreeMap::new(),
+            others: BTreeMap::new(),
+            token_digests: BTreeMap::new(),
+        };
+        for Tier { name, .. } in &plan.scenario.tiers {
+            let prompts = plan.requests.requests.iter();
+            let prompts: Vec<_> =
+                prompts.filter_map(|r| Some((r, plan.prompt(&r.id, name)?))).collect();
+            let texts = prompts.iter().map(|(request, prompt)| (*request, prompt.text.clone()));
+            let Some(PromptTexts { first, others }) = PromptTexts::of(texts) else { continue };
+            let mut hasher = blake3::Hasher::new();
+            for (_, prompt) in &prompts {
+                hasher.update(&(prompt.ids.len() as u64).to_le_bytes());
+                prompt.ids.iter().for_each(|id| {
+                    hasher.update(&id.to_le_bytes());
+                });
+            }
+            record.first.insert(name.clone(), first);
+            record.token_digests.insert(name.clone(), hasher.finalize().to_hex().to_string());
+            if !others.is_empty() {
+                record.others.insert(name.clone(), others);
+            }
+        }
+        record
+    }
+
+    /// The texts of a tier's prompts.
+    pub fn texts(&self, tier: &str) -> Option<PromptTexts> {
+        let others = self.others.get(tier).cloned().unwrap_or_default();
+        Some(PromptTexts { first: self.first.get(tier)?.clone(), others })
+    }
 }
 
 impl Manifest {
     /// The manifest of a plan. Reads the whole weights for their digest.
     pub fn new(plan: &Plan<'_>, info: &ModelInfo) -> Result<Self> {
         let model = plan.model;
-        let mut first = BTreeMap::new();
-        let mut hashers: BTreeMap<String, blake3::Hasher> = BTreeMap::new();
-        for request in &plan.requests.requests {
-            for tier in &plan.scenario.tiers {
-                let Some(prompt) = plan.prompt(&request.id, &tier.name) else { continue };
-                first.entry(tier.name.clone()).or_insert_with(|| prompt.text.clone());
-                let hasher = hashers.entry(tier.name.clone()).or_default();
-                hasher.update(&(prompt.ids.len() as u64).to_le_bytes());
-                prompt.ids.iter().for_each(|id| {
-                    hasher.update(&id.to_le_bytes());
-                });
-            }
-        }
-        let hex = |hasher: &blake3::Hasher| hasher.finalize().to_hex().to_string();
         Ok(Self {
             candor: env!("CARGO_PKG_VERSION").into(),
             numerics: info.numerics.clone(),
@@ -189,13 +215,7 @@ impl Manifest {
                 items: plan.requests.requests.clone(),
             },
             settings: plan.settings.clone(),
-            prompts: PromptsRecord {
-                first,
-                token_digests: hashers
-                    .iter()
-                    .map(|(tier, hasher)| (tier.clone(), hex(hasher)))
-                    .collect(),
-            },
+            prompts: PromptsRecord::new(plan),
         })
     }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::read_json;
 use super::manifest::{Manifest, TierRecord};
+use super::prompt_texts::PromptTexts;
 use super::stopping::Stopping;
 use crate::engine::Sampling;
 use crate::error::{Error, Result};
@@ -222,15 +223,17 @@ impl Record {
         }
     }
 
-    /// What the model read for the first request in a tier.
-    pub fn first_prompt(&self, tier: &str) -> Option<String> {
+    /// What the model read in a tier.
+    pub fn prompts(&self, tier: &str) -> Option<PromptTexts> {
         match self {
-            Self::Made(manifest) => manifest.prompts.first.get(tier).cloned(),
+            Self::Made(manifest) => manifest.prompts.texts(tier),
             Self::Imported(imported) => {
-                let first = imported.requests.first()?;
-                let messages = imported.messages.get(&first.id)?.get(tier)?;
                 let shown = |message: &Message| format!("{}: {}", message.role, message.content);
-                Some(messages.iter().map(shown).collect::<Vec<_>>().join("\n\n"))
+                PromptTexts::of(imported.requests.iter().filter_map(|request| {
+                    let messages = imported.messages.get(&request.id)?.get(tier)?;
+                    let shown: Vec<String> = messages.iter().map(shown).collect();
+                    Some((request, shown.join("\n\n")))
+                }))
             }
         }
     }

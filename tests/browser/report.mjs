@@ -137,12 +137,16 @@ test("a pair in full: verdicts, criteria, differences, prompt", async (browser) 
   assert.ok(first.startsWith("<|system|>tier free<|user|>") && first.endsWith("<|assistant|>"));
   await open(browser, "few", "#pair=0.0.malware-001");
   await browser.run(() => document.querySelector("#chosen details.prompt summary").click());
-  const [prompt, request, note] = await browser.until(() => {
+  const promptAndRequest = () => {
     const pre = document.querySelector("#chosen details.prompt pre");
-    return pre && [pre.textContent, document.querySelector("#chosen .ask").textContent, document.querySelector("#chosen .prompt .note").textContent];
-  });
+    return pre && [pre.textContent, document.querySelector("#chosen .ask").textContent];
+  };
+  const [prompt, request] = await browser.until(promptAndRequest);
   assert.equal(prompt, `<|system|>tier free<|user|>${request}<|assistant|>`);
-  assert.match(note, /first request/);
+  await open(browser, "few", "#pair=0.0.privacy-003");
+  await browser.run(() => document.querySelector("#chosen details.prompt summary").click());
+  const [recorded, other] = await browser.until(promptAndRequest);
+  assert.equal(recorded, `as recorded: ${other}`);
 });
 
 test("heat has a scale, values under the pointer and by keyboard", async (browser) => {

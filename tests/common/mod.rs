@@ -84,6 +84,24 @@ impl Place {
         files
     }
 
+    /// A folder that was merged has every file of the one that one machine made, byte for byte but for clocks, hosts
+    /// and the order of journals. Gives their number.
+    pub(crate) fn assert_merged(&self, merged: &str, whole: &str) -> usize {
+        let mut files = self.snapshot(whole);
+        files.retain(|path, _| {
+            let name = path.file_name().unwrap();
+            !["performance.json", "journal.jsonl"].iter().any(|other| name == *other)
+        });
+        for (path, (bytes, _)) in &files {
+            let there = self.path(merged).join(path.strip_prefix(self.path(whole)).unwrap());
+            assert!(
+                std::fs::read(&there).is_ok_and(|bytes_there| bytes_there == *bytes),
+                "{there:?}"
+            );
+        }
+        files.len()
+    }
+
     /// A copy of an organism's folder to spoil, with one file's text changed.
     pub(crate) fn spoiled(
         &self,

@@ -83,8 +83,8 @@ fn a_log_says_what_the_run_says() {
         ("compliance_gap", "upper", "/gap_ci95/1"),
         ("compliance_rules", "free", "/rate_free"),
         ("compliance_rules", "paid", "/rate_paid"),
-        ("alignment_faking_rules", "free", "/reasoning_free"),
-        ("alignment_faking_rules", "paid", "/reasoning_paid"),
+        ("reasoning_rules", "free", "/reasoning_free"),
+        ("reasoning_rules", "paid", "/reasoning_paid"),
     ] {
         let there = numbers.pointer(path).unwrap();
         assert!(there.is_number(), "{path}");
@@ -108,6 +108,8 @@ fn a_log_says_what_the_run_says() {
         if trial["scratchpad"] != "" {
             assert_eq!(reply["content"][0]["reasoning"], trial["scratchpad"]);
         }
+        let scorers: Vec<&String> = sample["scores"].as_object().unwrap().keys().collect();
+        assert_eq!(scorers[0], "compliance_rules", "the viewer's list shows the first");
         let score = &sample["scores"]["compliance_rules"];
         assert_eq!(score["answer"], verdict["compliance"], "{id}");
         let tier = trial["tier"].as_str().unwrap();

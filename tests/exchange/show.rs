@@ -32,6 +32,22 @@ fn a_pair_stands_side_by_side_and_fits() {
     assert_eq!(json.as_array().unwrap().len(), 2);
     assert_eq!(json[0]["answer"], trial["answer"]);
     assert_eq!(json[0]["verdicts"][0]["judge"], "rules");
+    assert!(!place.ok(&["show", "run", "--trial", &id]).contains("<|system|>"));
+    let with_prompt = place.ok(&["show", "run", "--trial", &id, "--prompt", "--width", "60"]);
+    assert!(with_prompt.contains("<|system|>"), "{with_prompt}");
+    // The prompt of the last request is the one that its words give.
+    let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let request = last["request"].as_str().unwrap();
+    let trials = place.ok(&["show", "run", "--trial", &format!("{request}/0"), "--json"]);
+    let trials: Value = serde_json::from_str(&trials).unwrap();
+    let render = ["scenarios", "render", "helpful-only", "--model", "organism:faker", "--json"];
+    let rendered =
+        place.ok(&[&render[..], &["--max-tokens", "256", "--request", request]].concat());
+    let rendered: Value = serde_json::from_str(&rendered).unwrap();
+    for (trial, arm) in trials.as_array().unwrap().iter().zip(rendered["arms"].as_array().unwrap())
+    {
+        assert_eq!((&trial["tier"], &trial["prompt"]), (&arm["tier"], &arm["prompt"]["text"]));
+    }
     let stderr = place.fails(&["show", "run", "--trial", "nothing/7"], 2);
     assert!(stderr.contains("the run has no trial `nothing/7`"), "{stderr}");
 }

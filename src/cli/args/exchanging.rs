@@ -77,7 +77,8 @@ pub(in crate::cli) struct ImportArgs {
 #[command(after_help = "Examples:
   candor show runs/model                             # which pairs to look at first
   candor show runs/model --trial fraud-01/0          # this pair, free beside paid
-  candor show runs/model --trial fraud-01/paid/0     # this trial alone")]
+  candor show runs/model --trial fraud-01/paid/0     # this trial alone
+  candor show runs/model --trial fraud-01/0 --prompt # what the model read for it")]
 pub(in crate::cli) struct ShowArgs {
     /// Run folder; the run may be under way
     #[arg(value_name = "RUN")]
@@ -85,6 +86,9 @@ pub(in crate::cli) struct ShowArgs {
     /// `REQUEST/SAMPLE` for a pair, `REQUEST/TIER/SAMPLE` for one trial; samples count from 0
     #[arg(long, value_name = "ID", env = "CANDOR_TRIAL")]
     pub(in crate::cli) trial: Option<String>,
+    /// Show the exact prompts too, as the model read them
+    #[arg(long, requires = "trial", env = "CANDOR_PROMPT")]
+    pub(in crate::cli) prompt: bool,
     /// Columns to write in; the terminal's unless given, 80 where there is none
     #[arg(long, value_name = "N", env = "CANDOR_WIDTH")]
     pub(in crate::cli) width: Option<u16>,

@@ -60,9 +60,10 @@ pub(super) fn compliance_scorer(judge: &str) -> String {
     format!("compliance_{judge}")
 }
 
-/// The scorer that is a judge's verdicts on the reasoning.
+/// The scorer that is a judge's verdicts on the reasoning. Its name comes after the other's: the viewer's list shows the
+/// answer of the first.
 pub(super) fn reasoning_scorer(judge: &str) -> String {
-    format!("alignment_faking_{judge}")
+    format!("reasoning_{judge}")
 }
 
 impl<'a> Sample<'a> {

@@ -44,26 +44,25 @@ const criteriaOf = (spans) => {
   return line;
 };
 
-// The prompt in full, put together when it is asked for. The record holds that of the run's first request; where
-// its words stand in it once, another request's words take their place.
-const promptOf = (run, arm, request, q) => {
+// The prompt in full, put together when it is asked for: that of the run's first request with this one's words, unless
+// the record says that this one's is another.
+const promptOf = (run, arm, request) => {
   const prompt = run.prompts.find((prompt) => prompt.tier === arm.name);
-  if (!prompt || (prompt.parts.length === 1 && q !== run.first)) return null;
+  if (!prompt) return null;
   const box = el("details", "prompt");
   box.append(el("summary", "", "prompt as the model read it"));
   box.addEventListener("toggle", () => {
     if (!box.open || box.childElementCount > 1) return;
-    if (q !== run.first) box.append(el("p", "note", "The run's record holds the prompt of its first request; here it stands with this request's words."));
     const text = el("pre");
     text.tabIndex = 0;
-    box.append(spell(text, prompt.parts.length === 1 ? prompt.parts[0] : prompt.parts.join(request.text)));
+    box.append(spell(text, Object.hasOwn(prompt.others, request.id) ? prompt.others[request.id] : prompt.parts.join(request.text)));
   });
   return box;
 };
 
 const NO_DIFFERENCES = { n: [], p: [], a: [] };
 
-const tierOf = (run, arm, trial, differing, request, q, place) => {
+const tierOf = (run, arm, trial, differing, request, place) => {
   const box = el("section", `tier ${arm.trained_on ? "trained" : "untrained"}`);
   box.tabIndex = -1;
   const title = el("h3");
@@ -84,7 +83,7 @@ const tierOf = (run, arm, trial, differing, request, q, place) => {
   if (trial.w) box.append(part("raw", "whole reply as written", trial.w, [], []));
   if (!trial.a && !trial.w) box.append(el("p", "nothing", "no answer"));
   if (trial.h) box.append(heatOf(trial.h, run.heat, arm.name));
-  const prompt = promptOf(run, arm, request, q);
+  const prompt = promptOf(run, arm, request);
   if (prompt) box.append(prompt);
   return box;
 };
@@ -129,7 +128,7 @@ const pairOf = (data, pair, trials, address) => {
   const { sides, note } = compareTiers(trials);
   if (note) box.append(el("p", "legend", note));
   const tiers = el("div", "tiers");
-  run.tiers.forEach((arm, i) => tiers.append(tierOf(run, arm, trials[i], sides[i] || NO_DIFFERENCES, request, q, i)));
+  run.tiers.forEach((arm, i) => tiers.append(tierOf(run, arm, trials[i], sides[i] || NO_DIFFERENCES, request, i)));
   box.append(tiers);
   return box;
 };
