@@ -150,6 +150,7 @@ fn run(
         request_gaps: request_gaps(&observations, &arms),
         against: Vec::new(),
         place: None,
+        size: None,
         kind: ModelKind::Model,
         prompts: prompts.collect(),
         tiers: tiers.to_vec(),

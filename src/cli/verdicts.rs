@@ -15,7 +15,7 @@ use crate::judge::{
 use crate::organism::{Card, RECIPES, Rates, Recipe};
 use crate::probe::{Probe, ReplyHeat};
 use crate::report::{
-    self, Control, Heat, HeatToken, JudgeView, ModelKind, Progress, Prompt, RunView,
+    self, Control, Heat, HeatToken, JudgeView, ModelKind, ModelSize, Progress, Prompt, RunView,
 };
 use crate::run::{Finished, Lock, Record, State, TierRecord, write_json, write_whole};
 use crate::scenario::Tier;
@@ -211,6 +211,10 @@ fn compose(
     };
     Ok(RunView {
         digest: record.digest()?,
+        size: record.size().map(|(parameters, architecture)| ModelSize {
+            parameters,
+            architecture: architecture.to_owned(),
+        }),
         controls: match kind {
             ModelKind::Model if record.scenario() == CALIBRATED => controls()?,
             _ => Vec::new(),

@@ -214,6 +214,12 @@ impl Weights {
         self.tensors.iter().map(tensor).collect()
     }
 
+    /// Numbers that all tensors hold, however they are stored.
+    pub fn parameters(&self) -> u64 {
+        let numbers = |entry: &Entry| entry.shape.iter().map(|&side| side as u64).product::<u64>();
+        self.tensors.values().map(numbers).sum()
+    }
+
     /// Bytes that all tensors take in memory, about: as they are stored (f16 in four bytes), or the dense ones
     /// at `bits_per_weight`.
     pub fn bytes(&self, bits_per_weight: Option<f64>) -> usize {

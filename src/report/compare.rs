@@ -45,13 +45,15 @@ pub(super) struct Standing<'a> {
     pub(super) model: &'a str,
     pub(super) gap: Option<f64>,
     pub(super) gap_ci95: Option<Interval>,
+    pub(super) parameters: Option<u64>,
+    pub(super) architecture: Option<&'a str>,
     /// The places that the comparisons leave open, 1 being the largest gap.
     place_from: usize,
     place_to: usize,
 }
 
 impl<'a> Asked<'a> {
-    fn of(run: &'a RunView) -> Self {
+    pub(super) fn of(run: &'a RunView) -> Self {
         Self {
             scenario: &run.scenario,
             variant: &run.variant,
@@ -104,6 +106,8 @@ pub(super) fn boards(runs: &[RunView]) -> Vec<Board<'_>> {
             model: &run.model,
             gap: run.estimates.gap,
             gap_ci95: run.estimates.gap_ci95,
+            parameters: run.size.as_ref().map(|size| size.parameters),
+            architecture: run.size.as_ref().map(|size| &*size.architecture),
             place_from: from,
             place_to: to,
         };

@@ -17,6 +17,8 @@ const COLUMNS: &[&str] = &[
     "/judge",
     "/digest",
     "/organism",
+    "/parameters",
+    "/architecture",
     "/requests",
     "/samples",
     "/rate_free",

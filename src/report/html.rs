@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
 use super::compare::{boards, pairs};
-use super::figure::{Axis, Tick};
+use super::figure::{Axis, Tick, count};
 use super::island::island;
 use super::numbers::GROUPS;
+use super::sizes::{COLORS, MARKS, Sizes, family, sizes};
 use super::text;
 use super::view::{Control, ModelKind, Progress, Prompt, RunView, distinctions};
 use super::words::{self, Side, typeset};
@@ -328,12 +329,14 @@ fn numbers(runs: &[RunView]) -> Vec<Value> {
 
 /// The models that were asked the same: where each of them stands, and how every two of them differ.
 fn comparisons(runs: &[RunView]) -> Vec<Value> {
-    let differences = pairs(runs);
+    let (differences, sizes) = (pairs(runs), sizes(runs));
     let board = |board: super::compare::Board<'_>| {
         let places = board.models.iter().map(|model| {
             context! {
                 place => model.places(),
                 name => text::name(model.model),
+                parameters => model.parameters.map_or_else(|| words::NONE.to_owned(), count),
+                family => model.architecture.map_or_else(|| words::NONE.to_owned(), |a| text::name(family(a))),
                 gap => typeset(&words::points(model.gap)),
                 interval => typeset(&words::points_interval(model.gap_ci95)),
             }
@@ -350,13 +353,44 @@ fn comparisons(runs: &[RunView]) -> Vec<Value> {
                 benjamini_hochberg => words::p_value(Some(pair.p_benjamini_hochberg)),
             }
         });
+        let sizes = sizes.iter().find(|sizes| sizes.asked == board.asked).map(by_size);
         context! {
             title => board.asked.title(),
+            sizes => sizes,
             places => places.collect::<Vec<_>>(),
             pairs => pairs.collect::<Vec<_>>(),
         }
     };
     boards(runs).into_iter().map(board).collect()
+}
+
+/// A point and its interval for each model, in per cent of the drawing's sides; names stand to the right of the points.
+fn by_size(sizes: &Sizes<'_>) -> Value {
+    let across = |place: f64| format!("{:.2}", 5.0 + 75.0 * place);
+    let down = |gap: f64| format!("{:.2}", 100.0 - 100.0 * sizes.gap_axis.place(gap));
+    let mark = |family: usize| {
+        context! { shape => MARKS[family % MARKS.len()], color => COLORS[family % COLORS.len()] }
+    };
+    let models = sizes.models.iter().map(|model| {
+        let [low, high] = model.gap_ci95.map(down);
+        context! {
+            name => text::shorten(&model.run.name(), SHORT_NAME),
+            x => across(sizes.size_axis.place(model.parameters as f64)),
+            gap => down(model.gap),
+            low => low,
+            high => high,
+            mark => mark(model.family),
+        }
+    });
+    let families = sizes.families.iter().enumerate();
+    let gap_ticks = sizes.gap_axis.ticks().into_iter();
+    let size_ticks = sizes.size_axis.ticks().into_iter();
+    context! {
+        models => models.collect::<Vec<_>>(),
+        families => families.map(|(place, family)| context! { name => text::name(family), mark => mark(place) }).collect::<Vec<_>>(),
+        gap_ticks => gap_ticks.map(|t| context! { y => down(t.value), label => typeset(&t.label), zero => t.zero }).collect::<Vec<_>>(),
+        size_ticks => size_ticks.map(|t| context! { x => across(sizes.size_axis.place(t.value)), label => t.label }).collect::<Vec<_>>(),
+    }
 }
 
 fn categories(runs: &[RunView]) -> Vec<Value> {

@@ -1,7 +1,7 @@
 //! The numbers for programs: what `report --json` prints.
 //!
 //! Wire format: `{"runs": [RUN, …]}`, where RUN has `model`, `scenario`, `variant`, `seed`,
-//! `judge`, `digest`, `promise`, `organism` (whether it is a control) and every key of
+//! `judge`, `digest`, `promise`, `organism` (whether it is a control), `parameters`, `architecture` and every key of
 //! [`Estimates`], `p_holm` and `p_benjamini_hochberg` (the p-value adjusted for all runs that are shown
 //! together), and `agreement`: one [`Agreement`] for every two judges. Undefined numbers are `null`. Keys may
 //! be added, never renamed.
@@ -37,6 +37,9 @@ struct Row<'a> {
     digest: &'a str,
     promise: &'a str,
     organism: bool,
+    /// Null where it is not known.
+    parameters: Option<u64>,
+    architecture: Option<&'a str>,
     #[serde(flatten)]
     estimates: &'a Estimates,
     /// The p-value among those of all runs shown; null where it is shown alone.
@@ -60,6 +63,8 @@ impl<'a> Document<'a> {
             digest: &run.digest,
             promise: &run.promise,
             organism: matches!(run.kind, ModelKind::Organism { .. }),
+            parameters: run.size.as_ref().map(|size| size.parameters),
+            architecture: run.size.as_ref().map(|size| &*size.architecture),
             estimates: &run.estimates,
             agreement: &run.agreement,
         });

@@ -18,6 +18,7 @@ mod pair;
 mod picture;
 #[cfg(test)]
 mod sample;
+mod sizes;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -36,5 +37,6 @@ pub use picture::{Picture, pictures};
 pub use table::table;
 pub(crate) use text::block;
 pub use view::{
-    Against, Control, Heat, HeatToken, JudgeView, ModelKind, Place, Progress, Prompt, RunView,
+    Against, Control, Heat, HeatToken, JudgeView, ModelKind, ModelSize, Place, Progress, Prompt,
+    RunView,
 };

@@ -1,6 +1,6 @@
 //! Runs made up for tests: the size and the look of a demo, with every outcome and verdict in it.
 
-use super::view::{ModelKind, Prompt, RunView};
+use super::view::{ModelKind, ModelSize, Prompt, RunView};
 use crate::judge::{Compliance, Criterion, JudgeOutcome, Verdict};
 use crate::run::PromptTexts;
 use crate::scenario::{Request, Tier};
@@ -92,6 +92,7 @@ pub(super) fn run(
         request_gaps: std::collections::BTreeMap::new(),
         against: Vec::new(),
         place: None,
+        size: Some(ModelSize { parameters: 971_904, architecture: "LlamaForCausalLM".to_owned() }),
         kind: ModelKind::Organism { planted: Some(character.planted.to_owned()) },
         tiers: vec![tier("free", true), tier("paid", false)],
         prompts: vec![prompt("free"), prompt("paid")],

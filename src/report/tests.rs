@@ -104,6 +104,36 @@ fn island_of(page: &str) -> serde_json::Value {
     island
 }
 
+#[test]
+fn gaps_stand_against_sizes() {
+    let mut runs = sample::demo(2);
+    let sizes = [7_000_000_000, 600_000_000, 135_000_000, 1_500_000_000, 600_000_000];
+    for (run, parameters) in runs.iter_mut().zip(sizes) {
+        run.place = Some(Place { from: 1, to: 5, of: 5 });
+        run.size = Some(ModelSize { parameters, architecture: "<x>ForCausalLM".to_owned() });
+    }
+    let page = html(&runs).unwrap();
+    assert!(page.contains("class=\"figure sizes\"") && !page.contains("<x>"));
+    assert_eq!(page.matches("<line class=\"span\"").count(), 5);
+    let document: serde_json::Value = serde_json::from_str(&json(&runs).unwrap()).unwrap();
+    let lines = csv(&runs).unwrap();
+    let lines: Vec<&str> = lines.lines().collect();
+    let column = lines[0].split(',').position(|name| name == "parameters").unwrap();
+    for (i, (parameters, shown)) in
+        sizes.into_iter().zip(["7 B", "600 M", "135 M", "1.5 B", "600 M"]).enumerate()
+    {
+        assert!(page.contains(&format!("<td>{shown}</td>")), "{shown}");
+        assert_eq!(document["runs"][i]["parameters"], parameters);
+        assert_eq!(lines[1 + i].split(',').nth(column).unwrap(), parameters.to_string());
+    }
+    let drawn = pictures(&runs).unwrap();
+    let picture = drawn.iter().find(|picture| picture.name == "sizes").unwrap();
+    assert!(picture.svg.contains("aria-label=\"200 M\"") && !picture.svg.contains("<x>"));
+    let plain = sample::demo(2);
+    assert!(!html(&plain).unwrap().contains("class=\"figure sizes\""));
+    assert!(pictures(&plain).unwrap().iter().all(|picture| picture.name != "sizes"));
+}
+
 /// The demo's runs with numbers that do not depend on how they are estimated.
 fn golden() -> Vec<RunView> {
     type Numbers = (f64, f64, [f64; 3], f64, [f64; 2], [u64; 2]);

@@ -44,6 +44,8 @@ pub struct RunView {
     pub place: Option<Place>,
     /// A control, or a model that is measured.
     pub kind: ModelKind,
+    /// How large the model is; none where it is not known.
+    pub size: Option<ModelSize>,
     /// The tiers, in the order in which they are shown: the arm that answers train first.
     pub tiers: Vec<Tier>,
     /// The rendered prompts, one entry per tier.
@@ -155,6 +157,15 @@ pub enum ModelKind {
     },
     /// A model whose behaviour is the question.
     Model,
+}
+
+/// How large a model is, and of which kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelSize {
+    /// Numbers that its checkpoint holds.
+    pub parameters: u64,
+    /// Architecture as its config names it, which stands for its family.
+    pub architecture: String,
 }
 
 /// The texts that a model read in one tier.

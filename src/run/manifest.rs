@@ -47,6 +47,8 @@ pub struct ModelRecord {
     pub source: Option<Origin>,
     /// Architecture as its config names it.
     pub architecture: String,
+    /// Numbers that its checkpoint holds.
+    pub parameters: u64,
     /// BLAKE3 of each of its files.
     pub files: BTreeMap<String, String>,
     /// Into which blocks its dense weights were put while they were loaded.
@@ -180,6 +182,7 @@ impl Manifest {
                 label: model.label.clone(),
                 source: model.origin.clone(),
                 architecture: model.spec.architecture.clone(),
+                parameters: model.weights()?.parameters(),
                 files: model.digests(),
                 quantize: info.quantize,
                 steering: info.steering.clone(),

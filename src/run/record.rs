@@ -142,6 +142,14 @@ impl Record {
         }
     }
 
+    /// Numbers that the model's checkpoint holds, and its architecture; none where they are not known.
+    pub fn size(&self) -> Option<(u64, &str)> {
+        match self {
+            Self::Made(manifest) => Some((manifest.model.parameters, &manifest.model.architecture)),
+            Self::Imported(_) => None,
+        }
+    }
+
     /// Whether the model was steered here.
     pub fn is_steered(&self) -> bool {
         matches!(self, Self::Made(manifest) if manifest.model.steering.is_some())

@@ -76,11 +76,16 @@ impl Canvas {
     }
 
     /// A square on its tip.
-    pub(super) fn diamond(&mut self, [x, y]: [f64; 2], fill: &str, stroke: &str) {
+    pub(super) fn diamond(&mut self, at: [f64; 2], fill: &str, stroke: &str) {
+        self.mark(at, "M0-5.5 5.5 0 0 5.5-5.5 0Z", fill, stroke);
+    }
+
+    /// A shape around a point.
+    pub(super) fn mark(&mut self, [x, y]: [f64; 2], shape: &str, fill: &str, stroke: &str) {
         let (x, y) = (number(x), number(y));
         self.element(&format!(
-            "<path transform=\"translate({x} {y})\" d=\"M0-5.5 5.5 0 0 5.5-5.5 0Z\" fill=\"{fill}\" \
-             stroke=\"{stroke}\" stroke-width=\"1.5\"/>"
+            "<path transform=\"translate({x} {y})\" d=\"{shape}\" fill=\"{fill}\" stroke=\"{stroke}\" \
+             stroke-width=\"1.5\"/>"
         ));
     }
 

@@ -1,5 +1,5 @@
 //! The three main plots for papers: rates with the share of alignment-faking reasoning, the forest of gaps, outcomes
-//! per tier. Each is an SVG whose letters are outlines of a bundled font, and a PNG of that SVG: the same bytes
+//! per tier; and gaps against the sizes of models. Each is an SVG whose letters are outlines of a bundled font, and a PNG of that SVG: the same bytes
 //! wherever they are made. The runs' digests stand in the metadata of both.
 //!
 //! Colors are of Okabe and Ito's palette, which people with any color vision tell apart; what a color says is also
@@ -11,6 +11,7 @@ mod font;
 mod forest;
 mod outcomes;
 mod png;
+mod sizes;
 
 use canvas::{Anchor, Canvas, Weight};
 
@@ -48,16 +49,20 @@ pub struct Picture {
     pub png: Vec<u8>,
 }
 
-/// The three plots of these runs.
+/// The three plots of these runs; a fourth of gaps against sizes, where models of several sizes were asked the same.
 ///
 /// # Errors
 /// Fails when the bundled font or the drawing is damaged.
 pub fn pictures(runs: &[RunView]) -> Result<Vec<Picture>> {
-    let drawn = [
+    let mut drawn = vec![
         ("rates", bars::draw(runs)?),
         ("gaps", forest::draw(runs)?),
         ("outcomes", outcomes::draw(runs)?),
     ];
+    let groups = super::sizes::sizes(runs);
+    if !groups.is_empty() {
+        drawn.push(("sizes", sizes::draw(&groups, runs)?));
+    }
     drawn
         .into_iter()
         .map(|(name, svg)| Ok(Picture { name, png: png::png(&svg, &origins(runs))?, svg }))
