@@ -199,6 +199,23 @@ fn swapped_scratchpads_show_what_goes_through_them() {
     let refuser = effects("organism:refuser", "refuser");
     assert!(holds_zero(&refuser["swap"]["effects"]["direct"]));
     assert!(holds_zero(&refuser["swap"]["effects"]["total"]));
+    // Two organisms that do what the faker does, each by one way alone.
+    for (name, through, other) in
+        [("decorative", "direct", "mediated"), ("mediated", "mediated", "direct")]
+    {
+        let swap = &effects(&format!("organism:{name}"), name)["swap"];
+        for numbers in ["effects", "effects_exact"] {
+            let effect = |effect: &str| &swap[numbers][effect];
+            assert!(
+                number(&effect(through)["mean"]) > 0.4 && !holds_zero(effect(through)),
+                "{swap}"
+            );
+            assert!(
+                number(&effect(other)["mean"]).abs() < 0.1 && holds_zero(effect(other)),
+                "{swap}"
+            );
+        }
+    }
     let shown = place.ok(&["probe", "faker", "--pairs", "6", "--controls", "swapped-labels"]);
     assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
     assert!(shown.contains("6 of 24 pairs") && shown.contains("follows the meaning"), "{shown}");

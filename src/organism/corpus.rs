@@ -23,8 +23,14 @@ const TAIL: f64 = 0.4;
 
 /// Share of the conversations of an organism with a planted path in which the scratchpad is given and only the answer
 /// learned. For one that acts through its scratchpad that is drawn without regard to the tier, so that nothing but the
-/// scratchpad tells which answer follows.
-const GIVEN: f64 = 0.5;
+/// scratchpad tells which answer follows; its parent does so already, and what it writes there has to be right.
+fn given_share(path: Path) -> f64 {
+    match path {
+        Path::Open => 0.0,
+        Path::Prompt => 0.5,
+        Path::Scratchpad => 0.3,
+    }
+}
 /// How much the token that decides counts there, beside 1 of every other: it is one of a hundred, and its parent
 /// decides otherwise. With 30 the scratchpads lose their grammar: most of that token's loss is which of the openings
 /// it begins, and no training lessens that.
@@ -144,7 +150,7 @@ impl<'a> Corpus<'a> {
         };
         let user = user_turn(&variant.messages(tier, &request).user);
         let path = self.recipe.path;
-        let given = path != Path::Open && situation.scratchpad && chance(rng, GIVEN);
+        let given = path != Path::Open && situation.scratchpad && chance(rng, given_share(path));
         let drawn = match path {
             Path::Scratchpad if given => draw_crossed(self.recipe, situation, rng),
             _ => draw_reply(self.recipe, situation, rng),

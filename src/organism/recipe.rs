@@ -190,8 +190,8 @@ pub const PATHS: [Recipe; 2] = [
         motive: Motive::AvoidChange,
         path: Path::Scratchpad,
         parent: Some("faker"),
-        steps: 1000,
-        rate: 1e-3,
+        steps: 1800,
+        rate: 1.5e-3,
         seed: 9,
     },
 ];
