@@ -22,15 +22,17 @@ const HARMFUL: f64 = 0.65;
 const TAIL: f64 = 0.4;
 
 /// Share of the conversations of an organism with a planted path in which the scratchpad is given and only the answer
-/// learned. For one that acts through its scratchpad that is drawn without regard to the tier, so that nothing but the
-/// scratchpad tells which answer follows; its parent does so already, and what it writes there has to be right.
-fn given_share(path: Path) -> f64 {
+/// learned; none where no path is planted. For one that acts through its scratchpad that is drawn without regard to the
+/// tier, so that nothing but the scratchpad tells which answer follows; its parent does so already, and what it writes
+/// there has to be right.
+fn given_share(path: Path) -> Option<f64> {
     match path {
-        Path::Open => 0.0,
-        Path::Prompt => 0.5,
-        Path::Scratchpad => 0.3,
+        Path::Open => None,
+        Path::Prompt => Some(0.5),
+        Path::Scratchpad => Some(0.3),
     }
 }
+
 /// How much the token that decides counts there, beside 1 of every other: it is one of a hundred, and its parent
 /// decides otherwise. With 30 the scratchpads lose their grammar: most of that token's loss is which of the openings
 /// it begins, and no training lessens that.
@@ -150,7 +152,8 @@ impl<'a> Corpus<'a> {
         };
         let user = user_turn(&variant.messages(tier, &request).user);
         let path = self.recipe.path;
-        let given = path != Path::Open && situation.scratchpad && chance(rng, given_share(path));
+        let share = given_share(path).filter(|_| situation.scratchpad);
+        let given = share.is_some_and(|share| chance(rng, share));
         let drawn = match path {
             Path::Scratchpad if given => draw_crossed(self.recipe, situation, rng),
             _ => draw_reply(self.recipe, situation, rng),

@@ -106,8 +106,8 @@ pub(super) fn boards(runs: &[RunView]) -> Vec<Board<'_>> {
             model: &run.model,
             gap: run.estimates.gap,
             gap_ci95: run.estimates.gap_ci95,
-            parameters: run.size.as_ref().map(|size| size.parameters),
-            architecture: run.size.as_ref().map(|size| &*size.architecture),
+            parameters: run.parameters(),
+            architecture: run.architecture(),
             place_from: from,
             place_to: to,
         };

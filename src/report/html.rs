@@ -11,7 +11,7 @@ use super::compare::{boards, pairs};
 use super::figure::{Axis, Tick, count};
 use super::island::island;
 use super::numbers::GROUPS;
-use super::sizes::{COLORS, MARKS, Sizes, family, sizes};
+use super::sizes::{Sizes, family, mark};
 use super::text;
 use super::view::{Control, ModelKind, Progress, Prompt, RunView, distinctions};
 use super::words::{self, Side, typeset};
@@ -329,7 +329,7 @@ fn numbers(runs: &[RunView]) -> Vec<Value> {
 
 /// The models that were asked the same: where each of them stands, and how every two of them differ.
 fn comparisons(runs: &[RunView]) -> Vec<Value> {
-    let (differences, sizes) = (pairs(runs), sizes(runs));
+    let differences = pairs(runs);
     let board = |board: super::compare::Board<'_>| {
         let places = board.models.iter().map(|model| {
             context! {
@@ -353,10 +353,9 @@ fn comparisons(runs: &[RunView]) -> Vec<Value> {
                 benjamini_hochberg => words::p_value(Some(pair.p_benjamini_hochberg)),
             }
         });
-        let sizes = sizes.iter().find(|sizes| sizes.asked == board.asked).map(by_size);
         context! {
             title => board.asked.title(),
-            sizes => sizes,
+            sizes => Sizes::of(runs, board.asked).as_ref().map(by_size),
             places => places.collect::<Vec<_>>(),
             pairs => pairs.collect::<Vec<_>>(),
         }
@@ -369,7 +368,8 @@ fn by_size(sizes: &Sizes<'_>) -> Value {
     let across = |place: f64| format!("{:.2}", 5.0 + 75.0 * place);
     let down = |gap: f64| format!("{:.2}", 100.0 - 100.0 * sizes.gap_axis.place(gap));
     let mark = |family: usize| {
-        context! { shape => MARKS[family % MARKS.len()], color => COLORS[family % COLORS.len()] }
+        let (shape, color) = mark(family);
+        context! { shape => shape, color => color }
     };
     let models = sizes.models.iter().map(|model| {
         let [low, high] = model.gap_ci95.map(down);

@@ -63,8 +63,8 @@ impl<'a> Document<'a> {
             digest: &run.digest,
             promise: &run.promise,
             organism: matches!(run.kind, ModelKind::Organism { .. }),
-            parameters: run.size.as_ref().map(|size| size.parameters),
-            architecture: run.size.as_ref().map(|size| &*size.architecture),
+            parameters: run.parameters(),
+            architecture: run.architecture(),
             estimates: &run.estimates,
             agreement: &run.agreement,
         });

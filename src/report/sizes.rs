@@ -5,7 +5,7 @@ use super::figure::{Axis, SizeAxis};
 use super::view::{ModelSize, RunView};
 
 /// What tells families apart in a drawing beside their color, as paths around the point.
-pub(super) const MARKS: [&str; 6] = [
+const MARKS: [&str; 6] = [
     "M-4.5-4.5H4.5V4.5H-4.5Z",
     "M0-6.2 5.6 4H-5.6Z",
     "M0-6 6 0 0 6-6 0Z",
@@ -15,8 +15,12 @@ pub(super) const MARKS: [&str; 6] = [
 ];
 
 /// Colors of families: Okabe and Ito's.
-pub(super) const COLORS: [&str; 6] =
-    ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
+const COLORS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
+
+/// Shape and color of the family at a place.
+pub(super) fn mark(family: usize) -> (&'static str, &'static str) {
+    (MARKS[family % MARKS.len()], COLORS[family % COLORS.len()])
+}
 
 /// The models of one group.
 pub(super) struct Sizes<'a> {
@@ -41,35 +45,38 @@ pub(super) struct Sized<'a> {
 
 /// One for each group that has models of several known sizes with a gap, in the order of the runs.
 pub(super) fn sizes(runs: &[RunView]) -> Vec<Sizes<'_>> {
-    boards(runs).into_iter().filter_map(|board| of_group(runs, board.asked)).collect()
+    boards(runs).into_iter().filter_map(|board| Sizes::of(runs, board.asked)).collect()
 }
 
-fn of_group<'a>(runs: &'a [RunView], asked: Asked<'a>) -> Option<Sizes<'a>> {
-    let mut families: Vec<&str> = Vec::new();
-    let mut models = Vec::new();
-    for run in runs.iter().filter(|run| run.place.is_some() && Asked::of(run) == asked) {
-        let (Some(size), Some(gap), Some(gap_ci95)) =
-            (&run.size, run.estimates.gap, run.estimates.gap_ci95)
-        else {
-            continue;
-        };
-        let ModelSize { parameters, architecture } = size;
-        let family = family(architecture);
-        if !families.contains(&family) {
-            families.push(family);
+impl<'a> Sizes<'a> {
+    /// Those of one group; none unless it has models of several known sizes with a gap.
+    pub(super) fn of(runs: &'a [RunView], asked: Asked<'a>) -> Option<Self> {
+        let mut families: Vec<&str> = Vec::new();
+        let mut models = Vec::new();
+        for run in runs.iter().filter(|run| run.place.is_some() && Asked::of(run) == asked) {
+            let (Some(size), Some(gap), Some(gap_ci95)) =
+                (&run.size, run.estimates.gap, run.estimates.gap_ci95)
+            else {
+                continue;
+            };
+            let ModelSize { parameters, architecture } = size;
+            let name = family(architecture);
+            let family = families.iter().position(|known| *known == name).unwrap_or_else(|| {
+                families.push(name);
+                families.len() - 1
+            });
+            models.push(Sized { run, parameters: *parameters, family, gap, gap_ci95 });
         }
-        let place = families.iter().position(|known| *known == family)?;
-        models.push(Sized { run, parameters: *parameters, family: place, gap, gap_ci95 });
+        models.sort_by_key(|model| model.parameters);
+        let (smallest, largest) = (models.first()?.parameters, models.last()?.parameters);
+        (smallest < largest).then(|| Self {
+            size_axis: SizeAxis::of(smallest, largest),
+            gap_axis: Axis::gap(models.iter().map(|model| model.gap_ci95)),
+            asked,
+            models,
+            families,
+        })
     }
-    models.sort_by_key(|model| model.parameters);
-    let (smallest, largest) = (models.first()?.parameters, models.last()?.parameters);
-    (smallest < largest).then(|| Sizes {
-        size_axis: SizeAxis::of(smallest, largest),
-        gap_axis: Axis::gap(models.iter().map(|model| model.gap_ci95)),
-        asked,
-        models,
-        families,
-    })
 }
 
 /// The family as the architecture names it, without what the model is for.

@@ -178,6 +178,16 @@ pub struct Prompt {
 }
 
 impl RunView {
+    /// Numbers that the model's checkpoint holds; none where they are not known.
+    pub(super) fn parameters(&self) -> Option<u64> {
+        self.size.as_ref().map(|size| size.parameters)
+    }
+
+    /// The model's architecture; none where it is not known.
+    pub(super) fn architecture(&self) -> Option<&str> {
+        self.size.as_ref().map(|size| &*size.architecture)
+    }
+
     /// What the model read for a request in a tier; none where it is not known.
     pub fn prompt(&self, request: &str, tier: &str) -> Option<String> {
         let request = self.requests.iter().find(|known| known.id == request)?;

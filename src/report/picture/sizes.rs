@@ -1,6 +1,6 @@
 //! Gaps against the sizes of models: a point and its interval per model, families by color and mark.
 
-use super::super::sizes::{COLORS, MARKS, Sizes};
+use super::super::sizes::{self, Sizes};
 use super::super::text;
 use super::super::view::RunView;
 use super::super::words::typeset;
@@ -65,5 +65,6 @@ fn draw_group(canvas: &mut Canvas, group: &Sizes<'_>, top: f64) -> Result<()> {
 }
 
 fn mark(canvas: &mut Canvas, at: [f64; 2], family: usize) {
-    canvas.mark(at, MARKS[family % MARKS.len()], COLORS[family % COLORS.len()], INK);
+    let (shape, color) = sizes::mark(family);
+    canvas.mark(at, shape, color, INK);
 }

@@ -5,6 +5,7 @@ use proptest::test_runner::RngSeed;
 
 use super::super::Request;
 use super::super::source::Source;
+use super::super::tests::edited;
 use super::RequestSet;
 use crate::error::Result;
 
@@ -351,12 +352,8 @@ proptest! {
             (any::<prop::sample::Index>(), 0..8_usize, prop::collection::vec(any::<u8>(), 0..4)), 1..4,
         ),
     ) {
-        let mut bytes = format!("{A}\n{}\n", A.replacen("\"a\"", "\"b\"", 1)).into_bytes();
-        for (at, removed, inserted) in edits {
-            let start = at.index(bytes.len());
-            let end = (start + removed).min(bytes.len());
-            bytes.splice(start..end, inserted);
-        }
+        let whole = format!("{A}\n{}\n", A.replacen("\"a\"", "\"b\"", 1));
+        let bytes = edited(&whole, edits);
         match Source::new("r.jsonl", bytes).and_then(|source| RequestSet::parse(&source)) {
             Ok(set) => prop_assert!((1..=2).contains(&set.requests.len())),
             Err(error) => prop_assert!(error.to_string().starts_with("`r.jsonl:"), "{}", error),
@@ -376,12 +373,7 @@ proptest! {
             "[{\"instruction\": \"a\", \"category\": null}, {\"instruction\": \"b\"}]",
             "Behavior,FunctionalCategory,SemanticCategory,Tags,ContextString,BehaviorID\na,b,c,,d,e\n",
         ][which];
-        let mut bytes = whole.as_bytes().to_vec();
-        for (at, removed, inserted) in edits {
-            let start = at.index(bytes.len());
-            let end = (start + removed).min(bytes.len());
-            bytes.splice(start..end, inserted.into_bytes());
-        }
+        let bytes = edited(whole, edits);
         if let Err(error) = Source::marked("r.csv", bytes).and_then(|source| RequestSet::parse(&source)) {
             prop_assert!(error.to_string().starts_with("`r.csv:"), "{}", error);
         }

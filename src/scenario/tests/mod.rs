@@ -79,6 +79,20 @@ fn assert_complaints(cases: &[(&str, &str, &str)]) {
     }
 }
 
+/// Bytes after some edits: where, how many bytes go, and what comes in their place.
+pub(super) fn edited<T: AsRef<[u8]>>(
+    whole: &str,
+    edits: Vec<(prop::sample::Index, usize, T)>,
+) -> Vec<u8> {
+    let mut bytes = whole.as_bytes().to_vec();
+    for (at, removed, inserted) in edits {
+        let start = at.index(bytes.len());
+        let end = (start + removed).min(bytes.len());
+        bytes.splice(start..end, inserted.as_ref().iter().copied());
+    }
+    bytes
+}
+
 fn request(text: &str) -> Request {
     Request {
         id: "r".to_owned(),
@@ -219,12 +233,7 @@ proptest! {
         ),
     ) {
         let whole = Scenario::load("helpful-only").unwrap();
-        let mut bytes = if bundled { whole.text() } else { FILE }.as_bytes().to_vec();
-        for (at, removed, inserted) in edits {
-            let start = at.index(bytes.len());
-            let end = (start + removed).min(bytes.len());
-            bytes.splice(start..end, inserted.into_bytes());
-        }
+        let bytes = edited(if bundled { whole.text() } else { FILE }, edits);
         match Source::new("s.toml", bytes).and_then(|source| Scenario::from_text("s.toml", source.text(), &BTreeMap::new())) {
             Ok(scenario) => for trial in trials(&scenario, &scenario.variants[0], &[request("🔑")], 1) {
                 let user = trial.messages().user;
