@@ -194,9 +194,10 @@ fn ctrl_c_leaves_a_sweep_that_resumes() {
     let args = ["sweep", "sweep.toml", "--threads", "1"];
     let mut child =
         place.command(&args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    // Within the third cell.
-    let journal = place.path("out/refuser/helpful-only/no-training/default/seed-0/journal.jsonl");
-    while !journal.exists() && child.try_wait().unwrap().is_none() {
+    // When some trials of the first model are on record.
+    let journal = place.path("out/refuser/helpful-only/default/default/seed-0/journal.jsonl");
+    let begun = || journal.metadata().is_ok_and(|journal| journal.len() > 0);
+    while !begun() && child.try_wait().unwrap().is_none() {
         std::thread::yield_now();
     }
     let id = child.id().to_string();

@@ -2,7 +2,7 @@
 
 use super::args::DemoArgs;
 use super::compute::Compute;
-use super::experiment::{Loaded, experiment};
+use super::experiment::{Loaded, Wanted, experiments};
 use super::report::{color, write_page};
 use super::talk::{Talk, print};
 use super::use_threads;
@@ -25,8 +25,9 @@ pub(super) fn demo(args: &DemoArgs, talk: &Talk) -> Result<()> {
             Loaded::open(&format!("organism:{}", recipe.name), &Compute::CPU, |_| Ok(0), talk)?;
         let plan =
             Plan::new(&loaded.model, &scenario, &scenario.variants[0], &requests, &settings)?;
-        let out = Some(args.out.join(recipe.name));
-        views.push(experiment(&loaded, &plan, out, PACE, talk)?.1);
+        let wanted = Wanted { plan, part: None, out: Some(args.out.join(recipe.name)) };
+        let made = experiments(&loaded, &[wanted], PACE, talk)?;
+        views.extend(made.into_iter().map(|(_, view)| view));
     }
     print(&report::table(&views, color()))?;
     talk.say(

@@ -1,5 +1,6 @@
-//! One model through one variant: from a plan to a run folder that is sealed, judged and reported.
+//! Runs of one model: from plans to run folders that are sealed, judged and reported.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compute::{Compute, Decoder};
 use super::stopping::enough;
-use super::talk::Talk;
+use super::talk::{Talk, TrialBar};
 use super::verdicts::{arms, settle};
 use super::{interrupt, memory, model};
 use crate::engine::MemoryPlan;
@@ -15,8 +16,10 @@ use crate::error::{Error, Kind, Result};
 use crate::model::Model;
 use crate::report::RunView;
 use crate::run::{
-    Folder, Manifest, Pace, Part, Plan, Progress, Shard, execute, read_json, write_json,
+    End, Folder, Making, Manifest, Pace, Part, Plan, Progress, Shard, Watcher, execute, read_json,
+    write_json,
 };
+use crate::stats::Arms;
 use crate::transcript::Transcript;
 
 /// `performance.json`: everything that may differ between two equal runs.
@@ -33,6 +36,9 @@ struct Try {
     /// The shard that it belongs to, where the run was made in several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     shard: Option<Shard>,
+    /// Runs of the model that were made together until this one had ended; what follows is of all of them.
+    #[serde(default = "alone", skip_serializing_if = "is_alone")]
+    runs_together: usize,
     seconds: f64,
     tokens_drawn: usize,
     tokens_prefilled: usize,
@@ -53,6 +59,14 @@ struct Try {
     threads: usize,
     instruction_set: String,
     operating_system: String,
+}
+
+fn alone() -> usize {
+    1
+}
+
+fn is_alone(runs: &usize) -> bool {
+    *runs == 1
 }
 
 const PERFORMANCE: &str = "performance.json";
@@ -87,40 +101,118 @@ impl Loaded {
     }
 }
 
-/// Makes the run in `out`, or in its default place, and gives its folder and view.
-pub(super) fn experiment(
-    loaded: &Loaded,
-    plan: &Plan<'_>,
-    out: Option<PathBuf>,
-    pace: Pace,
-    talk: &Talk,
-) -> Result<(PathBuf, RunView)> {
-    let folder = make(loaded, plan, None, out, pace, talk)?;
-    let view = settle(folder.lock(), talk)?;
-    Ok((folder.path().to_owned(), view))
+/// A run that is asked for.
+pub(super) struct Wanted<'a> {
+    pub(super) plan: Plan<'a>,
+    /// The part of the run that is to be made, to which the plan was cut; none for a whole one.
+    pub(super) part: Option<Part>,
+    /// Its folder; none for the default place.
+    pub(super) out: Option<PathBuf>,
 }
 
-/// Makes the transcripts of a run, or of a part of one to which the plan was cut, and gives the folder, still locked.
-pub(super) fn make(
+/// Makes runs of one model together, and gives the folder and view of each.
+///
+/// # Errors
+/// Those of [`make`], and what went wrong with one of them, once the others are made.
+pub(super) fn experiments(
     loaded: &Loaded,
-    plan: &Plan<'_>,
-    part: Option<&Part>,
-    out: Option<PathBuf>,
+    wanted: &[Wanted<'_>],
     pace: Pace,
     talk: &Talk,
-) -> Result<Folder> {
-    for note in &plan.notes {
-        talk.say(format!("note: {note}"));
-    }
-    let info = loaded.decoder.info();
-    let memory = memory::fit(loaded, plan, pace, talk)?;
-    let pace = Pace { batch: memory.batch, ..pace };
-    let manifest = Manifest::new(plan, info)?;
-    let path = match out {
-        Some(path) => path,
-        None => default_folder(&manifest, part)?,
+) -> Result<Vec<(PathBuf, RunView)>> {
+    make_all(loaded, wanted, pace, talk, &|folder| {
+        let view = settle(folder.lock(), talk)?;
+        Ok((folder.path().to_owned(), view))
+    })
+}
+
+/// Makes runs of one model together, and gives what `finish` makes of each one's folder.
+///
+/// # Errors
+/// Those of [`make`], and what went wrong with one of them, once the others are made.
+pub(super) fn make_all<T>(
+    loaded: &Loaded,
+    wanted: &[Wanted<'_>],
+    pace: Pace,
+    talk: &Talk,
+    finish: &dyn Fn(Folder) -> Result<T>,
+) -> Result<Vec<T>> {
+    let mut made: Vec<Option<Result<T>>> = wanted.iter().map(|_| None).collect();
+    let mut bar = talk.trials(wanted.iter().map(|wanted| wanted.plan.trials.len()).sum());
+    make(loaded, wanted, pace, &mut bar, talk, &mut |number, folder| {
+        made[number] = Some(folder.and_then(finish));
+    })?;
+    made.into_iter().flatten().collect()
+}
+
+/// Makes the transcripts of runs of one model together. `ended` takes each one's folder, sealed and still locked, or
+/// what went wrong with it: once for each run, unless what stops all of them comes first.
+///
+/// # Errors
+/// What stops all of them: interruption, or the model's own errors.
+pub(super) fn make(
+    loaded: &Loaded,
+    wanted: &[Wanted<'_>],
+    pace: Pace,
+    bar: &mut TrialBar,
+    talk: &Talk,
+    ended: &mut dyn FnMut(usize, Result<Folder>),
+) -> Result<()> {
+    let stop = interrupt::flag()?;
+    let plans: Vec<&Plan<'_>> = wanted.iter().map(|wanted| &wanted.plan).collect();
+    let memory = match bar.suspend(|| memory::fit(loaded, &plans, pace, talk)) {
+        Ok(memory) => memory,
+        Err(error) if wanted.len() == 1 => {
+            bar.suspend(|| ended(0, Err(error)));
+            return Ok(());
+        }
+        // What does not fit together may fit alone.
+        Err(_) => {
+            for (number, one) in wanted.iter().enumerate() {
+                let one = std::slice::from_ref(one);
+                make(loaded, one, pace, bar, talk, &mut |_, folder| ended(number, folder))?;
+            }
+            return Ok(());
+        }
     };
-    let mut folder = Folder::open_part(&path, &manifest, part)?;
+    let mut notes: BTreeSet<&str> = BTreeSet::new();
+    let (mut runs, mut open) = (Vec::new(), Vec::new());
+    for (number, wanted) in wanted.iter().enumerate() {
+        notes.extend(wanted.plan.notes.iter().map(String::as_str));
+        match bar.suspend(|| begin(loaded, wanted, talk)) {
+            Ok((run, looks)) => {
+                runs.push(run);
+                open.push(Open { number, part: wanted.part.as_ref(), looks });
+            }
+            Err(error) => bar.suspend(|| ended(number, Err(error))),
+        }
+    }
+    bar.suspend(|| notes.iter().for_each(|note| talk.say(format!("note: {note}"))));
+    let pace = Pace { batch: memory.batch, ..pace };
+    let started = Instant::now();
+    let mut watch = Watch { loaded, memory, open, started, last: Progress::default(), bar, ended };
+    let made = match &loaded.decoder {
+        Decoder::Cpu(decoder) => execute(&**decoder, runs, pace, stop, &mut watch),
+        Decoder::Tensor(decoder) => execute(&**decoder, runs, pace, stop, &mut watch),
+    };
+    made.map_err(|error| match error.kind() {
+        Kind::Interrupted => watch.interrupted(wanted),
+        _ => error,
+    })
+}
+
+/// Opens the folder of a run, for its making and its looks.
+fn begin<'a>(
+    loaded: &Loaded,
+    wanted: &'a Wanted<'_>,
+    talk: &Talk,
+) -> Result<(Making<'a>, Option<Looks>)> {
+    let manifest = Manifest::new(&wanted.plan, loaded.decoder.info())?;
+    let path = match &wanted.out {
+        Some(path) => path.clone(),
+        None => default_folder(&manifest, wanted.part.as_ref())?,
+    };
+    let folder = Folder::open_part(&path, &manifest, wanted.part.as_ref())?;
     if folder.set_aside > 0 {
         talk.say(format!(
             "note: {} bytes of an unfinished record were set aside in `{}`; its trials are made again",
@@ -128,46 +220,103 @@ pub(super) fn make(
             path.join("journal.cut").display()
         ));
     }
-
-    let bar = talk.trials(&loaded.model.label);
-    let started = Instant::now();
-    let mut last = Progress::default();
-    let on_progress = |progress| {
-        last = progress;
-        bar.update(progress);
-    };
-    let stop = interrupt::flag()?;
     let arms = arms(&manifest.scenario.tiers)?;
-    let looked = |look, there: &[Transcript]| Ok(enough(&manifest, &arms, look, there));
-    let made = match &loaded.decoder {
-        Decoder::Cpu(decoder) => {
-            execute(plan, &**decoder, pace, &mut folder, stop, on_progress, looked)
-        }
-        Decoder::Tensor(decoder) => {
-            execute(plan, &**decoder, pace, &mut folder, stop, on_progress, looked)
-        }
-    };
-    bar.clear();
-    let seconds = started.elapsed().as_secs_f64();
-    let recorded = match last.tokens_drawn {
-        0 => Ok(()),
-        _ => record(&path, loaded, part, last, &memory, seconds),
-    };
-    // What stopped the run is told before what could not be noted about it.
-    if let Err(error) = made {
-        return Err(match error.kind() {
-            Kind::Interrupted => Error::interrupted(format!(
-                "interrupted: {} of {} trials are recorded in `{}`",
-                last.trials_done,
-                last.trials,
-                path.display()
-            ))
-            .hint("run the same command again to go on from there"),
-            _ => error,
-        });
+    let looks = manifest.settings.stopping.is_some().then_some(Looks { manifest, arms });
+    Ok((Making::new(&wanted.plan, folder)?, looks))
+}
+
+/// What decides whether a run ends early.
+struct Looks {
+    manifest: Manifest,
+    arms: Arms,
+}
+
+/// A run whose folder is open.
+struct Open<'a> {
+    /// Its place among those that were asked for.
+    number: usize,
+    part: Option<&'a Part>,
+    /// None for a run that is made to its end.
+    looks: Option<Looks>,
+}
+
+/// Follows runs while they are made: shows how far they are, and notes what each took.
+struct Watch<'a> {
+    loaded: &'a Loaded,
+    memory: MemoryPlan,
+    open: Vec<Open<'a>>,
+    started: Instant,
+    last: Progress,
+    bar: &'a mut TrialBar,
+    ended: &'a mut dyn FnMut(usize, Result<Folder>),
+}
+
+impl Watcher for Watch<'_> {
+    fn progress(&mut self, progress: Progress) {
+        self.last = progress;
+        self.bar.update(progress);
     }
-    recorded?;
-    Ok(folder)
+
+    fn enough(&mut self, run: usize, look: usize, transcripts: &[Transcript]) -> bool {
+        let looks = self.open[run].looks.as_ref();
+        looks.is_some_and(|looks| enough(&looks.manifest, &looks.arms, look, transcripts))
+    }
+
+    fn ended(&mut self, run: usize, folder: Folder, end: End) {
+        let recorded = match self.last.tokens_drawn {
+            0 => Ok(()),
+            _ => self.record(&folder, self.open[run].part),
+        };
+        // What stopped a run is told before what could not be noted about it.
+        let result = match end {
+            End::Sealed => recorded.map(|()| folder),
+            End::Failed(error) => Err(error),
+            End::Stopped => return,
+        };
+        let (number, ended) = (self.open[run].number, &mut self.ended);
+        self.bar.suspend(|| ended(number, result));
+    }
+}
+
+impl Watch<'_> {
+    fn interrupted(&self, wanted: &[Wanted<'_>]) -> Error {
+        let Progress { trials_done, trials, .. } = self.last;
+        let place = match wanted {
+            [Wanted { out: Some(out), .. }] => format!("`{}`", out.display()),
+            _ => "the run folders".into(),
+        };
+        Error::interrupted(format!(
+            "interrupted: {trials_done} of {trials} trials are recorded in {place}"
+        ))
+        .hint("run the same command again to go on from there")
+    }
+
+    /// Adds this try to the performance record of a run.
+    fn record(&self, folder: &Folder, part: Option<&Part>) -> Result<()> {
+        let (loaded, memory, progress) = (self.loaded, &self.memory, self.last);
+        let seconds = self.started.elapsed().as_secs_f64();
+        let mut performance = read_performance(folder.path())
+            .unwrap_or_else(|_| Performance { model: loaded.name.clone(), tries: Vec::new() });
+        performance.model.clone_from(&loaded.name);
+        performance.tries.push(Try {
+            shard: part.map(|part| part.shard),
+            runs_together: self.open.len(),
+            seconds,
+            tokens_drawn: progress.tokens_drawn,
+            tokens_prefilled: progress.tokens_prefilled,
+            tokens_guessed: progress.tokens_guessed,
+            tokens_accepted: progress.tokens_accepted,
+            // A clock that jumps can say that no time has passed.
+            tokens_per_second: progress.tokens_drawn as f64 / seconds.max(1e-9),
+            batch: memory.batch,
+            memory_planned_bytes: memory.total(),
+            memory_peak_bytes: memory::peak_bytes(),
+            threads: rayon::current_num_threads(),
+            instruction_set: loaded.decoder.info().instruction_set.clone(),
+            operating_system: std::env::consts::OS.into(),
+        });
+        write_json(&folder.path().join(PERFORMANCE), &performance)
+    }
 }
 
 /// `runs/<model>-<scenario>-<digest>`, and for a shard which one.
@@ -179,37 +328,6 @@ fn default_folder(manifest: &Manifest, part: Option<&Part>) -> Result<PathBuf> {
         name += &format!("-{}", part.shard.file_name());
     }
     Ok(Path::new("runs").join(name.chars().map(plain).collect::<String>()))
-}
-
-fn record(
-    path: &Path,
-    loaded: &Loaded,
-    part: Option<&Part>,
-    progress: Progress,
-    memory: &MemoryPlan,
-    seconds: f64,
-) -> Result<()> {
-    let at = path.join(PERFORMANCE);
-    let mut performance = read_performance(path)
-        .unwrap_or_else(|_| Performance { model: loaded.name.clone(), tries: Vec::new() });
-    performance.model.clone_from(&loaded.name);
-    performance.tries.push(Try {
-        shard: part.map(|part| part.shard),
-        seconds,
-        tokens_drawn: progress.tokens_drawn,
-        tokens_prefilled: progress.tokens_prefilled,
-        tokens_guessed: progress.tokens_guessed,
-        tokens_accepted: progress.tokens_accepted,
-        // A clock that jumps can say that no time has passed.
-        tokens_per_second: progress.tokens_drawn as f64 / seconds.max(1e-9),
-        batch: memory.batch,
-        memory_planned_bytes: memory.total(),
-        memory_peak_bytes: memory::peak_bytes(),
-        threads: rayon::current_num_threads(),
-        instruction_set: loaded.decoder.info().instruction_set.clone(),
-        operating_system: std::env::consts::OS.into(),
-    });
-    write_json(&at, &performance)
 }
 
 /// Puts the performance records of shards together in the folder that they became. A shard that was empty, or

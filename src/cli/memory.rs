@@ -27,12 +27,22 @@ pub(super) fn peak_bytes() -> Option<usize> {
     Some(kib * 1024)
 }
 
-/// The largest batch up to the one asked for that this machine has the memory for.
-pub(super) fn fit(loaded: &Loaded, plan: &Plan<'_>, pace: Pace, talk: &Talk) -> Result<MemoryPlan> {
-    let samples = plan.settings.samples as usize;
-    let prompts: Vec<&[u32]> =
-        plan.prompts().flat_map(|prompt| std::iter::repeat_n(&prompt.ids[..], samples)).collect();
-    fit_prompts(loaded, &prompts, plan.settings.max_tokens, pace, talk)
+/// The largest batch up to the one asked for that this machine has the memory for, when these are made together.
+pub(super) fn fit(
+    loaded: &Loaded,
+    plans: &[&Plan<'_>],
+    pace: Pace,
+    talk: &Talk,
+) -> Result<MemoryPlan> {
+    let mut prompts: Vec<&[u32]> = Vec::new();
+    for plan in plans {
+        let samples = plan.settings.samples as usize;
+        prompts.extend(
+            plan.prompts().flat_map(|prompt| std::iter::repeat_n(&prompt.ids[..], samples)),
+        );
+    }
+    let max_tokens = plans.iter().map(|plan| plan.settings.max_tokens).max().unwrap_or(0);
+    fit_prompts(loaded, &prompts, max_tokens, pace, talk)
 }
 
 /// The same for replies to any prompts.

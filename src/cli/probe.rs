@@ -61,7 +61,7 @@ fn look<M: HiddenStates>(
         args.controls.iter().map(|variant| recorded.plan(variant)).collect::<Result<_>>()?;
     let pairs = Pairs::of(&plan, &run.transcripts, args.pairs)?;
     let asked = Pace { batch: args.batch, draft: false };
-    let batch = memory::fit(&recorded.loaded, &plan, asked, talk)?.batch;
+    let batch = memory::fit(&recorded.loaded, &[&plan], asked, talk)?.batch;
     if plan.settings.sampling.temperature != 1.0 {
         talk.say(format!(
             "note: the run was drawn at temperature {}; probabilities here are those of the model, at temperature 1",

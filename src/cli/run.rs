@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::RunArgs;
 use super::compute::Compute;
-use super::experiment::{Loaded, experiment, make};
+use super::experiment::{Loaded, Wanted, experiments, make_all};
 use super::judge::judge_runs;
 use super::judges::Judge;
 use super::stopping::stopping;
@@ -70,8 +70,7 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
     };
     let loaded = Loaded::open(&args.model, &compute, longest, talk)?;
     let pace = Pace { batch: args.batch, draft: !args.no_draft };
-    let mut views = Vec::new();
-    let mut folders = Vec::new();
+    let mut wanted = Vec::new();
     for variant in &variants {
         let mut plan = Plan::new(&loaded.model, &scenario, variant, &requests, &settings)?;
         let part = args.shard.map(|shard| Part::new(shard, plan.pairs()));
@@ -79,7 +78,7 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
             plan.keep(part);
         }
         if args.dry_run {
-            let memory = memory::fit(&loaded, &plan, pace, talk)?;
+            let memory = memory::fit(&loaded, &[&plan], pace, talk)?;
             print(&memory::table(&variant.name, &memory, loaded.available))?;
             continue;
         }
@@ -87,27 +86,20 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
             1 => out.clone(),
             _ => out.join(&variant.name),
         });
-        match part {
-            Some(part) => {
-                let folder = make(&loaded, &plan, Some(&part), out, pace, talk)?;
-                folders.push(folder.path().to_owned());
-            }
-            None => {
-                let (folder, view) = experiment(&loaded, &plan, out, pace, talk)?;
-                folders.push(folder);
-                views.push(view);
-            }
-        }
+        wanted.push(Wanted { plan, part, out });
     }
     if args.dry_run {
         return Ok(());
     }
     if let Some(shard) = args.shard {
-        for folder in &folders {
-            talk.say(format!("shard {shard}: {}", shown(folder)));
+        let made = make_all(&loaded, &wanted, pace, talk, &|folder| Ok(folder.path().to_owned()))?;
+        for folder in made {
+            talk.say(format!("shard {shard}: {}", shown(&folder)));
         }
         return Ok(());
     }
+    let made = experiments(&loaded, &wanted, pace, talk)?;
+    let (folders, mut views): (Vec<_>, Vec<_>) = made.into_iter().unzip();
     if args.judge != rules::NAME {
         // The model that was measured makes room for the one that judges it.
         drop(loaded);

@@ -3,22 +3,27 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::ptr;
 
 use super::args::{Launcher, SweepArgs, SweepCommand};
 use super::compare::compare_together;
 use super::compute::Compute;
-use super::experiment::{Loaded, experiment, make};
+use super::experiment::{Loaded, Wanted, make};
 use super::merge::merge;
 use super::report::{color, write_page};
 use super::run::{one_side, shown};
 use super::sweep_devices::run_on;
-use super::talk::{Talk, print};
+use super::talk::{Talk, TrialBar, print};
+use super::verdicts::settle;
 use super::{model, sweep_dry, sweep_slurm, sweep_status, use_threads};
 use crate::error::{Error, Kind, Result};
 use crate::model::Model;
 use crate::report::{self, RunView};
 use crate::run::{Pace, Part, Plan, write_json};
 use crate::sweep::{Cell, Division, ModelEntry, Sweep};
+
+/// Cells of a model that are made together at most: each has two files open.
+const CELLS_TOGETHER: usize = 64;
 
 pub(super) fn sweep(args: &SweepArgs, talk: &Talk) -> Result<ExitCode> {
     match &args.command {
@@ -120,6 +125,15 @@ impl<'s> Work<'s> {
         cells.filter(move |(cell, part)| wanted(cell) && part.is_none_or(|part| !part.is_empty()))
     }
 
+    /// Trials of all of them.
+    pub(super) fn trials(&self) -> Result<usize> {
+        self.trials_of(&self.cells().collect::<Vec<_>>())
+    }
+
+    fn trials_of(&self, cells: &[(&Cell, Option<&Part>)]) -> Result<usize> {
+        cells.iter().map(|(cell, part)| self.sweep.trials(cell, *part)).sum()
+    }
+
     /// The models of which there is something to do, each with the name of its folder and its cells.
     pub(super) fn models(
         &self,
@@ -131,30 +145,38 @@ impl<'s> Work<'s> {
         })
     }
 
-    /// What a cell is made of, cut to its part.
-    pub(super) fn plan<'m>(
+    /// What cells of a model are made of, cut to their parts. Cells that ask the same share their prompts.
+    pub(super) fn plans<'m>(
         &'m self,
         model: &'m Model,
-        cell: &'m Cell,
-        part: Option<&Part>,
-    ) -> Result<Plan<'m>> {
-        let (scenario, variant, requests) = self.sweep.parts(cell)?;
-        let place = cell.place.display();
-        let mut plan = Plan::new(model, scenario, variant, requests, &cell.settings)
-            .map_err(|error| error.within(format!("cell `{place}`")))?;
-        if let Some(part) = part {
-            plan.keep(part);
+        cells: impl IntoIterator<Item = (&'m Cell, Option<&'m Part>)>,
+    ) -> Result<Vec<Plan<'m>>> {
+        let mut plans: Vec<Plan<'m>> = Vec::new();
+        for (cell, part) in cells {
+            let (scenario, variant, requests) = self.sweep.parts(cell)?;
+            let same = |plan: &&Plan<'_>| {
+                ptr::eq(plan.variant, variant) && ptr::eq(plan.requests, requests)
+            };
+            let plan = match plans.iter().find(same) {
+                Some(plan) => plan.with_settings(&cell.settings),
+                None => Plan::new(model, scenario, variant, requests, &cell.settings),
+            };
+            let place = cell.place.display();
+            let mut plan = plan.map_err(|error| error.within(format!("cell `{place}`")))?;
+            if let Some(part) = part {
+                plan.keep(part);
+            }
+            plans.push(plan);
         }
-        Ok(plan)
+        Ok(plans)
     }
 
     /// Tokens of the longest text of a model's cells, of this shard or another: what a model gives must not
     /// depend on how the sweep is divided.
     fn longest(&self, model: &Model, m: usize) -> Result<usize> {
         let cells = self.sweep.cells.iter().filter(|cell| cell.model == m);
-        let lengths: Result<Vec<_>> =
-            cells.map(|cell| Ok(self.plan(model, cell, None)?.longest_text())).collect();
-        one_side(model, &lengths?)
+        let plans = self.plans(model, cells.map(|cell| (cell, None)))?;
+        one_side(model, &plans.iter().map(Plan::longest_text).collect::<Vec<_>>())
     }
 
     /// Checks every cell without reading weights: files, prompts, memory.
@@ -192,47 +214,77 @@ impl<'s> Work<'s> {
     /// # Errors
     /// The user interrupted it.
     fn run(&self, talk: &Talk) -> Result<(Vec<RunView>, usize)> {
-        let (mut views, mut failed, mut number) = (Vec::new(), 0, 0);
         let all = self.cells().count();
-        for (_, entry, cells) in self.models() {
-            let loaded = match self.load(entry, &cells, talk) {
+        let mut bar = talk.trials(self.trials()?);
+        let (mut views, mut ended, mut failed, mut behind) = (Vec::new(), 0, 0, 0);
+        for (name, entry, cells) in self.models() {
+            bar.begin(name, behind);
+            let loaded = match bar.suspend(|| self.load(entry, &cells, talk)) {
                 Ok(loaded) => loaded,
                 Err(error) if error.kind() == Kind::Interrupted => return Err(error),
                 Err(error) => {
-                    talk.error(&error);
-                    (failed, number) = (failed + cells.len(), number + cells.len());
+                    bar.suspend(|| talk.error(&error));
+                    (ended, failed) = (ended + cells.len(), failed + cells.len());
+                    behind += self.trials_of(&cells)?;
                     continue;
                 }
             };
-            for &(cell, part) in &cells {
-                number += 1;
-                talk.say(format!("cell {number} of {all}: {}", shown(&cell.place)));
-                match self.make(&loaded, cell, part, talk) {
-                    Ok(view) => views.extend(view),
+            for cells in cells.chunks(CELLS_TOGETHER) {
+                bar.begin(name, behind);
+                let mut made: Vec<Option<RunView>> = cells.iter().map(|_| None).collect();
+                let mut open = cells.len();
+                let stopped = self.make(&loaded, cells, &mut bar, talk, &mut |cell, view| {
+                    let place = &cells[cell].0.place;
+                    (ended, open) = (ended + 1, open - 1);
+                    match view {
+                        Ok(view) => {
+                            talk.say(format!("cell {ended} of {all}: {}", shown(place)));
+                            made[cell] = view;
+                        }
+                        Err(error) => {
+                            failed += 1;
+                            talk.error(&error.within(format!("cell `{}`", place.display())));
+                        }
+                    }
+                });
+                match stopped {
+                    Ok(()) => {}
                     Err(error) if error.kind() == Kind::Interrupted => return Err(error),
                     Err(error) => {
-                        failed += 1;
-                        talk.error(&error.within(format!("cell `{}`", cell.place.display())));
+                        bar.suspend(|| talk.error(&error.within(format!("model `{name}`"))));
+                        (ended, failed) = (ended + open, failed + open);
                     }
                 }
+                views.extend(made.into_iter().flatten());
+                behind += self.trials_of(cells)?;
             }
         }
         Ok((views, failed))
     }
 
+    /// Makes cells of one model together. `ended` is told of each its view, which the part of one does not have.
     fn make(
         &self,
         loaded: &Loaded,
-        cell: &Cell,
-        part: Option<&Part>,
+        cells: &[(&Cell, Option<&Part>)],
+        bar: &mut TrialBar,
         talk: &Talk,
-    ) -> Result<Option<RunView>> {
-        let plan = self.plan(&loaded.model, cell, part)?;
-        let pace = Pace { batch: cell.batch, draft: true };
-        let out = Some(self.folder.join(&cell.place));
-        if part.is_some() {
-            return make(loaded, &plan, part, out, pace, talk).map(|_| None);
-        }
-        experiment(loaded, &plan, out, pace, talk).map(|(_, view)| Some(view))
+        ended: &mut dyn FnMut(usize, Result<Option<RunView>>),
+    ) -> Result<()> {
+        let plans = self.plans(&loaded.model, cells.iter().copied())?;
+        let wanted = plans.into_iter().zip(cells).map(|(plan, (cell, part))| Wanted {
+            plan,
+            part: part.cloned(),
+            out: Some(self.folder.join(&cell.place)),
+        });
+        let wanted: Vec<Wanted<'_>> = wanted.collect();
+        let pace = Pace { batch: cells.first().map_or(1, |(cell, _)| cell.batch), draft: true };
+        make(loaded, &wanted, pace, bar, talk, &mut |cell, folder| {
+            let view = folder.and_then(|folder| match cells[cell].1 {
+                Some(_) => Ok(None),
+                None => settle(folder.lock(), talk).map(Some),
+            });
+            ended(cell, view);
+        })
     }
 }

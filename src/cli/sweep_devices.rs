@@ -4,17 +4,19 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::sweep::Work;
-use super::talk::Talk;
+use super::talk::{Talk, TrialBar};
 use super::{interrupt, model, verdicts};
 use crate::error::{Error, Result};
 use crate::judge::rules;
 use crate::report::RunView;
-use crate::run::State;
+use crate::run::{State, TrialCount};
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+const BETWEEN_COUNTS: Duration = Duration::from_secs(1);
 
 /// Makes all cells, and gives the views of those that are finished and how many are not.
 ///
@@ -27,38 +29,18 @@ pub(super) fn run_on(
     threads: Option<usize>,
     talk: &Talk,
 ) -> Result<(Vec<RunView>, usize)> {
-    let stop = interrupt::flag()?;
-    let mut queue = queue(work, talk)?;
-    let mut working: Vec<Option<Child>> = devices.iter().map(|_| None).collect();
-    loop {
-        for (device, slot) in devices.iter().zip(&mut working) {
-            if let Some(child) = slot {
-                match child.try_wait() {
-                    Ok(None) => continue,
-                    // What went wrong it has said itself, and its folders show.
-                    Ok(Some(_)) | Err(_) => *slot = None,
-                }
-            }
-            if !stop.load(Ordering::Relaxed)
-                && let Some(name) = queue.pop()
-            {
-                talk.say(format!("{device}: {name}"));
-                *slot =
-                    Some(start(work, file, &name, device, threads_on(device, devices, threads))?);
-            }
-        }
-        if working.iter().all(Option::is_none) {
-            break;
-        }
-        std::thread::sleep(BETWEEN_LOOKS);
-        if stop.load(Ordering::Relaxed) {
-            end(&mut working);
-            return Err(Error::interrupted(
-                "interrupted: what is done is recorded in the run folders",
-            )
-            .hint("run the same command again to go on from there"));
-        }
+    let mut bar = talk.trials(work.trials()?);
+    bar.begin(&format!("{} devices", devices.len()), 0);
+    let mut workers = Workers { work, file, threads, talk, bar, voices: Vec::new() };
+    let mut working: Vec<Option<Worker>> = devices.iter().map(|_| None).collect();
+    let made = workers.work_off(devices, &mut working);
+    if made.is_err() {
+        end(&mut working);
     }
+    for voice in workers.voices {
+        let _ = voice.join();
+    }
+    made?;
     let (mut views, mut failed) = (Vec::new(), 0);
     for (cell, _) in work.cells() {
         let path = work.out.join(&cell.place);
@@ -68,6 +50,95 @@ pub(super) fn run_on(
         }
     }
     Ok((views, failed))
+}
+
+/// A process and the model that it makes.
+struct Worker {
+    model: String,
+    process: Child,
+}
+
+/// What the processes of all devices have in common.
+struct Workers<'a> {
+    work: &'a Work<'a>,
+    file: &'a Path,
+    threads: Option<usize>,
+    talk: &'a Talk,
+    bar: TrialBar,
+    /// What passes on what they say.
+    voices: Vec<JoinHandle<()>>,
+}
+
+impl Workers<'_> {
+    fn work_off(&mut self, devices: &[String], working: &mut [Option<Worker>]) -> Result<()> {
+        let stop = interrupt::flag()?;
+        let mut queue = queue(self.work, self.talk)?;
+        let cells = self.work.cells();
+        let mut counts: Vec<TrialCount> =
+            cells.map(|(cell, _)| TrialCount::of(&self.work.out.join(&cell.place))).collect();
+        let mut counted: Option<Instant> = None;
+        loop {
+            for (device, slot) in devices.iter().zip(&mut *working) {
+                if slot.as_mut().is_some_and(|worker| self.is_at_work(worker)) {
+                    continue;
+                }
+                *slot = match queue.pop() {
+                    Some(model) => Some(self.start(model, device, devices)?),
+                    None => None,
+                };
+            }
+            if working.iter().all(Option::is_none) {
+                return Ok(());
+            }
+            if counted.is_none_or(|then| then.elapsed() >= BETWEEN_COUNTS) {
+                counted = Some(Instant::now());
+                // For show: what cannot be read now is counted later.
+                self.bar.trials_done(counts.iter_mut().filter_map(|count| count.now().ok()).sum());
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
+            if stop.load(Ordering::Relaxed) {
+                return Err(Error::interrupted(
+                    "interrupted: what is done is recorded in the run folders",
+                )
+                .hint("run the same command again to go on from there"));
+            }
+        }
+    }
+
+    /// Whether a process has not ended. What went wrong it has said itself, unless it was killed.
+    fn is_at_work(&self, worker: &mut Worker) -> bool {
+        match worker.process.try_wait() {
+            Ok(None) => true,
+            Ok(Some(status)) if status.code().is_none() => {
+                let error = Error::failed(format!(
+                    "the process that made the cells of `{}` was killed: {status}",
+                    worker.model
+                ))
+                .hint("where memory is short the system does that");
+                self.bar.suspend(|| self.talk.error(&error));
+                false
+            }
+            Ok(Some(_)) | Err(_) => false,
+        }
+    }
+
+    fn start(&mut self, model: String, device: &str, devices: &[String]) -> Result<Worker> {
+        self.bar.suspend(|| self.talk.say(format!("{device}: {model}")));
+        let failed = |error| Error::failed(format!("candor cannot start itself: {error}"));
+        let mut command = Command::new(std::env::current_exe().map_err(failed)?);
+        command.arg("sweep").arg(self.file).arg("--out").arg(self.work.out);
+        command.args(["--only", &model, "--device", device]).args(self.talk.flags());
+        if let Some(threads) = threads_on(device, devices, self.threads) {
+            command.args(["--threads", &threads.to_string()]);
+        }
+        // Ctrl-C is for this process, which passes it on: a second one would end a step in the middle.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut process = command.spawn().map_err(failed)?;
+        self.voices.extend(process.stderr.take().map(|said| self.bar.pass_on(said)));
+        Ok(Worker { model, process })
+    }
 }
 
 /// The models by size, the largest last.
@@ -95,35 +166,15 @@ fn threads_on(device: &str, devices: &[String], threads: Option<usize>) -> Optio
     }
 }
 
-fn start(
-    work: &Work<'_>,
-    file: &Path,
-    model: &str,
-    device: &str,
-    threads: Option<usize>,
-) -> Result<Child> {
-    let failed = |error| Error::failed(format!("candor cannot start itself: {error}"));
-    let mut command = Command::new(std::env::current_exe().map_err(failed)?);
-    command.arg("sweep").arg(file).arg("--out").arg(work.out);
-    command.args(["--only", model, "--device", device]);
-    if let Some(threads) = threads {
-        command.args(["--threads", &threads.to_string()]);
-    }
-    // Ctrl-C is for this process, which passes it on: a second one would end a step in the middle.
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().map_err(failed)
-}
-
 /// Asks the processes to finish their step, and waits for them.
-fn end(working: &mut [Option<Child>]) {
-    for child in working.iter_mut().flatten() {
+fn end(working: &mut [Option<Worker>]) {
+    for worker in working.iter_mut().flatten() {
         #[cfg(unix)]
-        let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        let _ = Command::new("kill").args(["-TERM", &worker.process.id().to_string()]).status();
         #[cfg(not(unix))]
-        let _ = child.kill();
+        let _ = worker.process.kill();
     }
-    for child in working.iter_mut().flatten() {
-        let _ = child.wait();
+    for worker in working.iter_mut().flatten() {
+        let _ = worker.process.wait();
     }
 }

@@ -21,10 +21,10 @@ pub(super) fn dry_run(work: &Work<'_>, talk: &Talk) -> Result<()> {
     print("cell · trials · prompt tokens · new tokens at most · memory in MB · time at most\n")?;
     for (_, entry, cells) in work.models() {
         let loaded = work.load(entry, &cells, talk)?;
-        for (cell, part) in cells {
-            let plan = work.plan(&loaded.model, cell, part)?;
+        let plans = work.plans(&loaded.model, cells.iter().copied())?;
+        for (plan, (cell, _)) in plans.into_iter().zip(cells) {
             let pace = Pace { batch: cell.batch, draft: true };
-            let memory = memory::fit(&loaded, &plan, pace, talk)?;
+            let memory = memory::fit(&loaded, &[&plan], pace, talk)?;
             let seconds = seconds_at_most(&loaded, &plan, memory.batch)?;
             let trials = plan.trials.len();
             let prompts: usize = plan
@@ -51,27 +51,29 @@ pub(super) fn dry_run(work: &Work<'_>, talk: &Talk) -> Result<()> {
 /// Seconds of a cell if every reply has its full length, from the first replies' first tokens. Drafts, and prompts
 /// that share their beginning, make it less.
 fn seconds_at_most(loaded: &Loaded, plan: &Plan<'_>, batch: usize) -> Result<f64> {
-    let jobs: Vec<Job> =
-        plan.trials.iter().take(REPLIES.min(batch)).map(|trial| plan.job(trial)).collect();
-    if jobs.is_empty() {
+    let replies = plan.trials.len().min(REPLIES).min(batch);
+    if replies == 0 {
         return Ok(0.0);
     }
-    let (first, _) = measure(loaded, plan, &jobs, 1)?;
-    let (all, drawn) = measure(loaded, plan, &jobs, TOKENS)?;
-    let per_token = (all - first).max(0.0) / drawn.saturating_sub(jobs.len()).max(1) as f64;
+    let (first, _) = measure(loaded, plan, replies, 1)?;
+    let (all, drawn) = measure(loaded, plan, replies, TOKENS)?;
+    let per_token = (all - first).max(0.0) / drawn.saturating_sub(replies).max(1) as f64;
     let tokens = (plan.trials.len() * plan.settings.max_tokens) as f64;
-    Ok(first / jobs.len() as f64 * plan.trials.len() as f64 + per_token * tokens)
+    Ok(first / replies as f64 * plan.trials.len() as f64 + per_token * tokens)
 }
 
-/// Seconds that these replies take up to so many tokens, and the tokens drawn.
-fn measure(loaded: &Loaded, plan: &Plan<'_>, jobs: &[Job], tokens: usize) -> Result<(f64, usize)> {
-    let limits = Limits {
-        stop_ids: &plan.model.stop_ids,
-        max_tokens: tokens.min(plan.settings.max_tokens),
-        batch: jobs.len(),
-        draft: false,
-    };
-    let (stop, sampling) = (interrupt::flag()?, &plan.settings.sampling);
+/// Seconds that the first replies of a plan take up to so many tokens, and the tokens drawn.
+fn measure(
+    loaded: &Loaded,
+    plan: &Plan<'_>,
+    replies: usize,
+    tokens: usize,
+) -> Result<(f64, usize)> {
+    let max_tokens = tokens.min(plan.settings.max_tokens);
+    let trials = plan.trials.iter().take(replies);
+    let jobs: Vec<Job<'_>> = trials.map(|trial| Job { max_tokens, ..plan.job(trial) }).collect();
+    let limits = Limits { stop_ids: &plan.model.stop_ids, batch: replies, draft: false };
+    let stop = interrupt::flag()?;
     let started = Instant::now();
     let mut drawn = 0;
     let mut count = |step: crate::engine::Step| {
@@ -79,8 +81,8 @@ fn measure(loaded: &Loaded, plan: &Plan<'_>, jobs: &[Job], tokens: usize) -> Res
         Ok(())
     };
     match &loaded.decoder {
-        Decoder::Cpu(decoder) => generate(&**decoder, jobs, sampling, &limits, stop, &mut count),
-        Decoder::Tensor(decoder) => generate(&**decoder, jobs, sampling, &limits, stop, &mut count),
+        Decoder::Cpu(decoder) => generate(&**decoder, &jobs, &limits, stop, &mut count),
+        Decoder::Tensor(decoder) => generate(&**decoder, &jobs, &limits, stop, &mut count),
     }?;
     Ok((started.elapsed().as_secs_f64(), drawn))
 }

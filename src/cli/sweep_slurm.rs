@@ -33,7 +33,9 @@ pub(super) fn submit(work: &Work<'_>, file: &Path, talk: &Talk) -> Result<()> {
     let (candor, file, out) = (text(&candor)?, text(file)?, text(work.out)?);
     let logs = text(&logs)?;
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-    let task = words(&[&candor, "sweep", &file, "--out", &out]);
+    let flags = talk.flags().map(str::to_owned);
+    let task: Vec<String> =
+        words(&[&candor, "sweep", &file, "--out", &out]).into_iter().chain(flags).collect();
     let array = sbatch(&sbatch_arguments(entry, &logs, None), &array_script(entry, &task))?;
     let mut join = words(&[&candor, "sweep", "merge", "--out", &out]);
     for shard in crate::run::Shard::all(entry.shards) {

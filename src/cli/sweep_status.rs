@@ -9,7 +9,7 @@ use super::sweep::folder;
 use super::sweep_slurm;
 use super::talk::print;
 use crate::error::{Error, Result};
-use crate::run::{State, trials_done};
+use crate::run::{State, TrialCount};
 use crate::sweep::Sweep;
 
 pub(super) fn status(args: &StatusArgs) -> Result<()> {
@@ -17,18 +17,19 @@ pub(super) fn status(args: &StatusArgs) -> Result<()> {
     let out = folder(&sweep, &args.file, args.out.as_deref());
     let shards = shards(&out.join("shards"))?;
     let mut rows = Vec::new();
-    for (cell, pairs) in sweep.cells.iter().zip(sweep.pairs()?) {
-        let trials = pairs * sweep.parts(cell)?.0.tiers.len();
+    for cell in &sweep.cells {
+        let trials = sweep.trials(cell, None)?;
         let place = out.join(&cell.place);
         let (state, done) = match State::of(&place) {
             Some(State::Sealed) => ("finished", trials),
-            Some(State::Begun) => ("begun", trials_done(&place)?),
+            Some(State::Begun) => ("begun", TrialCount::of(&place).now()?),
             None => {
                 let parts = shards.iter().map(|shard| shard.join(&cell.place));
                 let parts: Vec<_> =
                     parts.filter_map(|part| State::of(&part).map(|state| (part, state))).collect();
-                let done =
-                    parts.iter().map(|(part, _)| trials_done(part)).sum::<Result<usize>>()?;
+                let done: Result<usize> =
+                    parts.iter().map(|(part, _)| TrialCount::of(part).now()).sum();
+                let done = done?;
                 let all_sealed = parts.iter().all(|(_, state)| *state == State::Sealed);
                 match parts.is_empty() {
                     true => ("waiting", 0),

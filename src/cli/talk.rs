@@ -1,6 +1,7 @@
 //! What is said on stderr: notes, errors, a progress bar where somebody watches.
 
-use std::io::{IsTerminal, Write};
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -25,6 +26,12 @@ impl Talk {
         self.offline
     }
 
+    /// What another process is started with so that it does as this one was told.
+    pub(super) fn flags(&self) -> impl Iterator<Item = &'static str> {
+        let flags = [("--quiet", self.quiet), ("--offline", self.offline)];
+        flags.into_iter().filter_map(|(flag, is_set)| is_set.then_some(flag))
+    }
+
     /// Says a line unless told to be quiet. A closed stderr is no reason to stop working.
     pub(super) fn say(&self, line: impl std::fmt::Display) {
         if !self.quiet {
@@ -41,12 +48,11 @@ impl Talk {
         let _ = std::io::stderr().write_all(visible(&text).as_bytes());
     }
 
-    /// A progress bar for a run of so many trials.
-    pub(super) fn trials(&self, name: &str) -> TrialBar {
-        TrialBar {
-            bar: self.bar("{prefix:18!} {bar:24} {pos}/{len} trials  {msg:>12}  {eta} left", name),
-            started: Instant::now(),
-        }
+    /// A progress bar for runs of so many trials in all.
+    pub(super) fn trials(&self, trials: usize) -> TrialBar {
+        let bar = self.bar("{prefix:18!} {bar:24} {pos}/{len} trials  {msg:>12}  {eta} left", "");
+        bar.set_length(trials as u64);
+        TrialBar { bar, behind: 0, is_new: true, started: Instant::now() }
     }
 
     /// A progress bar for so many answers.
@@ -79,23 +85,56 @@ impl Talk {
 /// Trials done, tokens per second, time left.
 pub(super) struct TrialBar {
     bar: ProgressBar,
+    /// Trials of runs that are not among those that are being made.
+    behind: usize,
+    is_new: bool,
     started: Instant,
 }
 
 impl TrialBar {
-    pub(super) fn update(&self, progress: Progress) {
-        if self.bar.length().is_none() {
+    /// Goes on to the runs of a model that are made next; so many trials were there to be made before them.
+    pub(super) fn begin(&mut self, model: &str, behind: usize) {
+        self.bar.set_prefix(visible(model));
+        self.behind = behind;
+        self.is_new = true;
+        self.started = Instant::now();
+    }
+
+    /// So many trials of the runs that are being made are there.
+    pub(super) fn trials_done(&mut self, trials: usize) {
+        self.bar.set_position((self.behind + trials) as u64);
+        if std::mem::take(&mut self.is_new) {
             // Trials of an earlier try are there at once: the time left is reckoned without them.
-            self.bar.set_length(progress.trials as u64);
-            self.bar.set_position(progress.trials_done as u64);
             self.bar.reset_eta();
         }
-        self.bar.set_position(progress.trials_done as u64);
+    }
+
+    pub(super) fn update(&mut self, progress: Progress) {
+        self.trials_done(progress.trials_done);
         let rate = progress.tokens_drawn as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
         self.bar.set_message(format!("{rate:.0} tok/s"));
     }
 
-    pub(super) fn clear(&self) {
+    /// Passes on what another process says, line by line, until it has said all.
+    pub(super) fn pass_on(&self, said: impl Read + Send + 'static) -> JoinHandle<()> {
+        let bar = self.bar.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(said).split(b'\n').map_while(Result::ok) {
+                let line = [&line[..], b"\n"].concat();
+                // A closed stderr is no reason to stop reading: the other process would wait for ever.
+                bar.suspend(|| _ = std::io::stderr().write_all(&line));
+            }
+        })
+    }
+
+    /// Does something that may say a line: the bar makes room for it.
+    pub(super) fn suspend<T>(&self, say: impl FnOnce() -> T) -> T {
+        self.bar.suspend(say)
+    }
+}
+
+impl Drop for TrialBar {
+    fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
 }

@@ -72,7 +72,7 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
     let (plan, here) = recorded.checked_plan()?;
     let (run, loaded) = (&recorded.run, &recorded.loaded);
     let count = if args.all { trials } else { args.sample };
-    let pace = Pace { batch: memory::fit(loaded, &plan, PACE, talk)?.batch, ..PACE };
+    let pace = Pace { batch: memory::fit(loaded, &[&plan], PACE, talk)?.batch, ..PACE };
     let (recorded_trials, stop) = (&run.transcripts, interrupt::flag()?);
     let result = match &loaded.decoder {
         Decoder::Cpu(decoder) => regenerate(&plan, &**decoder, recorded_trials, count, pace, stop),

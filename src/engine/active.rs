@@ -1,7 +1,7 @@
 //! A row of the batch: a reply while it is being drawn.
 
-use super::batch::{Completion, FinishReason, Job, Limits};
-use super::sampler::{self, Sampling};
+use super::batch::{Completion, FinishReason, Job};
+use super::sampler;
 use crate::decoder::{LanguageModel, Row};
 
 /// A reply that is not finished yet.
@@ -38,24 +38,18 @@ impl<S> Active<S> {
 
     /// Draws from the logits after each token that was fed, as long as the guesses come true, and tells how
     /// many tokens were drawn.
-    pub(super) fn draw(
-        &mut self,
-        logits: &[&[f32]],
-        job: &Job,
-        sampling: &Sampling,
-        limits: &Limits<'_>,
-    ) -> usize {
+    pub(super) fn draw(&mut self, logits: &[&[f32]], job: &Job<'_>, stop_ids: &[u32]) -> usize {
         let before = self.token_ids.len();
         let guesses = self.tokens[1..].iter().copied().map(Some).chain([None]);
         for (logits, guess) in logits.iter().zip(guesses) {
             let seen = job.prompt.iter().chain(&self.token_ids).copied();
             let position = job.begun + self.token_ids.len() as u32;
-            let drawn = sampler::draw(logits, seen, sampling, &job.address, position);
+            let drawn = sampler::draw(logits, seen, job.sampling, &job.address, position);
             self.token_ids.push(drawn.id);
             self.logprobs.push(drawn.logprob);
-            if limits.stop_ids.contains(&drawn.id) {
+            if stop_ids.contains(&drawn.id) {
                 self.finish_reason = Some(FinishReason::Stop);
-            } else if self.token_ids.len() + job.begun as usize >= limits.max_tokens {
+            } else if self.token_ids.len() + job.begun as usize >= job.max_tokens {
                 self.finish_reason = Some(FinishReason::Length);
             }
             if self.finish_reason.is_some() || guess != Some(drawn.id) {

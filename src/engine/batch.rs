@@ -1,5 +1,6 @@
 //! The continuous batch: finished sequences leave, waiting ones enter at once, one pass a step for all rows.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
@@ -23,24 +24,28 @@ pub enum FinishReason {
     Length,
 }
 
-/// A reply to be drawn.
-pub struct Job {
+/// A reply to be drawn: all that it depends on besides the model and its stop tokens.
+#[derive(Debug, Clone)]
+pub struct Job<'a> {
     /// Token ids of the whole prompt, at least one.
-    pub prompt: Vec<u32>,
+    pub prompt: Cow<'a, [u32]>,
     /// Tokens of the reply that were given with the prompt and count as drawn: the first one drawn has this position.
     pub begun: u32,
     /// Where its random numbers come from.
     pub address: Address,
+    /// How its tokens are drawn.
+    pub sampling: &'a Sampling,
+    /// Most tokens of it.
+    pub max_tokens: usize,
     /// What an earlier reply with this address was; changes time, and no token.
     pub guess: Vec<u32>,
 }
 
-/// When a reply ends, and how many are drawn at once.
+/// What all replies of a model share: what ends them, and how many are drawn at once.
+#[derive(Debug, Clone, Copy)]
 pub struct Limits<'a> {
     /// Ids that end a reply; the one drawn is its last token.
     pub stop_ids: &'a [u32],
-    /// Most tokens of a reply.
-    pub max_tokens: usize,
     /// Most rows of a step; changes time and memory, and no token.
     pub batch: usize,
     /// Whether replies with equal addresses guess each other's tokens; changes time, and no token.
@@ -79,8 +84,7 @@ pub struct Step {
 /// Those of the model and of `on_step`, and [`crate::error::Kind::Interrupted`] once `interrupted` is set.
 pub fn generate<M: LanguageModel>(
     model: &M,
-    jobs: &[Job],
-    sampling: &Sampling,
+    jobs: &[Job<'_>],
     limits: &Limits<'_>,
     interrupted: &AtomicBool,
     mut on_step: impl FnMut(Step) -> Result<()>,
@@ -118,7 +122,7 @@ pub fn generate<M: LanguageModel>(
         let drawn: Vec<usize> = active
             .par_iter_mut()
             .zip(after)
-            .map(|(row, after)| row.draw(&after, &jobs[row.job], sampling, limits))
+            .map(|(row, after)| row.draw(&after, &jobs[row.job], limits.stop_ids))
             .collect();
 
         // leave

@@ -40,7 +40,7 @@ struct Partner {
 
 impl<'a> Drafts<'a> {
     /// What is known before the first token is drawn.
-    pub(super) fn new(jobs: &[Job], limits: &'a Limits<'a>, info: &ModelInfo) -> Self {
+    pub(super) fn new(jobs: &[Job<'_>], limits: &'a Limits<'a>, info: &ModelInfo) -> Self {
         let mut drafts = Self {
             limits,
             partners: Vec::new(),
@@ -69,7 +69,7 @@ impl<'a> Drafts<'a> {
 
     /// Puts guesses behind the tokens that are fed next, as far as the step has room for them, and tells how
     /// many. Rows take turns: a row's first guess is worth more than another one's second.
-    pub(super) fn guess<S>(&self, active: &mut [Active<S>], jobs: &[Job]) -> usize {
+    pub(super) fn guess<S>(&self, active: &mut [Active<S>], jobs: &[Job<'_>]) -> usize {
         if self.partners.is_empty() {
             return 0;
         }
@@ -93,10 +93,10 @@ impl<'a> Drafts<'a> {
     }
 
     /// The guess at the token after the next `nth + 1`, where it is worth it and there is room for what it brings.
-    fn nth_guess<S>(&self, row: &Active<S>, job: &Job, nth: usize) -> Option<u32> {
+    fn nth_guess<S>(&self, row: &Active<S>, job: &Job<'_>, nth: usize) -> Option<u32> {
         let partner = &self.partners[row.job];
         let position = row.token_ids.len() + nth;
-        let fits = job.begun as usize + position + 1 < self.limits.max_tokens
+        let fits = job.begun as usize + position + 1 < job.max_tokens
             && job.prompt.len() + position < self.context;
         if nth >= partner.reach / 2 || !fits {
             return None;

@@ -185,14 +185,9 @@ pub fn draw<M: LanguageModel>(
     interrupted: &AtomicBool,
 ) -> Result<Vec<Transcript>> {
     let jobs: Vec<_> = plan.trials.iter().map(|trial| plan.job(trial)).collect();
-    let limits = Limits {
-        stop_ids: &plan.model.stop_ids,
-        max_tokens: plan.settings.max_tokens,
-        batch,
-        draft: true,
-    };
+    let limits = Limits { stop_ids: &plan.model.stop_ids, batch, draft: true };
     let mut done: Vec<Option<Transcript>> = vec![None; jobs.len()];
-    generate(decoder, &jobs, &plan.settings.sampling, &limits, interrupted, |step| {
+    generate(decoder, &jobs, &limits, interrupted, |step| {
         for completion in step.finished {
             let job = completion.job;
             done[job] = Some(plan.transcript(&plan.trials[job], completion)?);

@@ -33,21 +33,21 @@ enum Given {
 }
 
 /// An answer to be drawn.
-struct Answer {
+struct Answer<'a> {
     /// Place of the reply whose trial it belongs to: its prompt, and but for [`Given::OtherTier`] its random numbers.
     place: usize,
     given: Given,
     /// The reply up to the answer.
     before: Vec<u32>,
     point: DecisionPoint,
-    job: Job,
+    job: Job<'a>,
 }
 
 /// The answers that swaps need, before any is drawn.
 pub struct Swaps<'a> {
     plan: &'a Plan<'a>,
     pairs: &'a Pairs<'a>,
-    answers: Vec<Answer>,
+    answers: Vec<Answer<'a>>,
     /// Pairs of harmful requests in which a reply has no answer.
     left_out: u64,
 }
@@ -175,7 +175,7 @@ impl<'a> Swaps<'a> {
         let most = self.plan.settings.max_tokens.saturating_sub(begun);
         let fits = prompt.len() + most <= self.plan.model.spec.context;
         let begun = if fits { begun } else { begun.max(before.len()) };
-        let job = Job { prompt, begun: begun as u32, ..job };
+        let job = Job { prompt: prompt.into(), begun: begun as u32, ..job };
         self.answers.push(Answer { place, given, before, point, job });
         Ok(())
     }
@@ -216,20 +216,16 @@ impl<'a> Swaps<'a> {
         mut on_answers: impl FnMut(usize),
     ) -> Result<SwapEstimates> {
         let exact = self.exact(model, mass, pace.batch, stop)?;
-        let (jobs, answers): (Vec<Job>, Vec<_>) = self
+        let (jobs, answers): (Vec<Job<'_>>, Vec<_>) = self
             .answers
             .into_iter()
             .map(|answer| (answer.job, (answer.place, answer.given, answer.before)))
             .unzip();
-        let limits = Limits {
-            stop_ids: &self.plan.model.stop_ids,
-            max_tokens: self.plan.settings.max_tokens,
-            batch: pace.batch,
-            draft: pace.draft,
-        };
+        let limits =
+            Limits { stop_ids: &self.plan.model.stop_ids, batch: pace.batch, draft: pace.draft };
         let mut drawn: HashMap<(usize, Given), Option<f64>> = HashMap::new();
         let mut tokens = 0;
-        generate(model, &jobs, &self.plan.settings.sampling, &limits, stop, |step| {
+        generate(model, &jobs, &limits, stop, |step| {
             on_answers(step.finished.len());
             tokens += step.drawn as u64;
             for done in step.finished {
@@ -300,7 +296,7 @@ impl<'a> Swaps<'a> {
             let ids = [prompt(self.plan, &reply.trial.request.id, &reply.trial.tier.name)?, before];
             decisions.push(Decision { ids: ids.concat(), point: own.clone() });
             decisions
-                .push(Decision { ids: answer.job.prompt.clone(), point: answer.point.clone() });
+                .push(Decision { ids: answer.job.prompt.to_vec(), point: answer.point.clone() });
             places.push(answer.place);
         }
         let tokenizer = &self.plan.model.tokenizer;

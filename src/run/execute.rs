@@ -1,15 +1,15 @@
-//! From a plan to a sealed folder: what is not yet in the journal goes through the engine.
+//! From plans to sealed folders: what the runs of a model lack goes through the engine together. They share the
+//! prefixes of their prompts, and where one has no more work the rows of another fill the batch.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 use super::folder::Folder;
-use super::journal::{Entry, Span};
-use super::plan::Plan;
+use super::making::Making;
 use crate::decoder::LanguageModel;
-use crate::engine::{Job, Limits, generate};
+use crate::engine::{Completion, Job, Limits, Step, generate};
 use crate::error::{Error, Result};
-use crate::scenario::Trial;
+use crate::model::Model;
 use crate::transcript::Transcript;
 
 /// How the work is arranged: changes time and memory, and no result.
@@ -22,18 +22,13 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// When the replies of a plan end, at this pace.
-    pub(super) fn limits<'a>(self, plan: &Plan<'a>) -> Limits<'a> {
-        Limits {
-            stop_ids: &plan.model.stop_ids,
-            max_tokens: plan.settings.max_tokens,
-            batch: self.batch,
-            draft: self.draft,
-        }
+    /// What all replies of a model share, at this pace.
+    pub(super) fn limits(self, model: &Model) -> Limits<'_> {
+        Limits { stop_ids: &model.stop_ids, batch: self.batch, draft: self.draft }
     }
 }
 
-/// How far a run is.
+/// How far the runs that are made together are.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Progress {
     /// Trials finished, those of earlier tries included.
@@ -50,101 +45,148 @@ pub struct Progress {
     pub tokens_accepted: usize,
 }
 
-/// Makes what is missing, and seals the folder.
-///
-/// A run that may end early is handed to `enough` at each of its looks but the last: the number of the look, from 0,
-/// and the transcripts up to there. Since no trial behind a look is begun before it, neither the batch nor an
-/// interruption changes where the run ends.
+/// Who follows the making of runs.
+pub trait Watcher {
+    /// Is told how far they are, before the first step and after each.
+    fn progress(&mut self, progress: Progress);
+
+    /// Whether a run that may end early ends at this look, from 0, given its transcripts up to there.
+    fn enough(&mut self, run: usize, look: usize, transcripts: &[Transcript]) -> bool;
+
+    /// Takes the folder of a run, still locked; once for each.
+    fn ended(&mut self, run: usize, folder: Folder, end: End);
+}
+
+/// How the making of a run ended.
+#[derive(Debug)]
+pub enum End {
+    /// All that it asks for is there, and sealed.
+    Sealed,
+    /// It cannot go on; the others do.
+    Failed(Error),
+    /// It was stopped together with the others.
+    Stopped,
+}
+
+/// Makes what is missing of runs of one model, and seals their folders.
 ///
 /// # Errors
-/// Those of `enough`; interruption, a disk that does not take the records, a journal that holds trials of another plan.
+/// What stops all of them: interruption, or the model's own errors.
 pub fn execute<M: LanguageModel>(
-    plan: &Plan<'_>,
     model: &M,
+    runs: Vec<Making<'_>>,
     pace: Pace,
-    folder: &mut Folder,
     interrupted: &AtomicBool,
-    mut on_progress: impl FnMut(Progress),
-    mut enough: impl FnMut(usize, &[Transcript]) -> Result<bool>,
+    watcher: &mut impl Watcher,
 ) -> Result<()> {
-    let mut done = done(plan, folder)?;
-    let limits = pace.limits(plan);
-    let mut progress = Progress {
-        trials_done: done.iter().flatten().count(),
-        trials: done.len(),
-        ..Progress::default()
-    };
-    on_progress(progress);
-    let mut begin = 0;
-    for (look, &end) in plan.ends().iter().enumerate() {
-        let pending: Vec<usize> = (begin..end).filter(|&i| done[i].is_none()).collect();
-        let mut jobs = Vec::with_capacity(pending.len());
-        for &i in &pending {
-            let guess = match partner(plan, &done, i) {
-                Some(span) => folder.transcript(span)?.token_ids,
-                None => Vec::new(),
-            };
-            jobs.push(Job { guess, ..plan.job(&plan.trials[i]) });
+    let Some(limits) = runs.first().map(|run| pace.limits(run.plan.model)) else { return Ok(()) };
+    let mut work = Work::new(runs, watcher);
+    loop {
+        let mut places = Vec::new();
+        let mut jobs = Vec::new();
+        for run in 0..work.runs.len() {
+            for (trial, job) in work.jobs(run) {
+                places.push((run, trial));
+                jobs.push(job);
+            }
         }
-        generate(model, &jobs, &plan.settings.sampling, &limits, interrupted, |step| {
-            let mut transcripts = Vec::with_capacity(step.finished.len());
-            let mut places = Vec::with_capacity(step.finished.len());
-            for completion in step.finished {
-                let i = pending[completion.job];
-                transcripts.push(plan.transcript(&plan.trials[i], completion)?);
-                places.push(i);
-            }
-            let spans = folder.append(&transcripts)?;
-            progress.trials_done += transcripts.len();
-            progress.tokens_drawn += step.drawn;
-            progress.tokens_prefilled += step.prefilled;
-            progress.tokens_guessed += step.guessed;
-            progress.tokens_accepted += step.accepted;
-            places.into_iter().zip(spans).for_each(|(i, span)| done[i] = Some(span));
-            on_progress(progress);
-            Ok(())
-        })?;
-        begin = end;
-        if end < done.len() {
-            let there = done[..end].iter().flatten().map(|span| folder.transcript(*span));
-            if enough(look, &there.collect::<Result<Vec<_>>>()?)? {
-                break;
-            }
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let drawn = generate(model, &jobs, &limits, interrupted, |step| work.record(&places, step));
+        // Rows of a run that failed would be drawn for nothing: the others begin theirs again.
+        if !std::mem::take(&mut work.lost_one)
+            && let Err(error) = drawn
+        {
+            work.stop();
+            return Err(error);
         }
     }
-    folder.seal(done.into_iter().take(begin).flatten())
 }
 
-/// Where each trial stands in the journal, in trial order.
-fn done(plan: &Plan<'_>, folder: &mut Folder) -> Result<Vec<Option<Span>>> {
-    let mut done = vec![None; plan.trials.len()];
-    let recorded = std::mem::take(&mut folder.recorded);
-    if recorded.is_empty() {
-        return Ok(done);
-    }
-    let index: HashMap<_, usize> =
-        plan.trials.iter().enumerate().map(|(i, t)| (key_of_trial(t), i)).collect();
-    for Entry { request, tier, sample, span } in recorded {
-        let Some(&i) = index.get(&(&*request, &*tier, sample)) else {
-            return Err(Error::input(format!(
-                "the journal in `{}` holds trial {request}/{tier}/{sample}, which is not of this run",
-                folder.path().display()
-            ))
-            .hint("choose another folder with `--out`"));
+/// Runs that are made together.
+struct Work<'a, 'w, W> {
+    /// None for one that has ended.
+    runs: Vec<Option<Making<'a>>>,
+    progress: Progress,
+    /// Whether a run has failed since the engine was started.
+    lost_one: bool,
+    watcher: &'w mut W,
+}
+
+impl<'a, 'w, W: Watcher> Work<'a, 'w, W> {
+    fn new(runs: Vec<Making<'a>>, watcher: &'w mut W) -> Self {
+        let progress = Progress {
+            trials_done: runs.iter().map(Making::trials_done).sum(),
+            trials: runs.iter().map(Making::trials).sum(),
+            ..Progress::default()
         };
-        done[i] = Some(span);
+        watcher.progress(progress);
+        Self { runs: runs.into_iter().map(Some).collect(), progress, lost_one: false, watcher }
     }
-    Ok(done)
-}
 
-/// A finished trial whose reply is a guess at this one's: that of the pair's other tiers, which follow each other in
-/// trial order.
-fn partner(plan: &Plan<'_>, done: &[Option<Span>], trial: usize) -> Option<Span> {
-    let tiers = plan.scenario.tiers.len();
-    let first = trial / tiers * tiers;
-    done.iter().skip(first).take(tiers).copied().flatten().next().filter(|_| plan.settings.coupled)
-}
+    /// What a run lacks before its next look.
+    fn jobs(&mut self, run: usize) -> Vec<(usize, Job<'a>)> {
+        self.go_on(run);
+        let jobs = self.runs[run].as_mut().map_or(Ok(Vec::new()), Making::jobs);
+        jobs.unwrap_or_else(|error| {
+            self.end(run, End::Failed(error));
+            Vec::new()
+        })
+    }
 
-fn key_of_trial<'t>(trial: &Trial<'t>) -> (&'t str, &'t str, u32) {
-    (&trial.request.id, &trial.tier.name, trial.sample)
+    /// Puts the finished trials of a step on record, each in its run's folder.
+    fn record(&mut self, places: &[(usize, usize)], step: Step) -> Result<()> {
+        let mut finished: BTreeMap<usize, Vec<(usize, Completion)>> = BTreeMap::new();
+        for completion in step.finished {
+            let (run, trial) = places[completion.job];
+            finished.entry(run).or_default().push((trial, completion));
+        }
+        self.progress.tokens_drawn += step.drawn;
+        self.progress.tokens_prefilled += step.prefilled;
+        self.progress.tokens_guessed += step.guessed;
+        self.progress.tokens_accepted += step.accepted;
+        let mut recorded = Vec::new();
+        for (run, finished) in finished {
+            let Some(making) = &mut self.runs[run] else { continue };
+            let trials = finished.len();
+            match making.record(finished) {
+                Ok(()) => {
+                    self.progress.trials_done += trials;
+                    recorded.push(run);
+                }
+                Err(error) => self.end(run, End::Failed(error)),
+            }
+        }
+        self.watcher.progress(self.progress);
+        recorded.into_iter().for_each(|run| self.go_on(run));
+        match self.lost_one {
+            true => Err(Error::failed("a run has failed")),
+            false => Ok(()),
+        }
+    }
+
+    /// Lets a run at whose next look nothing is missing go on, or end.
+    fn go_on(&mut self, run: usize) {
+        let Some(making) = &mut self.runs[run] else { return };
+        let watcher = &mut *self.watcher;
+        match making.go_on(|look, transcripts| watcher.enough(run, look, transcripts)) {
+            Ok(false) => {}
+            Ok(true) => self.end(run, End::Sealed),
+            Err(error) => self.end(run, End::Failed(error)),
+        }
+    }
+
+    fn end(&mut self, run: usize, end: End) {
+        self.lost_one |= matches!(end, End::Failed(_));
+        if let Some(making) = self.runs[run].take() {
+            self.watcher.ended(run, making.folder, end);
+        }
+    }
+
+    fn stop(&mut self) {
+        for run in 0..self.runs.len() {
+            self.end(run, End::Stopped);
+        }
+    }
 }

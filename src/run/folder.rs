@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::files::{Beside, file_digest, read_json, read_lines, values, write_json};
-use super::journal::{self, Entry, Journal, Span};
+use super::journal::{self, Entry, JOURNAL, Journal, Span};
 use super::lock::{Lock, is_trace, refused};
 use super::manifest::Manifest;
 use super::record::{Imported, Record};
@@ -15,7 +15,6 @@ use crate::error::{Error, Result};
 use crate::transcript::Transcript;
 
 const MANIFEST: &str = "manifest.json";
-const JOURNAL: &str = "journal.jsonl";
 const TRANSCRIPTS: &str = "transcripts.jsonl";
 const SEAL: &str = "seal.json";
 const SHARD: &str = "shard.json";
@@ -229,15 +228,6 @@ impl State {
         let there = |name: &str| path.join(name).is_file();
         there(MANIFEST).then(|| if there(SEAL) { Self::Sealed } else { Self::Begun })
     }
-}
-
-/// Trials that the journal in a folder has on record. Reads what another process may be writing.
-///
-/// # Errors
-/// The journal is there and cannot be read.
-pub fn trials_done(path: &Path) -> Result<usize> {
-    let journal = path.join(JOURNAL);
-    if journal.exists() { journal::count(&journal) } else { Ok(0) }
 }
 
 /// A finished run folder, for reading.

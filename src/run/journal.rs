@@ -14,6 +14,9 @@ use super::files::{Beside, sync_folder};
 use crate::error::{Error, Result};
 use crate::transcript::Transcript;
 
+/// Its file in a run folder.
+pub(super) const JOURNAL: &str = "journal.jsonl";
+
 const OPEN: &str = "{\"checksum\":\"";
 const MIDDLE: &str = "\",\"transcript\":";
 const CLOSE: &str = "}";
@@ -157,17 +160,49 @@ pub(super) fn read_finished(path: &Path) -> Result<Vec<Transcript>> {
     Ok(transcripts)
 }
 
-/// How many trials a journal holds up to the first broken line.
-pub(super) fn count(path: &Path) -> Result<usize> {
-    let mut trials = 0;
-    let file = File::open(path).map_err(|error| Error::read(path, &error))?;
-    each_line(&file, |line, _| {
-        let good = body(line).is_some();
-        trials += usize::from(good);
-        good
-    })
-    .map_err(|error| Error::read(path, &error))?;
-    Ok(trials)
+/// Counts the trials that a folder has on record, to which another process may be adding.
+#[derive(Debug)]
+pub struct TrialCount {
+    journal: PathBuf,
+    /// Bytes of the lines that are counted.
+    len: u64,
+    trials: usize,
+}
+
+impl TrialCount {
+    /// The trials of a folder.
+    pub fn of(folder: &Path) -> Self {
+        Self { journal: folder.join(JOURNAL), len: 0, trials: 0 }
+    }
+
+    /// How many there are now, up to the first broken line; none where there is no journal. Reads only what was added
+    /// since it was asked last.
+    ///
+    /// # Errors
+    /// The journal is there and cannot be read.
+    pub fn now(&mut self) -> Result<usize> {
+        let counted = match File::open(&self.journal) {
+            Ok(file) => self.count(&file),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+            Err(error) => Err(error),
+        };
+        counted.map_err(|error| Error::read(&self.journal, &error))?;
+        Ok(self.trials)
+    }
+
+    fn count(&mut self, mut file: &File) -> std::io::Result<()> {
+        if file.metadata()?.len() < self.len {
+            // A run that goes on has set broken lines aside.
+            (self.len, self.trials) = (0, 0);
+        }
+        file.seek(SeekFrom::Start(self.len))?;
+        self.len += each_line(file, |line, _| {
+            let good = body(line).is_some();
+            self.trials += usize::from(good);
+            good
+        })?;
+        Ok(())
+    }
 }
 
 /// Hands on whole lines with where they stand, as long as they are wanted, and gives the bytes of those.
@@ -249,18 +284,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_appended_comes_back(answers in prop::collection::vec("\\PC*", 0..5)) {
+        fn what_was_appended_comes_back(answers in prop::collection::vec("\\PC*", 0..5), half in 0usize..5) {
             let folder = tempfile::tempdir().unwrap();
+            let mut count = TrialCount::of(folder.path());
+            prop_assert_eq!(count.now().unwrap(), 0);
             let path = folder.path().join("journal.jsonl");
             let all: Vec<_> = answers.iter().enumerate().map(|(i, a)| transcript(&i.to_string(), a)).collect();
             let (mut journal, nothing, cut) = Journal::open(&path).unwrap();
             prop_assert!(nothing.is_empty() && cut == 0);
-            let spans = journal.append(&all).unwrap();
+            let (first, rest) = all.split_at(half.min(all.len()));
+            let mut spans = journal.append(first).unwrap();
+            prop_assert_eq!(count.now().unwrap(), first.len());
+            spans.extend(journal.append(rest).unwrap());
+            prop_assert_eq!(count.now().unwrap(), all.len());
             let (mut again, entries, cut) = Journal::open(&path).unwrap();
             prop_assert_eq!(entries.iter().map(|e| e.span).collect::<Vec<_>>(), spans);
             prop_assert_eq!(read_all(&mut again, &entries), &all[..]);
             prop_assert_eq!(read_finished(&path).unwrap(), &all[..]);
-            prop_assert_eq!((count(&path).unwrap(), cut), (all.len(), 0));
+            prop_assert_eq!(cut, 0);
         }
 
         #[test]

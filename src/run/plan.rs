@@ -1,7 +1,9 @@
 //! What is to be done: every trial of one model in one variant, with its prompt rendered, tokenized and
 //! checked before any work.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -110,8 +112,10 @@ pub struct Plan<'a> {
     /// What the user should know about the prompts and what is no error.
     pub notes: Vec<String>,
     /// By request, then by tier.
-    prompts: BTreeMap<&'a str, BTreeMap<&'a str, Prompt>>,
+    prompts: Arc<Prompts<'a>>,
 }
+
+type Prompts<'a> = BTreeMap<&'a str, BTreeMap<&'a str, Prompt>>;
 
 impl<'a> Plan<'a> {
     /// Renders and checks every prompt.
@@ -130,7 +134,7 @@ impl<'a> Plan<'a> {
         let renderer = Renderer::new(model, settings)?;
         let mut notes: BTreeSet<String> =
             renderer.notes().into_iter().chain(variant.notes.iter().cloned()).collect();
-        let mut prompts: BTreeMap<&str, BTreeMap<&str, Prompt>> = BTreeMap::new();
+        let mut prompts = Prompts::new();
         for request in &requests.requests {
             let arms = renderer.prompts(scenario, variant, request, &mut notes)?;
             let tiers = scenario.tiers.iter().map(|tier| tier.name.as_str());
@@ -139,6 +143,33 @@ impl<'a> Plan<'a> {
         let system_prompt = renderer.system_prompt;
         let trials = trials(scenario, variant, &requests.requests, settings.samples);
         let notes = notes.into_iter().collect();
+        Ok(Self {
+            model,
+            scenario,
+            variant,
+            requests,
+            settings,
+            trials,
+            system_prompt,
+            notes,
+            prompts: Arc::new(prompts),
+        })
+    }
+
+    /// The same with other settings. Its prompts are those of this plan, unless the settings change them.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_settings(&self, settings: &'a Settings) -> Result<Self> {
+        let Self { model, scenario, variant, requests, .. } = *self;
+        let for_prompts = |s: &'a Settings| (&s.date, &s.template_args, s.max_tokens);
+        if for_prompts(settings) != for_prompts(self.settings) {
+            return Self::new(model, scenario, variant, requests, settings);
+        }
+        settings.check()?;
+        let trials = trials(scenario, variant, &requests.requests, settings.samples);
+        let (notes, prompts) = (self.notes.clone(), Arc::clone(&self.prompts));
+        let system_prompt = self.system_prompt;
         Ok(Self {
             model,
             scenario,
@@ -177,15 +208,15 @@ impl<'a> Plan<'a> {
     }
 
     /// What the engine needs for a trial.
-    pub fn job(&self, trial: &Trial<'_>) -> Job {
+    pub fn job(&self, trial: &Trial<'_>) -> Job<'_> {
         let tier = (!self.settings.coupled).then_some(&*trial.tier.name);
+        let prompt = self.prompt(&trial.request.id, &trial.tier.name);
         Job {
-            prompt: self
-                .prompt(&trial.request.id, &trial.tier.name)
-                .map(|p| p.ids.clone())
-                .unwrap_or_default(),
-            address: Address::new(self.settings.seed, &trial.request.id, trial.sample, tier),
+            prompt: Cow::Borrowed(prompt.map(|prompt| &prompt.ids[..]).unwrap_or_default()),
             begun: 0,
+            address: Address::new(self.settings.seed, &trial.request.id, trial.sample, tier),
+            sampling: &self.settings.sampling,
+            max_tokens: self.settings.max_tokens,
             guess: Vec::new(),
         }
     }

@@ -108,9 +108,9 @@ pub fn regenerate<M: LanguageModel>(
     let count = count.min(known.len());
     let chosen: Vec<_> = (0..count).map(|i| &known[i * known.len() / count]).collect();
     let jobs: Vec<_> = chosen.iter().map(|(trial, _)| plan.job(trial)).collect();
-    let limits = pace.limits(plan);
+    let limits = pace.limits(plan.model);
     let mut again = vec![None; count];
-    generate(model, &jobs, &plan.settings.sampling, &limits, interrupted, |step| {
+    generate(model, &jobs, &limits, interrupted, |step| {
         for completion in step.finished {
             again[completion.job] = Some((completion.token_ids, completion.logprobs));
         }

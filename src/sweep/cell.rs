@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::file::{File, ModelEntry, Pattern, SamplingEntry, SettingsEntry, SlurmEntry};
 use crate::error::{Error, Result};
 use crate::model::RenderOptions;
-use crate::run::Settings;
+use crate::run::{Part, Settings};
 use crate::scenario::{RequestSet, Scenario, Source, Variant, read_toml};
 
 const EXAMPLE: &str = "the smallest file has `[[models]]` with `name = \"organism:faker\"`";
@@ -290,16 +290,26 @@ impl Sweep {
         Ok((scenario, scenario.variant(&cell.variant)?, requests))
     }
 
-    /// Pairs of each cell: a request's sample in all tiers.
+    /// Pairs of a cell: a request's sample in all tiers.
     ///
     /// # Errors
     /// As [`Self::parts`].
-    pub fn pairs(&self) -> Result<Vec<usize>> {
-        let pairs = |cell: &Cell| {
-            let (_, _, requests) = self.parts(cell)?;
-            Ok(requests.requests.len() * cell.settings.samples as usize)
+    pub fn pairs(&self, cell: &Cell) -> Result<usize> {
+        let (_, _, requests) = self.parts(cell)?;
+        Ok(requests.requests.len() * cell.settings.samples as usize)
+    }
+
+    /// Trials of a cell, or of a part of it.
+    ///
+    /// # Errors
+    /// As [`Self::parts`].
+    pub fn trials(&self, cell: &Cell, part: Option<&Part>) -> Result<usize> {
+        let (scenario, ..) = self.parts(cell)?;
+        let pairs = match part {
+            Some(part) => part.end.saturating_sub(part.first),
+            None => self.pairs(cell)?,
         };
-        self.cells.iter().map(pairs).collect()
+        Ok(pairs * scenario.tiers.len())
     }
 }
 
@@ -370,7 +380,11 @@ mod tests {
         assert_eq!(all.len(), 8);
         assert_eq!(all[0], "faker/helpful-only/default/default/seed-0");
         let sweep = parse(BASE).unwrap();
-        assert_eq!(sweep.pairs().unwrap(), [2, 2, 2, 2, 6, 6, 6, 6]);
+        let pairs = sweep.cells.iter().map(|cell| sweep.pairs(cell).unwrap());
+        assert!(pairs.eq([2, 2, 2, 2, 6, 6, 6, 6]));
+        assert_eq!(sweep.trials(&sweep.cells[7], None).unwrap(), 12);
+        let part = Part { shard: "2/3".parse().unwrap(), first: 1, end: 4, pairs: 6 };
+        assert_eq!(sweep.trials(&sweep.cells[7], Some(&part)).unwrap(), 6);
         let less = format!("{BASE}[[exclude]]\nmodel = \"faker\"\nseed = 7\n");
         assert_eq!(places(&less).len(), 6);
         let more = format!("{less}[[include]]\nmodel = \"faker\"\nseed = 9\n");

@@ -27,8 +27,8 @@ impl Division {
     /// # Errors
     /// As [`Sweep::pairs`].
     pub fn new(sweep: &Sweep, shard: Shard) -> Result<Self> {
-        let places = sweep.cells.iter().map(|cell| cell.place.clone());
-        Ok(Self { shard, cells: places.zip(sweep.pairs()?).collect() })
+        let cells = sweep.cells.iter().map(|cell| Ok((cell.place.clone(), sweep.pairs(cell)?)));
+        Ok(Self { shard, cells: cells.collect::<Result<_>>()? })
     }
 
     /// The part of each cell that is the shard's. The pairs of all cells stand in one row, and each shard has a

@@ -17,13 +17,13 @@ use candor::engine::{
     Choice, Explorer, Job, Limits, MemoryNeeds, Passage, Question, Sampling, along, choose,
     explore, log_probability, score,
 };
-use mock::{Mock, Reply, job, naive, plain, run, tier_id};
+use mock::{Mock, PLAIN, Reply, job, naive, run, tier_id};
 use proptest::prelude::*;
 
-const LIMITS: Limits<'_> = Limits { stop_ids: &[0], max_tokens: 9, batch: 4, draft: true };
+const LIMITS: Limits<'_> = Limits { stop_ids: &[0], batch: 4, draft: true };
 
 /// A system text, two tiers, `requests` requests of different lengths, `samples` of each.
-fn jobs(requests: u32, samples: u32) -> Vec<Job> {
+fn jobs(requests: u32, samples: u32) -> Vec<Job<'static>> {
     let mut jobs = Vec::new();
     for request in 0..requests {
         for sample in 0..samples {
@@ -49,9 +49,9 @@ fn every_distinct_prefix_is_computed_once() {
     for samples in [1, 4] {
         for batch in [1, 3, 64] {
             let jobs = jobs(9, samples);
-            let expected = trie_tokens(jobs.iter().map(|job| job.prompt.clone()));
+            let expected = trie_tokens(jobs.iter().map(|job| job.prompt.to_vec()));
             let model = Mock::seeing(1.0);
-            let done = run(&model, &jobs, &plain(), &Limits { batch, ..LIMITS });
+            let done = run(&model, &jobs, &Limits { batch, ..LIMITS });
             assert_eq!(model.prefilled(), expected, "batch {batch}, {samples} samples");
             assert_eq!(done.prefilled, expected);
         }
@@ -62,7 +62,7 @@ fn every_distinct_prefix_is_computed_once() {
 fn a_prefix_is_dropped_when_no_waiting_job_and_no_row_needs_it() {
     let jobs = jobs(9, 2);
     let model = Mock::seeing(1.0);
-    run(&model, &jobs, &plain(), &Limits { batch: 1, ..LIMITS });
+    run(&model, &jobs, &Limits { batch: 1, ..LIMITS });
     // One row's own prefix, or the beginning of the last one's and the whole of the next one's.
     let longest = jobs.iter().map(|job| job.prompt.len() - 1).max().unwrap();
     assert_eq!(model.prefix_tokens_max(), longest);
@@ -76,8 +76,8 @@ fn prefixes_take_what_was_planned_and_no_more() {
     for batch in [1, 2, 3, 5, 8, 13, 36, 64] {
         let model = Mock::seeing(1.0);
         let plan =
-            MemoryNeeds::of(&model.info, &prompts, LIMITS.max_tokens, true).unwrap().plan(batch);
-        run(&model, &jobs, &plain(), &Limits { batch, ..LIMITS });
+            MemoryNeeds::of(&model.info, &prompts, jobs[0].max_tokens, true).unwrap().plan(batch);
+        run(&model, &jobs, &Limits { batch, ..LIMITS });
         // The mock takes one byte a token, in whole panels.
         let taken = model.prefix_panels_max() * 32;
         assert!(taken <= plan.prefixes, "batch {batch}: {taken} of {}", plan.prefixes);
@@ -204,19 +204,14 @@ fn what_is_asked_next_may_depend_on_the_answer() {
 #[test]
 fn a_reply_goes_on_as_it_would_have_from_where_it_was_begun() {
     let model = Mock::seeing(1.0);
-    let limits = Limits { stop_ids: &[0], max_tokens: 12, ..LIMITS };
-    let sampling = Sampling { repetition_penalty: 1.3, ..plain() };
+    let sampling = Sampling { repetition_penalty: 1.3, ..PLAIN };
     for job in jobs(4, 2) {
-        let whole = naive(&model, &job, &sampling, &limits);
+        let job = Job { sampling: &sampling, max_tokens: 12, ..job };
+        let whole = naive(&model, &job, LIMITS.stop_ids);
         for begun in 0..whole.token_ids.len() {
             let prompt = [&job.prompt[..], &whole.token_ids[..begun]].concat();
-            let rest = Job {
-                prompt,
-                begun: begun as u32,
-                guess: Vec::new(),
-                address: job.address.clone(),
-            };
-            let done = run(&model, &[rest], &sampling, &limits);
+            let rest = Job { prompt: prompt.into(), begun: begun as u32, ..job.clone() };
+            let done = run(&model, &[rest], &LIMITS);
             assert_eq!(done.replies[0].token_ids, whole.token_ids[begun..]);
             assert_eq!(done.replies[0].finish_reason, whole.finish_reason);
         }
@@ -224,15 +219,15 @@ fn a_reply_goes_on_as_it_would_have_from_where_it_was_begun() {
 }
 
 /// A pair of which neither reply stops, by a model that does not see the tier.
-fn equal_pair() -> (Mock, Vec<Job>, Limits<'static>) {
-    let model = Mock::seeing(0.0);
-    (model, jobs(1, 1), Limits { stop_ids: &[], max_tokens: 40, batch: 1, draft: true })
+fn equal_pair() -> (Mock, Vec<Job<'static>>, Limits<'static>) {
+    let jobs = jobs(1, 1).into_iter().map(|job| Job { max_tokens: 40, ..job });
+    (Mock::seeing(0.0), jobs.collect(), Limits { stop_ids: &[], batch: 1, draft: true })
 }
 
 #[test]
 fn a_partner_with_the_same_distributions_is_accepted_as_a_whole() {
     let (model, jobs, limits) = equal_pair();
-    let done = run(&model, &jobs, &plain(), &limits);
+    let done = run(&model, &jobs, &limits);
     assert_eq!(done.replies[0], done.replies[1]);
     assert_eq!(done.drawn, 80);
     // 40 tokens one by one; then 1 + 2, 1 + 3, 1 + 5, 1 + 8, 1 + 13, 1 + 3.
@@ -243,9 +238,9 @@ fn a_partner_with_the_same_distributions_is_accepted_as_a_whole() {
 #[test]
 fn an_earlier_reply_is_a_guess_too() {
     let (model, jobs, limits) = equal_pair();
-    let known = naive(&model, &jobs[0], &plain(), &limits);
-    let again = [Job { guess: known.token_ids.clone(), ..job(&jobs[1].prompt, 0, 0) }];
-    let done = run(&model, &again, &plain(), &limits);
+    let known = naive(&model, &jobs[0], limits.stop_ids);
+    let again = [Job { guess: known.token_ids.clone(), ..jobs[1].clone() }];
+    let done = run(&model, &again, &limits);
     assert_eq!(done.replies, [known]);
     assert_eq!((done.steps, done.accepted), (6, 34));
 }
@@ -253,24 +248,24 @@ fn an_earlier_reply_is_a_guess_too() {
 #[test]
 fn nothing_is_guessed_where_it_is_turned_off_or_has_nothing_to_win() {
     let (model, jobs, limits) = equal_pair();
-    let off = run(&model, &jobs, &plain(), &Limits { draft: false, ..limits });
+    let off = run(&model, &jobs, &Limits { draft: false, ..limits });
     assert_eq!((off.guessed, off.steps), (0, 80));
 
     let (mut model, jobs, limits) = equal_pair();
     model.info.draft_width = 1;
-    assert_eq!(run(&model, &jobs, &plain(), &limits).guessed, 0);
+    assert_eq!(run(&model, &jobs, &limits).guessed, 0);
 
     // Uncoupled: other random numbers.
     let (model, _, limits) = equal_pair();
     let uncoupled = [job(&[1, 2, tier_id(0)], 0, 0), job(&[1, 2, tier_id(1)], 1, 0)];
-    assert_eq!(run(&model, &uncoupled, &plain(), &limits).guessed, 0);
+    assert_eq!(run(&model, &uncoupled, &limits).guessed, 0);
 }
 
 #[test]
 fn a_full_batch_is_not_slowed_down() {
     let mut model = Mock::seeing(0.0);
     model.info.draft_width = 4;
-    let done = run(&model, &jobs(9, 2), &plain(), &Limits { stop_ids: &[], ..LIMITS });
+    let done = run(&model, &jobs(9, 2), &Limits { stop_ids: &[], ..LIMITS });
     // 36 replies of 9 tokens in waves of 4 rows.
     assert_eq!((done.steps, done.guessed), (81, 0));
 }
@@ -279,14 +274,14 @@ fn a_full_batch_is_not_slowed_down() {
 fn no_guess_is_fed_beyond_the_context() {
     // A reply that stops just in time, and an earlier one that went on.
     let (mut model, jobs, limits) = equal_pair();
-    let free = naive(&model, &jobs[0], &plain(), &limits);
+    let free = naive(&model, &jobs[0], limits.stop_ids);
     let stop_ids = [free.token_ids[20]];
-    let limits = Limits { stop_ids: &stop_ids, max_tokens: 1000, ..limits };
-    let expected = naive(&model, &jobs[0], &plain(), &limits);
+    let limits = Limits { stop_ids: &stop_ids, ..limits };
+    let job = Job { max_tokens: 1000, ..jobs[0].clone() };
+    let expected = naive(&model, &job, limits.stop_ids);
     model.info.context = jobs[0].prompt.len() + expected.token_ids.len() - 1;
     let guess = [&expected.token_ids[..expected.token_ids.len() - 1], &[7; 50]].concat();
-    let job = Job { guess, ..job(&jobs[0].prompt, 0, 0) };
-    assert_eq!(run(&model, &[job], &plain(), &limits).replies, [expected]);
+    assert_eq!(run(&model, &[Job { guess, ..job }], &limits).replies, [expected]);
 }
 
 #[test]
@@ -294,7 +289,8 @@ fn guesses_that_seldom_come_true_become_rare() {
     let (mut model, jobs, limits) = equal_pair();
     model.tier_weight = 50.0;
     model.info.context = 500;
-    let done = run(&model, &jobs, &plain(), &Limits { max_tokens: 400, ..limits });
+    let jobs: Vec<Job<'_>> = jobs.into_iter().map(|job| Job { max_tokens: 400, ..job }).collect();
+    let done = run(&model, &jobs, &limits);
     assert!(done.accepted < 80, "{} accepted", done.accepted);
     assert!(done.guessed < 120, "{} guessed", done.guessed);
 }
@@ -305,32 +301,39 @@ proptest! {
     #[test]
     fn no_arrangement_of_the_work_changes_a_token(
         tier_weight in prop::sample::select(vec![0.0f32, 0.1, 1.0, 9.0]),
-        temperature in prop::sample::select(vec![0.0, 0.5, 1.0]),
-        repetition_penalty in prop::sample::select(vec![1.0, 1.5]),
+        temperatures in prop::array::uniform2(prop::sample::select(vec![0.0, 0.5, 1.0])),
+        repetition_penalties in prop::array::uniform2(prop::sample::select(vec![1.0, 1.5])),
         stop_ids in prop::collection::vec(0u32..12, 0..3),
-        max_tokens in 1usize..20,
+        max_tokens in prop::array::uniform2(1usize..20),
         draft_width in prop::sample::select(vec![1usize, 2, 5, 16, 40]),
         order in Just((0..32usize).collect::<Vec<_>>()).prop_shuffle(),
         guess in prop::collection::vec(0u32..14, 0..20),
     ) {
         let mut model = Mock::seeing(tier_weight);
-        let jobs = jobs(8, 2);
-        let longest = jobs.iter().map(|job| job.prompt.len()).max().unwrap();
+        // Two runs with settings of their own, on the same requests.
+        let samplings = [0, 1].map(|run: usize| Sampling {
+            temperature: temperatures[run],
+            repetition_penalty: repetition_penalties[run],
+            ..PLAIN
+        });
+        let jobs: Vec<Job<'_>> = (0..2)
+            .flat_map(|run| {
+                let (sampling, max_tokens) = (&samplings[run], max_tokens[run]);
+                jobs(4, 2).into_iter().map(move |job| Job { sampling, max_tokens, ..job })
+            })
+            .collect();
+        let ends = jobs.iter().map(|job| job.prompt.len() + job.max_tokens);
         model.info.draft_width = draft_width;
-        model.info.context = longest + max_tokens - 1;
-        let sampling = Sampling { temperature, repetition_penalty, ..plain() };
-        let limits = Limits { stop_ids: &stop_ids, max_tokens, ..LIMITS };
+        model.info.context = ends.max().unwrap() - 1;
         let expected: Vec<Reply> =
-            jobs.iter().map(|job| naive(&model, job, &sampling, &limits)).collect();
+            jobs.iter().map(|job| naive(&model, job, &stop_ids)).collect();
 
         for (batch, draft) in [(1, false), (1, true), (2, true), (7, true), (32, true), (64, true)] {
-            let limits = Limits { stop_ids: &stop_ids, max_tokens, batch, draft };
-            prop_assert_eq!(&run(&model, &jobs, &sampling, &limits).replies, &expected);
-            let shuffled: Vec<Job> = order
-                .iter()
-                .map(|&i| Job { guess: guess.clone(), ..self::job(&jobs[i].prompt, i as u32 / 4, i as u32 / 2 % 2) })
-                .collect();
-            let done = run(&model, &shuffled, &sampling, &limits);
+            let limits = Limits { stop_ids: &stop_ids, batch, draft };
+            prop_assert_eq!(&run(&model, &jobs, &limits).replies, &expected);
+            let shuffled: Vec<Job<'_>> =
+                order.iter().map(|&i| Job { guess: guess.clone(), ..jobs[i].clone() }).collect();
+            let done = run(&model, &shuffled, &limits);
             for (&i, reply) in order.iter().zip(&done.replies) {
                 prop_assert_eq!(reply, &expected[i], "batch {}, draft {}", batch, draft);
             }

@@ -168,15 +168,20 @@ impl LanguageModel for Mock {
 }
 
 /// A job whose random numbers are those of all jobs with this request and sample.
-pub(crate) fn job(prompt: &[u32], request: u32, sample: u32) -> Job {
-    let address = Address::new(0, &request.to_string(), sample, None);
-    Job { prompt: prompt.to_vec(), begun: 0, address, guess: Vec::new() }
+pub(crate) fn job(prompt: &[u32], request: u32, sample: u32) -> Job<'static> {
+    Job {
+        prompt: prompt.to_vec().into(),
+        begun: 0,
+        address: Address::new(0, &request.to_string(), sample, None),
+        sampling: &PLAIN,
+        max_tokens: 9,
+        guess: Vec::new(),
+    }
 }
 
 /// A draw from the whole distribution.
-pub(crate) fn plain() -> Sampling {
-    Sampling { temperature: 1.0, top_k: None, top_p: None, min_p: None, repetition_penalty: 1.0 }
-}
+pub(crate) static PLAIN: Sampling =
+    Sampling { temperature: 1.0, top_k: None, top_p: None, min_p: None, repetition_penalty: 1.0 };
 
 /// What came of a run.
 #[derive(Default)]
@@ -199,10 +204,10 @@ pub(crate) struct Reply {
 }
 
 /// Draws all jobs with the engine.
-pub(crate) fn run(model: &Mock, jobs: &[Job], sampling: &Sampling, limits: &Limits<'_>) -> Done {
+pub(crate) fn run(model: &Mock, jobs: &[Job<'_>], limits: &Limits<'_>) -> Done {
     let mut done = Done::default();
     let mut replies = vec![None; jobs.len()];
-    generate(model, jobs, sampling, limits, &AtomicBool::new(false), |step| {
+    generate(model, jobs, limits, &AtomicBool::new(false), |step| {
         done.steps += 1;
         done.drawn += step.drawn;
         done.prefilled += step.prefilled;
@@ -221,18 +226,18 @@ pub(crate) fn run(model: &Mock, jobs: &[Job], sampling: &Sampling, limits: &Limi
 }
 
 /// The same reply without an engine: all tokens so far, their logits, a draw, and again.
-pub(crate) fn naive(model: &Mock, job: &Job, sampling: &Sampling, limits: &Limits<'_>) -> Reply {
-    let mut tokens = job.prompt.clone();
+pub(crate) fn naive(model: &Mock, job: &Job<'_>, stop_ids: &[u32]) -> Reply {
+    let mut tokens = job.prompt.to_vec();
     let mut reply =
         Reply { token_ids: vec![], logprobs: vec![], finish_reason: FinishReason::Length };
-    while reply.token_ids.len() < limits.max_tokens {
+    while reply.token_ids.len() < job.max_tokens {
         let seen = tokens.iter().copied();
         let position = reply.token_ids.len() as u32;
-        let drawn = draw(&model.logits(&tokens), seen, sampling, &job.address, position);
+        let drawn = draw(&model.logits(&tokens), seen, job.sampling, &job.address, position);
         tokens.push(drawn.id);
         reply.token_ids.push(drawn.id);
         reply.logprobs.push(drawn.logprob.to_bits());
-        if limits.stop_ids.contains(&drawn.id) {
+        if stop_ids.contains(&drawn.id) {
             reply.finish_reason = FinishReason::Stop;
             break;
         }
