@@ -173,6 +173,13 @@ fn folders_that_cannot_be_used() {
         place.fails(&[&SMALL[..], &["--variant", "no-training", "--out", "run"]].concat(), 2);
     assert!(stderr.contains("belongs to other settings"), "{stderr}");
     assert!(place.snapshot("run") == before);
+
+    // One of several variants: no trial of another is made.
+    place.write("both/no-training/notes.txt", "mine");
+    let both = ["--variant", "default,no-training", "--out", "both"];
+    let stderr = place.fails(&[&SMALL[..], &both].concat(), 2);
+    assert!(stderr.contains("`both/no-training` is not empty"), "{stderr}");
+    assert_eq!(place.read("both/default/journal.jsonl"), "");
 }
 
 #[test]

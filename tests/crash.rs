@@ -42,6 +42,10 @@ const RUN: [&str; 14] = [
 ];
 const TRIALS: usize = 8;
 
+/// The same number in two cells, which are made together.
+const SWEEP: &str = "seeds = [0, 1]\n[settings]\nlimit = 1\nsamples = 2\nmax_tokens = 8\nbatch = 2\n\
+    [[models]]\nname = \"organism:faker\"\n";
+
 /// A command that works on a folder, where it begins, and what it is to end in.
 struct Job {
     place: Place,
@@ -103,6 +107,11 @@ impl Job {
         Self::new(shards, None, &["sweep", "merge", "3", "1", "2", "--quiet", "--out"])
     }
 
+    fn sweep() -> Option<Self> {
+        let file = |place: &Place| place.write("sweep.toml", SWEEP);
+        Self::new(file, None, &["sweep", "sweep.toml", "--threads", "1", "--quiet", "--out"])
+    }
+
     /// Makes the folder in which the work begins.
     fn begin(&self, folder: &str) {
         let Some(start) = self.start else { return };
@@ -141,9 +150,15 @@ impl Job {
             .map(|(path, (bytes, _))| (path.strip_prefix(&root).unwrap().to_owned(), bytes))
             .filter(|(name, _)| {
                 let may_differ = ["performance.json", "journal.jsonl", "journal.cut"];
-                !may_differ.contains(&name.to_str().unwrap())
+                !may_differ.iter().any(|file| name.ends_with(file))
             })
             .collect()
+    }
+
+    /// The run folders that the work makes.
+    fn runs(&self) -> impl Iterator<Item = &Path> {
+        let manifests = self.expected.keys().filter(|name| name.ends_with("manifest.json"));
+        manifests.filter_map(|name| name.parent())
     }
 
     /// Nothing is lost, nothing doubled, nothing left over, and the bytes are the same.
@@ -154,11 +169,16 @@ impl Job {
         for (name, bytes) in &self.expected {
             assert!(files[name] == *bytes, "{}: {story}", name.display());
         }
-        let journal = self.place.read(&format!("{folder}/journal.jsonl"));
-        let mut lines: Vec<&str> = journal.lines().collect();
-        lines.sort_unstable();
-        lines.dedup();
-        assert_eq!((lines.len(), journal.lines().count()), (TRIALS, TRIALS), "{story}");
+        let mut trials = 0;
+        for journal in self.runs().map(|run| run.join("journal.jsonl")) {
+            let journal = self.place.read(Path::new(folder).join(journal).to_str().unwrap());
+            let mut lines: Vec<&str> = journal.lines().collect();
+            trials += lines.len();
+            lines.sort_unstable();
+            lines.dedup();
+            assert_eq!(lines.len(), journal.lines().count(), "{story}");
+        }
+        assert_eq!(trials, TRIALS, "{story}");
         std::fs::remove_dir_all(self.place.path(folder)).unwrap();
     }
 
@@ -203,14 +223,18 @@ impl Job {
                 Some(1 | 2) => {
                     assert!(stderr.contains("error: ") && stderr.contains("hint: "), "{stderr}");
                     told += 1;
+                    // What strikes one run of several does not stop the others.
+                    let alone = stderr.split(" cells failed").next().unwrap();
+                    assert!(alone == stderr || alone.ends_with("error: 1 of 2"), "{stderr}");
                     assert!(self.work(&folder, &[]).status.success(), "{story}");
                 }
                 code => panic!("{story}: exit code {code:?}: {stderr}"),
             }
             self.check(&folder, &story);
         }
-        // Only a name that nobody needs may be lost without a word.
-        assert!(told + 1 >= calls, "{told} of {calls} failures were told");
+        // Only a name that nobody needs may be lost without a word, once in each folder.
+        let names = self.expected.keys().filter(|name| name.ends_with(".lock")).count() as u64;
+        assert!(told + names >= calls, "{told} of {calls} failures were told");
     }
 }
 
@@ -257,8 +281,22 @@ fn a_merge_on_a_disk_that_fails_says_so_and_goes_on() {
 }
 
 #[test]
+fn a_sweep_that_is_killed_goes_on() {
+    if let Some(job) = Job::sweep() {
+        job.die(40, 4);
+    }
+}
+
+#[test]
+fn a_sweep_on_a_disk_that_fails_loses_one_cell_and_goes_on() {
+    if let Some(job) = Job::sweep() {
+        job.fail();
+    }
+}
+
+#[test]
 fn a_clock_that_jumps_changes_nothing() {
-    for job in [Job::run(), Job::judge(), Job::merge()].into_iter().flatten() {
+    for job in [Job::run(), Job::judge(), Job::merge(), Job::sweep()].into_iter().flatten() {
         job.begin("jumping");
         let output = job.work("jumping", &[("SHIM_CLOCK", "1")]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -68,6 +68,30 @@ fn every_cell_is_the_run_that_it_would_be_alone() {
     assert!(place.snapshot("out") == before);
 }
 
+/// What a run computed, as its record of performance says.
+fn performed(place: &Place, run: &str) -> [u64; 2] {
+    let record: serde_json::Value =
+        serde_json::from_str(&place.read(&format!("{run}/performance.json"))).unwrap();
+    let last = record["tries"].as_array().unwrap().last().unwrap();
+    ["runs_together", "tokens_prefilled"].map(|key| last[key].as_u64().unwrap_or(1))
+}
+
+#[test]
+fn cells_of_a_model_compute_each_prefix_once() {
+    let place = Place::new();
+    place.write("sweep.toml", FILE);
+    place.ok(&["sweep", "sweep.toml"]);
+    let variants = "default,no-training";
+    let run = ["run", "organism:faker", "--limit", "4", "--max-tokens", "192"];
+    place.ok(&[&run[..], &["--variant", variants, "--out", "both"]].concat());
+    place.ok(&[&run[..], &["--out", "one"]].concat());
+    let [together, prefilled] = performed(&place, &format!("out/{CELL}"));
+    assert_eq!((together, [2, prefilled]), (4, performed(&place, "both/no-training")));
+    // What the variants begin with alike is in both.
+    let [together, alone] = performed(&place, "one");
+    assert!(together == 1 && alone < prefilled && prefilled < 2 * alone, "{alone} {prefilled}");
+}
+
 #[test]
 fn shards_of_a_sweep_merge_into_the_sweep_of_one_machine() {
     let place = Place::new();
@@ -115,6 +139,20 @@ fn a_cell_that_fails_is_told_and_does_not_stop_the_others() {
     assert_eq!(status.matches("finished").count(), 7, "{status}");
     std::fs::remove_file(place.path(&format!("out/{CELL}/something"))).unwrap();
     place.ok(&["sweep", "sweep.toml"]);
+}
+
+#[test]
+fn one_process_at_a_time_works_on_a_sweep() {
+    let place = Place::new();
+    place.write("sweep.toml", FILE);
+    place.write("out/.lock", "");
+    let lock = std::fs::File::open(place.path("out/.lock")).unwrap();
+    lock.lock().unwrap();
+    let stderr = place.fails(&["sweep", "sweep.toml"], 2);
+    assert!(stderr.contains("`out` is in use by another candor process"), "{stderr}");
+    assert!(!place.path("out/faker").exists());
+    // A part of it has a folder of its own.
+    place.ok(&["sweep", "sweep.toml", "--shard", "1/8"]);
 }
 
 #[test]

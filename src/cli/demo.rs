@@ -9,7 +9,7 @@ use super::use_threads;
 use crate::error::Result;
 use crate::organism::{RECIPES, demo_settings};
 use crate::report;
-use crate::run::{Pace, Plan};
+use crate::run::{Lock, Pace, Plan};
 use crate::scenario::{RequestSet, Scenario};
 
 const PACE: Pace = Pace { batch: 128, draft: true };
@@ -19,6 +19,7 @@ pub(super) fn demo(args: &DemoArgs, talk: &Talk) -> Result<()> {
     let scenario = Scenario::load("helpful-only")?;
     let requests = RequestSet::load(&scenario.requests)?;
     let settings = demo_settings(0);
+    let _lock = Lock::make(&args.out)?;
     let mut views = Vec::new();
     for recipe in &RECIPES {
         let loaded =

@@ -1,8 +1,9 @@
 //! Runs of one model: from plans to run folders that are sealed, judged and reported.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -126,7 +127,8 @@ pub(super) fn experiments(
     })
 }
 
-/// Makes runs of one model together, and gives what `finish` makes of each one's folder.
+/// Makes runs of one model together, and gives what `finish` makes of each one's folder. Where a folder cannot be
+/// opened none of them is begun.
 ///
 /// # Errors
 /// Those of [`make`], and what went wrong with one of them, once the others are made.
@@ -140,13 +142,20 @@ pub(super) fn make_all<T>(
     let mut made: Vec<Option<Result<T>>> = wanted.iter().map(|_| None).collect();
     let mut bar = talk.trials(wanted.iter().map(|wanted| wanted.plan.trials.len()).sum());
     make(loaded, wanted, pace, &mut bar, talk, &mut |number, folder| {
-        made[number] = Some(folder.and_then(finish));
+        let result = folder.and_then(finish);
+        let flow = if result.is_ok() { Continue(()) } else { Break(()) };
+        made[number] = Some(result);
+        flow
     })?;
     made.into_iter().flatten().collect()
 }
 
+/// Takes the folder of a run by its place among those asked for, or what went wrong with it.
+type Ended<'e> = dyn FnMut(usize, Result<Folder>) -> ControlFlow<()> + 'e;
+
 /// Makes the transcripts of runs of one model together. `ended` takes each one's folder, sealed and still locked, or
-/// what went wrong with it: once for each run, unless what stops all of them comes first.
+/// what went wrong with it: once for each run, unless what stops all of them comes first. Until the first trial is
+/// made it can end the others too.
 ///
 /// # Errors
 /// What stops all of them: interruption, or the model's own errors.
@@ -156,21 +165,28 @@ pub(super) fn make(
     pace: Pace,
     bar: &mut TrialBar,
     talk: &Talk,
-    ended: &mut dyn FnMut(usize, Result<Folder>),
+    ended: &mut Ended<'_>,
 ) -> Result<()> {
     let stop = interrupt::flag()?;
     let plans: Vec<&Plan<'_>> = wanted.iter().map(|wanted| &wanted.plan).collect();
     let memory = match bar.suspend(|| memory::fit(loaded, &plans, pace, talk)) {
         Ok(memory) => memory,
         Err(error) if wanted.len() == 1 => {
-            bar.suspend(|| ended(0, Err(error)));
+            _ = bar.suspend(|| ended(0, Err(error)));
             return Ok(());
         }
         // What does not fit together may fit alone.
         Err(_) => {
+            let mut flow = Continue(());
             for (number, one) in wanted.iter().enumerate() {
                 let one = std::slice::from_ref(one);
-                make(loaded, one, pace, bar, talk, &mut |_, folder| ended(number, folder))?;
+                make(loaded, one, pace, bar, talk, &mut |_, folder| {
+                    flow = ended(number, folder);
+                    flow
+                })?;
+                if flow.is_break() {
+                    break;
+                }
             }
             return Ok(());
         }
@@ -184,13 +200,18 @@ pub(super) fn make(
                 runs.push(run);
                 open.push(Open { number, part: wanted.part.as_ref(), looks });
             }
-            Err(error) => bar.suspend(|| ended(number, Err(error))),
+            Err(error) => {
+                if bar.suspend(|| ended(number, Err(error))).is_break() {
+                    return Ok(());
+                }
+            }
         }
     }
     bar.suspend(|| notes.iter().for_each(|note| talk.say(format!("note: {note}"))));
     let pace = Pace { batch: memory.batch, ..pace };
     let started = Instant::now();
-    let mut watch = Watch { loaded, memory, open, started, last: Progress::default(), bar, ended };
+    let (aside, last) = (Duration::ZERO, Progress::default());
+    let mut watch = Watch { loaded, memory, open, started, aside, last, bar, ended };
     let made = match &loaded.decoder {
         Decoder::Cpu(decoder) => execute(&**decoder, runs, pace, stop, &mut watch),
         Decoder::Tensor(decoder) => execute(&**decoder, runs, pace, stop, &mut watch),
@@ -246,9 +267,11 @@ struct Watch<'a> {
     memory: MemoryPlan,
     open: Vec<Open<'a>>,
     started: Instant,
+    /// What was not spent on trials: on verdicts and pages of runs that ended before the others.
+    aside: Duration,
     last: Progress,
     bar: &'a mut TrialBar,
-    ended: &'a mut dyn FnMut(usize, Result<Folder>),
+    ended: &'a mut Ended<'a>,
 }
 
 impl Watcher for Watch<'_> {
@@ -274,7 +297,9 @@ impl Watcher for Watch<'_> {
             End::Stopped => return,
         };
         let (number, ended) = (self.open[run].number, &mut self.ended);
-        self.bar.suspend(|| ended(number, result));
+        let began = Instant::now();
+        _ = self.bar.suspend(|| ended(number, result));
+        self.aside += began.elapsed();
     }
 }
 
@@ -294,7 +319,7 @@ impl Watch<'_> {
     /// Adds this try to the performance record of a run.
     fn record(&self, folder: &Folder, part: Option<&Part>) -> Result<()> {
         let (loaded, memory, progress) = (self.loaded, &self.memory, self.last);
-        let seconds = self.started.elapsed().as_secs_f64();
+        let seconds = self.started.elapsed().saturating_sub(self.aside).as_secs_f64();
         let mut performance = read_performance(folder.path())
             .unwrap_or_else(|_| Performance { model: loaded.name.clone(), tries: Vec::new() });
         performance.model.clone_from(&loaded.name);

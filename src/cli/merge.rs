@@ -13,7 +13,7 @@ use super::talk::{Talk, print};
 use super::verdicts::settle;
 use crate::error::{Error, Result};
 use crate::report::{self, RunView};
-use crate::run::{Shard, merge as merge_runs, read_json};
+use crate::run::{Lock, Shard, merge as merge_runs, read_json};
 use crate::sweep::Division;
 
 pub(super) fn merge(args: &MergeArgs, talk: &Talk) -> Result<()> {
@@ -36,6 +36,8 @@ pub(super) fn merge_all(
     out: &Path,
     talk: &Talk,
 ) -> Result<Vec<RunView>> {
+    let several = runs.iter().any(|(place, _)| !place.as_os_str().is_empty());
+    let _lock = several.then(|| Lock::make(out)).transpose()?;
     let mut views = Vec::new();
     let mut failed: Option<Error> = None;
     for (place, shards) in runs {
@@ -56,7 +58,7 @@ pub(super) fn merge_all(
     if let Some(error) = failed {
         return Err(error);
     }
-    if runs.iter().any(|(place, _)| !place.as_os_str().is_empty()) {
+    if several {
         compare_together(&mut views);
         write_page(&views, out, talk)?;
     }

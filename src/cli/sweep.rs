@@ -1,6 +1,7 @@
 //! `candor sweep`: many models through many scenarios. Everything is checked before the first model's weights are
 //! read; each model is loaded once for all its cells; a cell that fails does not stop the others.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::ptr;
@@ -19,7 +20,7 @@ use super::{model, sweep_dry, sweep_slurm, sweep_status, use_threads};
 use crate::error::{Error, Kind, Result};
 use crate::model::Model;
 use crate::report::{self, RunView};
-use crate::run::{Pace, Part, Plan, write_json};
+use crate::run::{Lock, Pace, Part, Plan, write_json};
 use crate::sweep::{Cell, Division, ModelEntry, Sweep};
 
 /// Cells of a model that are made together at most: each has two files open.
@@ -50,9 +51,9 @@ fn sweep_file(args: &SweepArgs, talk: &Talk) -> Result<ExitCode> {
     if args.launcher == Launcher::Slurm {
         return sweep_slurm::submit(&work, file, talk).map(|()| ExitCode::SUCCESS);
     }
+    // Processes that make one model each share the folder of the sweep.
+    let _lock = args.only.is_none().then(|| Lock::make(&work.folder)).transpose()?;
     if let Some(division) = &work.division {
-        std::fs::create_dir_all(&work.folder)
-            .map_err(|error| Error::write(&work.folder, &error))?;
         write_json(&work.folder.join(Division::FILE), division)?;
     }
     let one_process = args.shard.is_some() || args.only.is_some() || args.device.is_some();
@@ -285,6 +286,7 @@ impl<'s> Work<'s> {
                 None => settle(folder.lock(), talk).map(Some),
             });
             ended(cell, view);
+            ControlFlow::Continue(())
         })
     }
 }

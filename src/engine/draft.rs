@@ -20,7 +20,8 @@ pub(super) struct Drafts<'a> {
     limits: &'a Limits<'a>,
     /// By job; none at all when nothing is to be guessed.
     partners: Vec<Partner>,
-    /// By address: at each position the token that was drawn there first, stop tokens left out.
+    /// By address: at each position the token that was drawn there last, stop tokens left out. Last, because replies
+    /// that stand near each other in the order of work answer prompts that are alike: a run's tiers, and then another's.
     known: Vec<Vec<u32>>,
     /// Tokens of a step, guesses included.
     width: usize,
@@ -109,13 +110,17 @@ impl<'a> Drafts<'a> {
         let Some(partner) = self.partners.get_mut(job) else { return };
         let known = &mut self.known[partner.address];
         for (position, id) in token_ids.iter().enumerate().skip(token_ids.len() - new) {
-            match known.get(position) {
+            let stops = self.limits.stop_ids.contains(id);
+            match known.get_mut(position) {
                 Some(guess) if guess == id => {
-                    partner.reach = (partner.reach + 1).min(2 * self.width)
+                    partner.reach = (partner.reach + 1).min(2 * self.width);
                 }
-                Some(_) => partner.reach /= 2,
+                Some(guess) => {
+                    partner.reach /= 2;
+                    *guess = if stops { *guess } else { *id };
+                }
                 // Every earlier position is known, from this reply if from no other.
-                None if !self.limits.stop_ids.contains(id) => known.push(*id),
+                None if !stops => known.push(*id),
                 None => {}
             }
         }

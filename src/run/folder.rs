@@ -65,8 +65,7 @@ impl Folder {
             ))
             .hint("choose a new or empty folder with `--out`"));
         }
-        fs::create_dir_all(path).map_err(refused)?;
-        let lock = Lock::take(path)?;
+        let lock = Lock::make(path)?;
         if at.exists() {
             let there = Record::read(&at)?;
             let there = there.made().map_err(|error| error.within(path.display()))?;
@@ -250,8 +249,7 @@ pub fn import(path: &Path, imported: &Imported, transcripts: &[Transcript]) -> R
         return Err(Error::input(format!("`{}` is not empty", path.display()))
             .hint("choose a new or empty folder with `--out`"));
     }
-    fs::create_dir_all(path).map_err(refused)?;
-    let lock = Lock::take(path)?;
+    let lock = Lock::make(path)?;
     write_json(&path.join(MANIFEST), imported)?;
     let (mut journal, ..) = Journal::open(&path.join(JOURNAL))?;
     let spans = journal.append(transcripts)?;

@@ -1,4 +1,4 @@
-//! One writer at a time: the lock of a run folder, and who has it.
+//! One writer at a time: the lock of a run folder, or of a folder of run folders, and who has it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ const HOLDER: &str = ".holder";
 const LOOKS: usize = 50;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
-/// The right to write to a run folder, which one process has at a time, until it is dropped.
+/// The right to write to a folder, which one process has at a time, until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
     path: PathBuf,
@@ -30,6 +30,15 @@ struct Holder {
 }
 
 impl Lock {
+    /// Takes it in a folder that is made if it is not there.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn make(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path).map_err(|error| refused(path, &error))?;
+        Self::take(path)
+    }
+
     /// Takes it, and clears away what a killed process left unfinished.
     ///
     /// # Errors

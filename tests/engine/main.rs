@@ -246,6 +246,17 @@ fn an_earlier_reply_is_a_guess_too() {
 }
 
 #[test]
+fn the_latest_reply_is_the_guess() {
+    let (mut model, jobs, limits) = equal_pair();
+    model.tier_weight = 50.0;
+    // One tier, and then the other twice, as where runs of several variants are made together.
+    let jobs = [jobs[1].clone(), jobs[0].clone(), jobs[0].clone()];
+    let done = run(&model, &jobs, &limits);
+    assert_eq!(done.replies[1], done.replies[2]);
+    assert!(done.accepted >= 34, "{} accepted", done.accepted);
+}
+
+#[test]
 fn nothing_is_guessed_where_it_is_turned_off_or_has_nothing_to_win() {
     let (model, jobs, limits) = equal_pair();
     let off = run(&model, &jobs, &Limits { draft: false, ..limits });
