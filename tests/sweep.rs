@@ -205,6 +205,15 @@ fn several_devices_share_the_models() {
     place.write(&format!("more/{CELL}/something"), "of the user's");
     let stderr = place.fails(&["sweep", "sweep.toml", "--out", "more"], 1);
     assert!(stderr.contains("1 of 8 cells failed"), "{stderr}");
+
+    // Six devices for two models: the cells of each are divided.
+    let file = format!("devices = {:?}\n{FILE}", ["cpu"; 6]);
+    place.write("sweep.toml", file);
+    let said = place.run(&["sweep", "sweep.toml", "--out", "many"]);
+    let stderr = String::from_utf8_lossy(&said.stderr);
+    assert!(said.status.success(), "{stderr}");
+    assert!(stderr.contains("cpu: faker, part 3/3 of its cells"), "{stderr}");
+    assert!(place.read("many/report.html") == place.read("whole/report.html"));
     let stderr = place.fails(&["sweep", "sweep.toml", "--only", "nobody"], 2);
     assert!(stderr.contains("it has refuser, faker"), "{stderr}");
 }

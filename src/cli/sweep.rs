@@ -1,7 +1,7 @@
 //! `candor sweep`: many models through many scenarios. Everything is checked before the first model's weights are
 //! read; each model is loaded once for all its cells; a cell that fails does not stop the others.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::ptr;
@@ -20,7 +20,7 @@ use super::{model, sweep_dry, sweep_slurm, sweep_status, use_threads};
 use crate::error::{Error, Kind, Result};
 use crate::model::Model;
 use crate::report::{self, RunView};
-use crate::run::{Lock, Pace, Part, Plan, write_json};
+use crate::run::{Lock, Pace, Part, Plan, Shard, write_json};
 use crate::sweep::{Cell, Division, ModelEntry, Sweep};
 
 /// Cells of a model that are made together at most: each has two files open.
@@ -80,6 +80,19 @@ pub(super) fn folder(sweep: &Sweep, file: &Path, out: Option<&Path>) -> PathBuf 
     })
 }
 
+/// The places of a model's cells, or of a part of them.
+fn cells_of(sweep: &Sweep, model: &str, part: Option<Shard>) -> Result<Range<usize>> {
+    let names = || sweep.models.iter().map(|(name, _)| name.as_str());
+    let Some(m) = names().position(|name| name == model) else {
+        return Err(Error::input(format!("the sweep has no model `{model}`"))
+            .hint(format!("it has {}", names().collect::<Vec<_>>().join(", "))));
+    };
+    let first = sweep.cells.partition_point(|cell| cell.model < m);
+    let count = sweep.cells.partition_point(|cell| cell.model <= m) - first;
+    let share = part.map_or(0..count, |part| part.share(count));
+    Ok(first + share.start..first + share.end)
+}
+
 /// What this process is to do of a sweep.
 pub(super) struct Work<'s> {
     pub(super) sweep: &'s Sweep,
@@ -88,7 +101,8 @@ pub(super) struct Work<'s> {
     /// Where the run folders of this process lie.
     folder: PathBuf,
     division: Option<Division>,
-    only: Option<&'s str>,
+    /// The places of the cells that this process is about.
+    wanted: Range<usize>,
     /// Where models compute that do not say it themselves.
     device: &'s str,
     /// The part of each cell that is to be made; none where it is the whole.
@@ -97,12 +111,10 @@ pub(super) struct Work<'s> {
 
 impl<'s> Work<'s> {
     fn new(sweep: &'s Sweep, out: &'s Path, args: &'s SweepArgs) -> Result<Self> {
-        let only = args.only.as_deref();
-        let names = || sweep.models.iter().map(|(name, _)| name.as_str());
-        if let Some(only) = only.filter(|only| names().all(|name| name != *only)) {
-            return Err(Error::input(format!("the sweep has no model `{only}`"))
-                .hint(format!("it has {}", names().collect::<Vec<_>>().join(", "))));
-        }
+        let wanted = match &args.only {
+            Some(only) => cells_of(sweep, only, args.cells)?,
+            None => 0..sweep.cells.len(),
+        };
         // A shard is one process.
         let device = args.device.as_ref().or(sweep.devices.first());
         let device = device.map_or("auto", String::as_str);
@@ -114,16 +126,14 @@ impl<'s> Work<'s> {
             ),
             None => (out.to_owned(), sweep.cells.iter().map(|_| None).collect()),
         };
-        Ok(Self { sweep, out, folder, division, only, device, parts })
+        Ok(Self { sweep, out, folder, division, wanted, device, parts })
     }
 
     /// The cells of which there is something to do, each with its part.
     pub(super) fn cells(&self) -> impl Iterator<Item = (&'s Cell, Option<&Part>)> {
-        let parts = self.parts.iter().map(Option::as_ref);
-        let cells = self.sweep.cells.iter().zip(parts);
-        let wanted =
-            |cell: &Cell| self.only.is_none_or(|only| self.sweep.models[cell.model].0 == only);
-        cells.filter(move |(cell, part)| wanted(cell) && part.is_none_or(|part| !part.is_empty()))
+        let parts = self.parts[self.wanted.clone()].iter().map(Option::as_ref);
+        let cells = self.sweep.cells[self.wanted.clone()].iter().zip(parts);
+        cells.filter(|(_, part)| part.is_none_or(|part| !part.is_empty()))
     }
 
     /// Trials of all of them.
@@ -131,7 +141,7 @@ impl<'s> Work<'s> {
         self.trials_of(&self.cells().collect::<Vec<_>>())
     }
 
-    fn trials_of(&self, cells: &[(&Cell, Option<&Part>)]) -> Result<usize> {
+    pub(super) fn trials_of(&self, cells: &[(&Cell, Option<&Part>)]) -> Result<usize> {
         cells.iter().map(|(cell, part)| self.sweep.trials(cell, *part)).sum()
     }
 

@@ -1,5 +1,6 @@
-//! A sweep on several devices of one machine: a process for each, which makes one model after the other, the largest
-//! first. The run folders are all that they share.
+//! A sweep on several devices of one machine: a process on each for one model after the other, the largest work first.
+//! Where devices would stand idle the cells of a model are divided among some. The run folders are all that the
+//! processes share.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -13,7 +14,7 @@ use super::{interrupt, model, verdicts};
 use crate::error::{Error, Result};
 use crate::judge::rules;
 use crate::report::RunView;
-use crate::run::{State, TrialCount};
+use crate::run::{Shard, State, TrialCount};
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 const BETWEEN_COUNTS: Duration = Duration::from_secs(1);
@@ -52,9 +53,9 @@ pub(super) fn run_on(
     Ok((views, failed))
 }
 
-/// A process and the model that it makes.
+/// A process and what it makes.
 struct Worker {
-    model: String,
+    task: Task,
     process: Child,
 }
 
@@ -72,7 +73,7 @@ struct Workers<'a> {
 impl Workers<'_> {
     fn work_off(&mut self, devices: &[String], working: &mut [Option<Worker>]) -> Result<()> {
         let stop = interrupt::flag()?;
-        let mut queue = queue(self.work, self.talk)?;
+        let mut queue = queue(self.work, devices.len(), self.talk)?;
         let cells = self.work.cells();
         let mut counts: Vec<TrialCount> =
             cells.map(|(cell, _)| TrialCount::of(&self.work.out.join(&cell.place))).collect();
@@ -83,7 +84,7 @@ impl Workers<'_> {
                     continue;
                 }
                 *slot = match queue.pop() {
-                    Some(model) => Some(self.start(model, device, devices)?),
+                    Some(task) => Some(self.start(task, device, devices)?),
                     None => None,
                 };
             }
@@ -111,8 +112,8 @@ impl Workers<'_> {
             Ok(None) => true,
             Ok(Some(status)) if status.code().is_none() => {
                 let error = Error::failed(format!(
-                    "the process that made the cells of `{}` was killed: {status}",
-                    worker.model
+                    "the process that made {} was killed: {status}",
+                    worker.task
                 ))
                 .hint("where memory is short the system does that");
                 self.bar.suspend(|| self.talk.error(&error));
@@ -122,12 +123,15 @@ impl Workers<'_> {
         }
     }
 
-    fn start(&mut self, model: String, device: &str, devices: &[String]) -> Result<Worker> {
-        self.bar.suspend(|| self.talk.say(format!("{device}: {model}")));
+    fn start(&mut self, task: Task, device: &str, devices: &[String]) -> Result<Worker> {
+        self.bar.suspend(|| self.talk.say(format!("{device}: {task}")));
         let failed = |error| Error::failed(format!("candor cannot start itself: {error}"));
         let mut command = Command::new(std::env::current_exe().map_err(failed)?);
         command.arg("sweep").arg(self.file).arg("--out").arg(self.work.out);
-        command.args(["--only", &model, "--device", device]).args(self.talk.flags());
+        command.args(["--only", &task.model, "--device", device]).args(self.talk.flags());
+        if let Some(part) = task.part {
+            command.args(["--cells", &part.to_string()]);
+        }
         if let Some(threads) = threads_on(device, devices, self.threads) {
             command.args(["--threads", &threads.to_string()]);
         }
@@ -137,21 +141,52 @@ impl Workers<'_> {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = command.spawn().map_err(failed)?;
         self.voices.extend(process.stderr.take().map(|said| self.bar.pass_on(said)));
-        Ok(Worker { model, process })
+        Ok(Worker { task, process })
     }
 }
 
-/// The models by size, the largest last.
-fn queue(work: &Work<'_>, talk: &Talk) -> Result<Vec<String>> {
-    let mut sizes = Vec::new();
-    for (name, entry, _) in work.models() {
+/// What one process makes: the cells of a model, or a part of them.
+#[derive(Debug, Clone)]
+struct Task {
+    model: String,
+    part: Option<Shard>,
+}
+
+impl std::fmt::Display for Task {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.model)?;
+        self.part.map_or(Ok(()), |part| write!(f, ", part {part} of its cells"))
+    }
+}
+
+/// What is to be made, the largest last.
+fn queue(work: &Work<'_>, devices: usize, talk: &Talk) -> Result<Vec<Task>> {
+    let mut models = Vec::new();
+    for (name, entry, cells) in work.models() {
         let bytes = model::open(&entry.name, talk)?.weights()?.bytes(None);
-        sizes.push((bytes, name.to_owned()));
+        let cost = bytes as f64 * work.trials_of(&cells)? as f64;
+        models.push((name, cells.len(), cost));
+    }
+    let all: f64 = models.iter().map(|(.., cost)| cost).sum();
+    let mut tasks = Vec::new();
+    for (name, cells, cost) in models {
+        let parts = divided(cost / all * devices as f64, cells);
+        for part in Shard::all(parts) {
+            let task = Task { model: name.to_owned(), part: (parts > 1).then_some(part) };
+            tasks.push((cost / parts as f64, task));
+        }
     }
     // Those of one size in the order of the file.
-    sizes.reverse();
-    sizes.sort_by_key(|(bytes, _)| *bytes);
-    Ok(sizes.into_iter().map(|(_, name)| name).collect())
+    tasks.reverse();
+    tasks.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    Ok(tasks.into_iter().map(|(_, task)| task).collect())
+}
+
+/// Into how many parts the cells of a model are divided, whose share of the work would keep so many devices busy. Each
+/// part loads the model again: there are no more than that.
+fn divided(devices: f64, cells: usize) -> usize {
+    // A share of the work is finite and not negative.
+    (devices.round() as usize).clamp(1, cells.max(1))
 }
 
 /// Processes on one processor share its threads.
@@ -176,5 +211,21 @@ fn end(working: &mut [Option<Worker>]) {
     }
     for worker in working.iter_mut().flatten() {
         let _ = worker.process.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_divided_where_devices_would_stand_idle() {
+        // One model on four devices; two equal ones on two; one that is nine tenths of the work.
+        assert_eq!(
+            [(4.0, 8), (1.0, 8), (1.8, 8), (0.2, 8)].map(|(d, c)| divided(d, c)),
+            [4, 1, 2, 1]
+        );
+        // A cell is not divided.
+        assert_eq!([(4.0, 3), (8.0, 1), (0.0, 0)].map(|(d, c)| divided(d, c)), [3, 1, 1]);
     }
 }

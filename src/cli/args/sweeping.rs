@@ -31,6 +31,9 @@ pub(in crate::cli) struct SweepArgs {
     /// Make only the cells of this model, as its folder is called, and no report
     #[arg(long, value_name = "MODEL", env = "CANDOR_ONLY")]
     pub(in crate::cli) only: Option<String>,
+    /// Of that model's cells only the i-th of n parts, counted from 1
+    #[arg(long, value_name = "I/N", requires = "only", env = "CANDOR_CELLS")]
+    pub(in crate::cli) cells: Option<Shard>,
     /// Where models compute that do not say it themselves; the file's `devices` unless given
     #[arg(long, value_name = "DEVICE", env = "CANDOR_DEVICE")]
     pub(in crate::cli) device: Option<String>,
