@@ -1,10 +1,11 @@
 //! What is said on stderr: notes, errors, a progress bar where somebody watches.
 
+use std::fmt;
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::error::Error;
 use crate::model::hub;
@@ -50,21 +51,21 @@ impl Talk {
 
     /// A progress bar for runs of so many trials in all.
     pub(super) fn trials(&self, trials: usize) -> TrialBar {
-        let bar = self.bar("{prefix:18!} {bar:24} {pos}/{len} trials  {msg:>12}  {eta} left", "");
+        let bar = self.bar("{prefix:18!} {bar:24} {pos}/{len} trials  {msg:>12}  {left}", "");
         bar.set_length(trials as u64);
         TrialBar { bar, behind: 0, is_new: true, started: Instant::now() }
     }
 
     /// A progress bar for so many answers.
     pub(super) fn answers(&self, name: &str, count: usize) -> ProgressBar {
-        let bar = self.bar("{prefix:18!} {bar:24} {pos}/{len} answers  {eta} left", name);
+        let bar = self.bar("{prefix:18!} {bar:24} {pos}/{len} answers  {left}", name);
         bar.set_length(count as u64);
         bar
     }
 
     /// A progress bar for training.
     pub(super) fn steps(&self, name: &str) -> ProgressBar {
-        self.bar("{prefix:18!} {bar:24} {pos}/{len} steps  {msg}  {eta} left", name)
+        self.bar("{prefix:18!} {bar:24} {pos}/{len} steps  {msg}  {left}", name)
     }
 
     /// A progress bar for the files that are fetched, one after the other.
@@ -78,8 +79,19 @@ impl Talk {
             if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let style =
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = style.with_key("left", left);
         ProgressBar::with_draw_target(None, target).with_style(style).with_prefix(visible(name))
     }
+}
+
+/// The time left, as soon as there is something to reckon it from.
+fn left(state: &ProgressState, text: &mut dyn fmt::Write) {
+    let known = !state.eta().is_zero() || state.len() == Some(state.pos());
+    // A bar that cannot be drawn has nobody who would be told.
+    _ = match known {
+        true => write!(text, "{:#} left", HumanDuration(state.eta())),
+        false => Ok(()),
+    };
 }
 
 /// Trials done, tokens per second, time left.
@@ -163,7 +175,7 @@ impl hub::Progress for Downloads<'_> {
         }
         self.clear();
         let template = match total {
-            Some(_) => "{prefix} {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left",
+            Some(_) => "{prefix} {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  {left}",
             None => "{prefix} {bytes}  {bytes_per_sec}",
         };
         let bar = self.talk.bar(template, file);
