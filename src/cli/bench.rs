@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::args::BenchArgs;
 use super::compute::{Compute, Decoder};
-use super::experiment::Loaded;
+use super::loaded::Loaded;
 use super::memory;
 use super::talk::{Talk, print};
 use super::use_threads;

@@ -2,7 +2,8 @@
 
 use super::args::DemoArgs;
 use super::compute::Compute;
-use super::experiment::{Loaded, Wanted, experiments};
+use super::experiment::{Wanted, experiments};
+use super::loaded::Loaded;
 use super::report::{color, write_page};
 use super::talk::{Talk, print};
 use super::use_threads;

@@ -5,102 +5,19 @@ use std::ops::ControlFlow::{self, Break, Continue};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-
-use super::compute::{Compute, Decoder};
+use super::compute::Decoder;
+use super::loaded::Loaded;
+use super::performance::{Performance, Try};
 use super::stopping::enough;
 use super::talk::{Talk, TrialBar};
 use super::verdicts::{arms, settle};
-use super::{interrupt, memory, model};
+use super::{interrupt, memory};
 use crate::engine::MemoryPlan;
 use crate::error::{Error, Kind, Result};
-use crate::model::Model;
 use crate::report::RunView;
-use crate::run::{
-    End, Folder, Making, Manifest, Pace, Part, Plan, Progress, Shard, Watcher, execute, read_json,
-    write_json,
-};
+use crate::run::{End, Folder, Making, Manifest, Pace, Part, Plan, Progress, Watcher, execute};
 use crate::stats::Arms;
 use crate::transcript::Transcript;
-
-/// `performance.json`: everything that may differ between two equal runs.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Performance {
-    /// The model as the user named it.
-    pub(super) model: String,
-    /// One entry for each time that trials were made.
-    tries: Vec<Try>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Try {
-    /// The shard that it belongs to, where the run was made in several.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    shard: Option<Shard>,
-    /// Runs of the model that were made together until this one had ended; what follows is of all of them.
-    #[serde(default = "alone", skip_serializing_if = "is_alone")]
-    runs_together: usize,
-    seconds: f64,
-    tokens_drawn: usize,
-    tokens_prefilled: usize,
-    #[serde(default)]
-    tokens_guessed: usize,
-    #[serde(default)]
-    tokens_accepted: usize,
-    tokens_per_second: f64,
-    /// The one that was used, which can be smaller than the one asked for.
-    batch: usize,
-    /// What the run was reckoned to take, weights included.
-    #[serde(default)]
-    memory_planned_bytes: usize,
-    /// The most that the process has held so far, files mapped into memory included; none where the system
-    /// does not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    memory_peak_bytes: Option<usize>,
-    threads: usize,
-    instruction_set: String,
-    operating_system: String,
-}
-
-fn alone() -> usize {
-    1
-}
-
-fn is_alone(runs: &usize) -> bool {
-    *runs == 1
-}
-
-const PERFORMANCE: &str = "performance.json";
-
-/// A model with its weights in memory.
-pub(super) struct Loaded {
-    /// As the user named it.
-    pub(super) name: String,
-    pub(super) model: Model,
-    pub(super) decoder: Decoder,
-    /// Bytes that were available before the weights were read; none where the system does not say.
-    pub(super) available: Option<usize>,
-}
-
-impl Loaded {
-    /// Opens a model; `longest` says how many tokens the longest text will have.
-    pub(super) fn open(
-        name: &str,
-        compute: &Compute,
-        longest: impl FnOnce(&Model) -> Result<usize>,
-        talk: &Talk,
-    ) -> Result<Self> {
-        let mut model = model::open(name, talk)?;
-        model.set_longest_text(longest(&model)?);
-        for note in &model.notes {
-            talk.say(format!("note: {note}"));
-        }
-        let available = compute.available_bytes();
-        let decoder =
-            compute.load(&model, talk).map_err(|error| error.within(format!("model `{name}`")))?;
-        Ok(Self { name: name.to_owned(), model, decoder, available })
-    }
-}
 
 /// A run that is asked for.
 pub(super) struct Wanted<'a> {
@@ -195,10 +112,10 @@ pub(super) fn make(
     let (mut runs, mut open) = (Vec::new(), Vec::new());
     for (number, wanted) in wanted.iter().enumerate() {
         notes.extend(wanted.plan.notes.iter().map(String::as_str));
-        match bar.suspend(|| begin(loaded, wanted, talk)) {
-            Ok((run, looks)) => {
+        match bar.suspend(|| begin(loaded, number, wanted, talk)) {
+            Ok((run, opened)) => {
                 runs.push(run);
-                open.push(Open { number, part: wanted.part.as_ref(), looks });
+                open.push(opened);
             }
             Err(error) => {
                 if bar.suspend(|| ended(number, Err(error))).is_break() {
@@ -217,23 +134,25 @@ pub(super) fn make(
         Decoder::Tensor(decoder) => execute(&**decoder, runs, pace, stop, &mut watch),
     };
     made.map_err(|error| match error.kind() {
-        Kind::Interrupted => watch.interrupted(wanted),
+        Kind::Interrupted => watch.interrupted(),
         _ => error,
     })
 }
 
-/// Opens the folder of a run, for its making and its looks.
+/// Opens the folder of a run.
 fn begin<'a>(
     loaded: &Loaded,
+    number: usize,
     wanted: &'a Wanted<'_>,
     talk: &Talk,
-) -> Result<(Making<'a>, Option<Looks>)> {
+) -> Result<(Making<'a>, Open<'a>)> {
+    let part = wanted.part.as_ref();
     let manifest = Manifest::new(&wanted.plan, loaded.decoder.info())?;
     let path = match &wanted.out {
         Some(path) => path.clone(),
-        None => default_folder(&manifest, wanted.part.as_ref())?,
+        None => default_folder(&manifest, part)?,
     };
-    let folder = Folder::open_part(&path, &manifest, wanted.part.as_ref())?;
+    let folder = Folder::open_part(&path, &manifest, part)?;
     if folder.set_aside > 0 {
         talk.say(format!(
             "note: {} bytes of an unfinished record were set aside in `{}`; its trials are made again",
@@ -243,7 +162,7 @@ fn begin<'a>(
     }
     let arms = arms(&manifest.scenario.tiers)?;
     let looks = manifest.settings.stopping.is_some().then_some(Looks { manifest, arms });
-    Ok((Making::new(&wanted.plan, folder)?, looks))
+    Ok((Making::new(&wanted.plan, folder)?, Open { number, path, part, looks }))
 }
 
 /// What decides whether a run ends early.
@@ -256,6 +175,7 @@ struct Looks {
 struct Open<'a> {
     /// Its place among those that were asked for.
     number: usize,
+    path: PathBuf,
     part: Option<&'a Part>,
     /// None for a run that is made to its end.
     looks: Option<Looks>,
@@ -304,10 +224,10 @@ impl Watcher for Watch<'_> {
 }
 
 impl Watch<'_> {
-    fn interrupted(&self, wanted: &[Wanted<'_>]) -> Error {
+    fn interrupted(&self) -> Error {
         let Progress { trials_done, trials, .. } = self.last;
-        let place = match wanted {
-            [Wanted { out: Some(out), .. }] => format!("`{}`", out.display()),
+        let place = match &self.open[..] {
+            [Open { path, .. }] => format!("`{}`", path.display()),
             _ => "the run folders".into(),
         };
         Error::interrupted(format!(
@@ -318,29 +238,11 @@ impl Watch<'_> {
 
     /// Adds this try to the performance record of a run.
     fn record(&self, folder: &Folder, part: Option<&Part>) -> Result<()> {
-        let (loaded, memory, progress) = (self.loaded, &self.memory, self.last);
         let seconds = self.started.elapsed().saturating_sub(self.aside).as_secs_f64();
-        let mut performance = read_performance(folder.path())
-            .unwrap_or_else(|_| Performance { model: loaded.name.clone(), tries: Vec::new() });
-        performance.model.clone_from(&loaded.name);
-        performance.tries.push(Try {
-            shard: part.map(|part| part.shard),
-            runs_together: self.open.len(),
-            seconds,
-            tokens_drawn: progress.tokens_drawn,
-            tokens_prefilled: progress.tokens_prefilled,
-            tokens_guessed: progress.tokens_guessed,
-            tokens_accepted: progress.tokens_accepted,
-            // A clock that jumps can say that no time has passed.
-            tokens_per_second: progress.tokens_drawn as f64 / seconds.max(1e-9),
-            batch: memory.batch,
-            memory_planned_bytes: memory.total(),
-            memory_peak_bytes: memory::peak_bytes(),
-            threads: rayon::current_num_threads(),
-            instruction_set: loaded.decoder.info().instruction_set.clone(),
-            operating_system: std::env::consts::OS.into(),
-        });
-        write_json(&folder.path().join(PERFORMANCE), &performance)
+        let info = self.loaded.decoder.info();
+        let shard = part.map(|part| part.shard);
+        let made = Try::new(shard, self.open.len(), self.last, seconds, &self.memory, info);
+        Performance::add(folder.path(), &self.loaded.name, made)
     }
 }
 
@@ -353,19 +255,4 @@ fn default_folder(manifest: &Manifest, part: Option<&Part>) -> Result<PathBuf> {
         name += &format!("-{}", part.shard.file_name());
     }
     Ok(Path::new("runs").join(name.chars().map(plain).collect::<String>()))
-}
-
-/// Puts the performance records of shards together in the folder that they became. A shard that was empty, or
-/// that was moved without its record, adds nothing.
-pub(super) fn record_merged(shards: &[PathBuf], out: &Path) -> Result<()> {
-    let records: Vec<Performance> =
-        shards.iter().filter_map(|shard| read_performance(shard).ok()).collect();
-    let Some(model) = records.first().map(|record| record.model.clone()) else { return Ok(()) };
-    let tries = records.into_iter().flat_map(|record| record.tries).collect();
-    write_json(&out.join(PERFORMANCE), &Performance { model, tries })
-}
-
-/// The performance record of a run folder.
-pub(super) fn read_performance(path: &Path) -> Result<Performance> {
-    read_json(&path.join(PERFORMANCE))
 }

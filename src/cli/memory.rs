@@ -2,7 +2,7 @@
 
 use sysinfo::System;
 
-use super::experiment::Loaded;
+use super::loaded::Loaded;
 use super::talk::Talk;
 use crate::engine::{MemoryNeeds, MemoryPlan};
 use crate::error::Result;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::MergeArgs;
 use super::compare::compare_together;
-use super::experiment::record_merged;
+use super::performance::Performance;
 use super::report::{color, write_page};
 use super::run::shown;
 use super::talk::{Talk, print};
@@ -43,7 +43,7 @@ pub(super) fn merge_all(
     for (place, shards) in runs {
         let path = if place.as_os_str().is_empty() { out.to_owned() } else { out.join(place) };
         let joined = merge_runs(shards, &path).and_then(|folder| {
-            record_merged(shards, &path)?;
+            Performance::merge(shards, &path)?;
             settle(folder.lock(), talk)
         });
         match joined {

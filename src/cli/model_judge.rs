@@ -4,8 +4,8 @@
 use rayon::prelude::*;
 
 use super::compute::{Compute, Decoder};
-use super::experiment::Loaded;
 use super::interrupt;
+use super::loaded::Loaded;
 use super::talk::Talk;
 use crate::engine::{Choice, choose};
 use crate::error::{Error, Kind, Result};

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::compute::Compute;
-use super::experiment::{Loaded, read_performance};
+use super::loaded::Loaded;
+use super::performance::Performance;
 use super::talk::Talk;
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -98,7 +99,7 @@ fn model_of(path: &Path, manifest: &Manifest) -> Result<String> {
     match &manifest.model.source {
         Some(source) => Ok(format!("{label}@{}", source.commit)),
         None if label.starts_with("organism:") => Ok(label.clone()),
-        None => read_performance(path).map(|p| p.model).map_err(|_| {
+        None => Performance::read(path).map(|p| p.model).map_err(|_| {
             Error::input("the run does not say where its model lies").hint("name it with `--model`")
         }),
     }

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use super::args::RunArgs;
 use super::compute::Compute;
-use super::experiment::{Loaded, Wanted, experiments, make_all};
+use super::experiment::{Wanted, experiments, make_all};
 use super::judge::judge_runs;
 use super::judges::Judge;
+use super::loaded::Loaded;
 use super::stopping::stopping;
 use super::talk::{Talk, print};
 use super::{memory, use_threads};

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::args::ScoreArgs;
 use super::compute::{Compute, Decoder};
-use super::experiment::Loaded;
+use super::loaded::Loaded;
 use super::logits_file::LogitsFile;
 use super::talk::{Talk, print};
 use super::tokenize::piece;

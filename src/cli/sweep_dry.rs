@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::compute::Decoder;
-use super::experiment::Loaded;
+use super::loaded::Loaded;
 use super::sweep::Work;
 use super::talk::{Talk, print};
 use super::{interrupt, memory};

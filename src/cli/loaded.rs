@@ -1,0 +1,37 @@
+//! A model with its weights in memory.
+
+use super::compute::{Compute, Decoder};
+use super::model;
+use super::talk::Talk;
+use crate::error::Result;
+use crate::model::Model;
+
+/// A model with its weights in memory.
+pub(super) struct Loaded {
+    /// As the user named it.
+    pub(super) name: String,
+    pub(super) model: Model,
+    pub(super) decoder: Decoder,
+    /// Bytes that were available before the weights were read; none where the system does not say.
+    pub(super) available: Option<usize>,
+}
+
+impl Loaded {
+    /// Opens a model; `longest` says how many tokens the longest text will have.
+    pub(super) fn open(
+        name: &str,
+        compute: &Compute,
+        longest: impl FnOnce(&Model) -> Result<usize>,
+        talk: &Talk,
+    ) -> Result<Self> {
+        let mut model = model::open(name, talk)?;
+        model.set_longest_text(longest(&model)?);
+        for note in &model.notes {
+            talk.say(format!("note: {note}"));
+        }
+        let available = compute.available_bytes();
+        let decoder =
+            compute.load(&model, talk).map_err(|error| error.within(format!("model `{name}`")))?;
+        Ok(Self { name: name.to_owned(), model, decoder, available })
+    }
+}
