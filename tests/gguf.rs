@@ -176,7 +176,8 @@ fn only_the_file_itself_is_digested() {
     let llama = files().into_iter().find(|path| path.parent().unwrap().ends_with("llama2"));
     let model = open(&llama.unwrap()).model;
     assert_eq!(model.label, "model");
-    assert_eq!(model.digests().into_keys().collect::<Vec<_>>(), ["model.gguf"]);
+    assert_eq!(model.digests().keys().collect::<Vec<_>>(), ["model.gguf"]);
+    assert!(std::ptr::eq(model.digests(), model.digests()), "hashed once");
 }
 
 #[derive(serde::Deserialize)]

@@ -69,11 +69,11 @@ fn every_cell_is_the_run_that_it_would_be_alone() {
 }
 
 /// What a run computed, as its record of performance says.
-fn performed(place: &Place, run: &str) -> [u64; 2] {
+fn performed<const N: usize>(place: &Place, run: &str, keys: [&str; N]) -> [u64; N] {
     let record: serde_json::Value =
         serde_json::from_str(&place.read(&format!("{run}/performance.json"))).unwrap();
     let last = record["tries"].as_array().unwrap().last().unwrap();
-    ["runs_together", "tokens_prefilled"].map(|key| last[key].as_u64().unwrap_or(1))
+    keys.map(|key| last[key].as_u64().unwrap_or(1))
 }
 
 #[test]
@@ -85,11 +85,82 @@ fn cells_of_a_model_compute_each_prefix_once() {
     let run = ["run", "organism:faker", "--limit", "4", "--max-tokens", "192"];
     place.ok(&[&run[..], &["--variant", variants, "--out", "both"]].concat());
     place.ok(&[&run[..], &["--out", "one"]].concat());
-    let [together, prefilled] = performed(&place, &format!("out/{CELL}"));
-    assert_eq!((together, [2, prefilled]), (4, performed(&place, "both/no-training")));
+    let keys = ["runs_together", "tokens_prefilled"];
+    let [together, prefilled] = performed(&place, &format!("out/{CELL}"), keys);
+    assert_eq!((together, [2, prefilled]), (4, performed(&place, "both/no-training", keys)));
     // What the variants begin with alike is in both.
-    let [together, alone] = performed(&place, "one");
+    let [together, alone] = performed(&place, "one", keys);
     assert!(together == 1 && alone < prefilled && prefilled < 2 * alone, "{alone} {prefilled}");
+}
+
+/// An organism whose layers are filled up with zeros, which changes no product, to this many megabytes.
+#[cfg(target_os = "linux")]
+fn wide(place: &Place, name: &str, megabytes: usize) {
+    use candle_core::{DType, Device, Tensor};
+
+    let organism = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/organisms/faker");
+    for file in ["tokenizer.json", "tokenizer_config.json", "generation_config.json"] {
+        place.write(&format!("{name}/{file}"), std::fs::read(organism.join(file)).unwrap());
+    }
+    let config = std::fs::read(organism.join("config.json")).unwrap();
+    let mut config: serde_json::Value = serde_json::from_slice(&config).unwrap();
+    let number = |key: &str| config[key].as_u64().unwrap() as usize;
+    let layers = number("num_hidden_layers");
+    let (hidden, narrow) = (number("hidden_size"), number("intermediate_size"));
+    let width = megabytes * 1_000_000 / (layers * 3 * hidden * size_of::<f32>());
+    config["intermediate_size"] = width.into();
+    place.write(&format!("{name}/config.json"), config.to_string());
+    let read = candle_core::safetensors::load(organism.join("model.safetensors"), &Device::Cpu);
+    let filled = read.unwrap().into_iter().map(|(part, tensor)| {
+        let tensor = tensor.to_dtype(DType::F32).unwrap();
+        let filled = match part.rsplit('.').nth(1) {
+            Some("gate_proj" | "up_proj") => tensor.pad_with_zeros(0, 0, width - narrow),
+            Some("down_proj") => tensor.pad_with_zeros(1, 0, width - narrow),
+            _ => Ok(tensor),
+        };
+        (part, filled.unwrap())
+    });
+    let tensors: std::collections::HashMap<String, Tensor> = filled.collect();
+    let file = place.path(&format!("{name}/model.safetensors"));
+    candle_core::safetensors::save(&tensors, file).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_largest_model_is_the_peak_of_memory() {
+    const MEGABYTES: usize = 100;
+    let place = Place::new();
+    let models = |names: &[&str]| {
+        let mut file = "seeds = [0, 1]\n[settings]\nlimit = 1\nmax_tokens = 2\n".to_owned();
+        names.iter().for_each(|name| file += &format!("[[models]]\nname = \"./{name}\"\n"));
+        file
+    };
+    let names = ["one", "another", "third"];
+    names.iter().for_each(|name| wide(&place, name, MEGABYTES));
+    place.write("one.toml", models(&names[..1]));
+    place.write("all.toml", models(&names));
+    let peak = |sweep: &str, model: &str| {
+        place.ok(&["sweep", &format!("{sweep}.toml"), "--out", sweep]);
+        let [bytes] = performed(
+            &place,
+            &format!("{sweep}/{model}/helpful-only/default/default/seed-1"),
+            ["memory_peak_bytes"],
+        );
+        bytes as usize
+    };
+    let (one, all) = (peak("one", names[0]), peak("all", names[2]));
+    let half = MEGABYTES * 500_000;
+    assert!(one > 2 * half && all < one + half, "{one} bytes for one, {all} for three");
+    // Zeros change nothing.
+    place.write("faker.toml", models(&["one"]).replace("./one", "organism:faker"));
+    place.ok(&["sweep", "faker.toml", "--out", "narrow"]);
+    let cell = "helpful-only/default/default/seed-1/transcripts.jsonl";
+    let ids = |run: &str| {
+        let text = place.read(&format!("{run}/{cell}"));
+        let line: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        line["token_ids"].clone()
+    };
+    assert_eq!(ids("narrow/faker"), ids("all/third"));
 }
 
 #[test]

@@ -23,8 +23,12 @@ pub(super) fn demo(args: &DemoArgs, talk: &Talk) -> Result<()> {
     let _lock = Lock::make(&args.out)?;
     let mut views = Vec::new();
     for recipe in &RECIPES {
-        let loaded =
-            Loaded::open(&format!("organism:{}", recipe.name), &Compute::CPU, |_| Ok(0), talk)?;
+        let loaded = Loaded::open_for_runs(
+            &format!("organism:{}", recipe.name),
+            &Compute::CPU,
+            |_| Ok(0),
+            talk,
+        )?;
         let plan =
             Plan::new(&loaded.model, &scenario, &scenario.variants[0], &requests, &settings)?;
         let wanted = Wanted { plan, part: None, out: Some(args.out.join(recipe.name)) };

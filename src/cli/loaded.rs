@@ -24,14 +24,42 @@ impl Loaded {
         longest: impl FnOnce(&Model) -> Result<usize>,
         talk: &Talk,
     ) -> Result<Self> {
+        Self::open_while(name, compute, longest, talk, |_| ())
+    }
+
+    /// The same for runs, whose manifests name the digests of all files: the weights are hashed while they are read,
+    /// so that the disk gives them once.
+    pub(super) fn open_for_runs(
+        name: &str,
+        compute: &Compute,
+        longest: impl FnOnce(&Model) -> Result<usize>,
+        talk: &Talk,
+    ) -> Result<Self> {
+        Self::open_while(name, compute, longest, talk, |model| _ = model.digests())
+    }
+
+    fn open_while(
+        name: &str,
+        compute: &Compute,
+        longest: impl FnOnce(&Model) -> Result<usize>,
+        talk: &Talk,
+        besides: impl FnOnce(&Model) + Send,
+    ) -> Result<Self> {
         let mut model = model::open(name, talk)?;
         model.set_longest_text(longest(&model)?);
         for note in &model.notes {
             talk.say(format!("note: {note}"));
         }
         let available = compute.available_bytes();
-        let decoder =
-            compute.load(&model, talk).map_err(|error| error.within(format!("model `{name}`")))?;
+        let load = || {
+            // Before anything is read for which there is no room.
+            compute.check_room(&model.weights()?)?;
+            std::thread::scope(|scope| {
+                scope.spawn(|| besides(&model));
+                compute.load(&model, talk)
+            })
+        };
+        let decoder = load().map_err(|error| error.within(format!("model `{name}`")))?;
         Ok(Self { name: name.to_owned(), model, decoder, available })
     }
 }

@@ -50,7 +50,7 @@ impl ModelJudge {
         let info = self.loaded.decoder.info();
         let model = JudgeModel {
             label: self.loaded.model.label.clone(),
-            files: self.loaded.model.digests(),
+            files: self.loaded.model.digests().clone(),
             quantize: info.quantize.map(|quantize| quantize.to_string()),
             numerics: info.numerics.clone(),
         };

@@ -211,7 +211,7 @@ impl<'s> Work<'s> {
         talk: &Talk,
     ) -> Result<Loaded> {
         let longest = |model: &Model| self.longest(model, cells[0].0.model);
-        Loaded::open(&entry.name, &self.compute(entry, cells)?, longest, talk)
+        Loaded::open_for_runs(&entry.name, &self.compute(entry, cells)?, longest, talk)
     }
 
     /// Where and how a model computes. On a GPU its cells share one batch.

@@ -2,6 +2,7 @@
 //! about scenarios or how anything is shown.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use super::files::ModelFiles;
 use super::layout::Naming;
@@ -95,6 +96,7 @@ impl Inspection {
             notes: stop.notes,
             files,
             origin,
+            digests: OnceLock::new(),
         })
     }
 }

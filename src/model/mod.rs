@@ -30,6 +30,7 @@ mod weights;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
 
@@ -72,6 +73,7 @@ pub struct Model {
     pub files: ModelFiles,
     /// Where on the hub they came from, if they did.
     pub origin: Option<hub::Origin>,
+    digests: OnceLock<BTreeMap<String, String>>,
 }
 
 impl Model {
@@ -140,6 +142,7 @@ impl Model {
             notes,
             files,
             origin: None,
+            digests: OnceLock::new(),
         })
     }
 
@@ -220,9 +223,9 @@ impl Model {
         }
     }
 
-    /// Name to blake3 digest (hex) of every file of the model. Reads the whole weights each time.
-    pub fn digests(&self) -> BTreeMap<String, String> {
-        self.files.digests()
+    /// Name to blake3 digest (hex) of every file of the model. Reads the whole weights, the first time.
+    pub fn digests(&self) -> &BTreeMap<String, String> {
+        self.digests.get_or_init(|| self.files.digests())
     }
 }
 

@@ -171,7 +171,7 @@ impl PromptsRecord {
 }
 
 impl Manifest {
-    /// The manifest of a plan. Reads the whole weights for their digest.
+    /// The manifest of a plan. Reads the whole weights for their digest, if no manifest of the model was made before.
     pub fn new(plan: &Plan<'_>, info: &ModelInfo) -> Result<Self> {
         let model = plan.model;
         Ok(Self {
@@ -183,7 +183,7 @@ impl Manifest {
                 source: model.origin.clone(),
                 architecture: model.spec.architecture.clone(),
                 parameters: model.weights()?.parameters(),
-                files: model.digests(),
+                files: model.digests().clone(),
                 quantize: info.quantize,
                 steering: info.steering.clone(),
                 chat_template: blake3::hash(model.chat_template()?.source().as_bytes())
