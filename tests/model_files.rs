@@ -171,7 +171,7 @@ fn stop_ids_label_and_digests() {
     let model = open(&fixtures().join("llama")).unwrap();
     assert_eq!(model.label, "llama");
     assert_eq!(model.stop_ids, [1, 4]);
-    let names: Vec<String> = model.digests().into_keys().collect();
+    let names: Vec<String> = model.digests().keys().cloned().collect();
     assert_eq!(
         names,
         [

@@ -50,6 +50,7 @@ mod sweep_devices;
 mod sweep_dry;
 mod sweep_slurm;
 mod sweep_status;
+mod sweep_work;
 mod table;
 mod talk;
 mod tokenize;

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::sweep::Work;
+use super::sweep_work::Work;
 use super::talk::{Talk, TrialBar};
 use super::{interrupt, model, verdicts};
 use crate::error::{Error, Result};

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::compute::Decoder;
 use super::loaded::Loaded;
-use super::sweep::Work;
+use super::sweep_work::Work;
 use super::talk::{Talk, print};
 use super::{interrupt, memory};
 use crate::engine::{Job, Limits, generate};

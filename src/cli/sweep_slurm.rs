@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::sweep::Work;
+use super::sweep_work::Work;
 use super::talk::{Talk, print};
 use crate::error::{Error, Result};
 use crate::run::{read_json, write_json};

@@ -93,10 +93,11 @@ pub fn execute<M: LanguageModel>(
         if jobs.is_empty() {
             return Ok(());
         }
+        work.lost_one = false;
         let drawn = generate(model, &jobs, &limits, interrupted, |step| work.record(&places, step));
         // Rows of a run that failed would be drawn for nothing: the others begin theirs again.
-        if !std::mem::take(&mut work.lost_one)
-            && let Err(error) = drawn
+        if let Err(error) = drawn
+            && !work.lost_one
         {
             work.stop();
             return Err(error);
