@@ -132,7 +132,10 @@ pub fn generate<M: LanguageModel>(
             drafts.learn(row.job, &row.token_ids, new);
             row.settle(model, prompts[row.job], new);
             match row.finished() {
-                Ok(completion) => finished.push(completion),
+                Ok(completion) => {
+                    drafts.end(completion.job);
+                    finished.push(completion);
+                }
                 Err(row) => active.push(row),
             }
         }

@@ -23,6 +23,8 @@ pub(super) struct Drafts<'a> {
     /// By address: at each position the token that was drawn there last, stop tokens left out. Last, because replies
     /// that stand near each other in the order of work answer prompts that are alike: a run's tiers, and then another's.
     known: Vec<Vec<u32>>,
+    /// By address: the jobs that have not ended, to which what is known may still be of use.
+    open: Vec<usize>,
     /// Tokens of a step, guesses included.
     width: usize,
     /// Positions that a sequence can have.
@@ -46,6 +48,7 @@ impl<'a> Drafts<'a> {
             limits,
             partners: Vec::new(),
             known: Vec::new(),
+            open: Vec::new(),
             width: info.draft_width,
             context: info.context,
         };
@@ -57,7 +60,9 @@ impl<'a> Drafts<'a> {
             let address = *addresses.entry(&job.address).or_insert(drafts.known.len());
             if address == drafts.known.len() {
                 drafts.known.push(Vec::new());
+                drafts.open.push(0);
             }
+            drafts.open[address] += 1;
             if job.guess.len() > drafts.known[address].len() {
                 let usable =
                     |id: &u32| (*id as usize) < info.vocab_size && !limits.stop_ids.contains(id);
@@ -105,6 +110,16 @@ impl<'a> Drafts<'a> {
         self.known[partner.address].get(position).copied()
     }
 
+    /// Forgets what is known of an address when its last job ends: of a large run, the replies of all trials would be
+    /// kept otherwise.
+    pub(super) fn end(&mut self, job: usize) {
+        let Some(Partner { address, .. }) = self.partners.get(job) else { return };
+        self.open[*address] -= 1;
+        if self.open[*address] == 0 {
+            self.known[*address] = Vec::new();
+        }
+    }
+
     /// Takes note of the last `new` tokens of a job's reply.
     pub(super) fn learn(&mut self, job: usize, token_ids: &[u32], new: usize) {
         let Some(partner) = self.partners.get_mut(job) else { return };
@@ -123,6 +138,40 @@ impl<'a> Drafts<'a> {
                 None if !stops => known.push(*id),
                 None => {}
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Address, Sampling};
+
+    #[test]
+    fn nothing_is_kept_for_jobs_that_have_ended() {
+        let sampling = Sampling {
+            temperature: 1.0,
+            top_k: None,
+            top_p: None,
+            min_p: None,
+            repetition_penalty: 1.0,
+        };
+        let job = |request: &str| Job {
+            prompt: vec![1].into(),
+            begun: 0,
+            address: Address::new(0, request, 0, None),
+            sampling: &sampling,
+            max_tokens: 4,
+            guess: Vec::new(),
+        };
+        let jobs = ["a", "a", "b"].map(job);
+        let info = crate::engine::memory_plan::tests::info();
+        let limits = Limits { stop_ids: &[], batch: 1, draft: true };
+        let mut drafts = Drafts::new(&jobs, &limits, &info);
+        for (job, kept) in [(0, vec![5, 6]), (1, vec![]), (2, vec![])] {
+            drafts.learn(job, &[5, 6], 2);
+            drafts.end(job);
+            assert_eq!(drafts.known[drafts.partners[job].address], kept, "job {job}");
         }
     }
 }

@@ -110,11 +110,11 @@ impl<'a> MemoryNeeds<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn info() -> ModelInfo {
+    pub(in crate::engine) fn info() -> ModelInfo {
         ModelInfo {
             quantize: None,
             steering: None,
