@@ -305,6 +305,33 @@ fn the_example_of_the_tutorial_is_a_sweep() {
 
 #[cfg(unix)]
 #[test]
+fn processes_on_devices_do_not_outlive_the_one_that_started_them() {
+    let place = Place::new();
+    let file = "devices = [\"cpu\", \"cpu\"]\nseeds = [0, 1]\n[settings]\nsamples = 4\nmax_tokens = 256\n\
+        [[models]]\nname = \"organism:faker\"\n";
+    place.write("sweep.toml", file);
+    let args = ["sweep", "sweep.toml", "--out", "out"];
+    let mut parent =
+        place.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let cells = [0, 1]
+        .map(|seed| place.path(&format!("out/faker/helpful-only/default/default/seed-{seed}")));
+    let begun = |cell: &std::path::PathBuf| {
+        cell.join("journal.jsonl").metadata().is_ok_and(|journal| journal.len() > 0)
+    };
+    while !cells.iter().all(begun) && parent.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    for cell in &cells {
+        // Waits until the process that works there has ended.
+        std::fs::File::open(cell.join(".lock")).unwrap().lock().unwrap();
+        assert!(!cell.join("seal.json").exists(), "{}", cell.display());
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn ctrl_c_leaves_a_sweep_that_resumes() {
     let place = Place::new();
     place.write("sweep.toml", FILE);

@@ -1,5 +1,7 @@
-//! Ctrl-C: the first one lets the step end and the records be synced, the second one ends at once.
+//! Ctrl-C: the first one lets the step end and the records be synced, the second one ends at once. The end of a process
+//! that started this one can count as a first one.
 
+use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,4 +25,14 @@ pub(super) fn flag() -> Result<&'static AtomicBool> {
         Ok(()) => Ok(&INTERRUPTED),
         Err(error) => Err(Error::failed(format!("Ctrl-C cannot be caught: {error}"))),
     }
+}
+
+/// Sets the flag when stdin is closed, which the system does when the process at its other end is gone, however it
+/// ended.
+pub(super) fn when_stdin_closes() {
+    std::thread::spawn(|| {
+        // What is said there means nothing, and one that cannot be read is closed.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        INTERRUPTED.store(true, Ordering::Relaxed);
+    });
 }

@@ -11,7 +11,7 @@ use super::report::{color, write_page};
 use super::sweep_devices::run_on;
 use super::sweep_work::Work;
 use super::talk::{Talk, print};
-use super::{sweep_dry, sweep_slurm, sweep_status, use_threads};
+use super::{interrupt, sweep_dry, sweep_slurm, sweep_status, use_threads};
 use crate::error::{Error, Result};
 use crate::report;
 use crate::run::{Lock, write_json};
@@ -30,6 +30,9 @@ fn sweep_file(args: &SweepArgs, talk: &Talk) -> Result<ExitCode> {
     if args.launcher == Launcher::Slurm && args.shard.is_some() {
         return Err(Error::input("`--launcher slurm` divides the sweep itself")
             .hint("leave `--shard` out; the key `slurm.shards` says into how many parts"));
+    }
+    if args.while_stdin {
+        interrupt::when_stdin_closes();
     }
     use_threads(args.threads)?;
     let sweep = Sweep::load(file)?;

@@ -128,7 +128,8 @@ impl Workers<'_> {
         let failed = |error| Error::failed(format!("candor cannot start itself: {error}"));
         let mut command = Command::new(std::env::current_exe().map_err(failed)?);
         command.arg("sweep").arg(self.file).arg("--out").arg(self.work.out);
-        command.args(["--only", &task.model, "--device", device]).args(self.talk.flags());
+        command.args(["--only", &task.model, "--device", device, "--while-stdin"]);
+        command.args(self.talk.flags());
         if let Some(part) = task.part {
             command.args(["--cells", &part.to_string()]);
         }
@@ -138,7 +139,8 @@ impl Workers<'_> {
         // Ctrl-C is for this process, which passes it on: a second one would end a step in the middle.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        // Its stdin is closed when this process is gone, and tells it to stop.
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = command.spawn().map_err(failed)?;
         self.voices.extend(process.stderr.take().map(|said| self.bar.pass_on(said)));
         Ok(Worker { task, process })

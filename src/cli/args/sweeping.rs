@@ -34,6 +34,9 @@ pub(in crate::cli) struct SweepArgs {
     /// Of that model's cells only the i-th of n parts, counted from 1
     #[arg(long, value_name = "I/N", requires = "only", env = "CANDOR_CELLS")]
     pub(in crate::cli) cells: Option<Shard>,
+    /// Stop as Ctrl-C does when stdin is closed: for a process that another one started and must not outlive
+    #[arg(long, hide = true, requires = "only", env = "CANDOR_WHILE_STDIN")]
+    pub(in crate::cli) while_stdin: bool,
     /// Where models compute that do not say it themselves; the file's `devices` unless given
     #[arg(long, value_name = "DEVICE", env = "CANDOR_DEVICE")]
     pub(in crate::cli) device: Option<String>,
