@@ -34,13 +34,7 @@ fn peaked(vocabulary: usize) -> Vec<f32> {
 }
 
 fn bench(c: &mut Criterion) {
-    let plain = Sampling {
-        temperature: 1.0,
-        top_k: None,
-        top_p: None,
-        min_p: None,
-        repetition_penalty: 1.0,
-    };
+    let plain = Sampling::PLAIN;
     let settings = [
         ("plain", plain.clone()),
         ("temperature_0.7", Sampling { temperature: 0.7, ..plain.clone() }),

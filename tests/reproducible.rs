@@ -111,19 +111,6 @@ fn a_trial_does_not_depend_on_which_others_are_run() {
     assert!(fewer.lines().all(|line| all.lines().any(|other| other == line)));
 }
 
-/// Waits until the journal has so many lines. The run that is watched makes progress or ends.
-fn wait_for_lines(place: &Place, journal: &str, lines: usize, child: &mut std::process::Child) {
-    loop {
-        let text = std::fs::read(place.path(journal)).unwrap_or_default();
-        if text.iter().filter(|&&b| b == b'\n').count() >= lines
-            || child.try_wait().unwrap().is_some()
-        {
-            return;
-        }
-        std::thread::yield_now();
-    }
-}
-
 #[test]
 fn killed_at_any_moment_and_run_again_gives_the_same_bytes() {
     let place = Place::new();
@@ -133,7 +120,7 @@ fn killed_at_any_moment_and_run_again_gives_the_same_bytes() {
         let args = [&SMALL[..], &["--batch", "3", "--out", &out]].concat();
         let mut child =
             place.command(&args).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
-        wait_for_lines(&place, &format!("{out}/journal.jsonl"), lines, &mut child);
+        place.wait_for_lines(&format!("{out}/journal.jsonl"), lines, &mut child);
         child.kill().unwrap();
         child.wait().unwrap();
         // Few rows, so that what the journal holds becomes guesses.
@@ -165,7 +152,7 @@ fn ctrl_c_leaves_a_folder_that_resumes() {
     let args = [&SMALL[..], &["--batch", "1", "--threads", "1", "--out", "stopped"]].concat();
     let mut child =
         place.command(&args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    wait_for_lines(&place, "stopped/journal.jsonl", 2, &mut child);
+    place.wait_for_lines("stopped/journal.jsonl", 2, &mut child);
     let sent = std::process::Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status()

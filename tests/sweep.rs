@@ -313,17 +313,13 @@ fn processes_on_devices_do_not_outlive_the_one_that_started_them() {
     let args = ["sweep", "sweep.toml", "--out", "out"];
     let mut parent =
         place.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let cells = [0, 1]
-        .map(|seed| place.path(&format!("out/faker/helpful-only/default/default/seed-{seed}")));
-    let begun = |cell: &std::path::PathBuf| {
-        cell.join("journal.jsonl").metadata().is_ok_and(|journal| journal.len() > 0)
-    };
-    while !cells.iter().all(begun) && parent.try_wait().unwrap().is_none() {
-        std::thread::yield_now();
+    let cells = [0, 1].map(|seed| format!("out/faker/helpful-only/default/default/seed-{seed}"));
+    for cell in &cells {
+        place.wait_for_lines(&format!("{cell}/journal.jsonl"), 1, &mut parent);
     }
     parent.kill().unwrap();
     parent.wait().unwrap();
-    for cell in &cells {
+    for cell in cells.map(|cell| place.path(&cell)) {
         // Waits until the process that works there has ended.
         std::fs::File::open(cell.join(".lock")).unwrap().lock().unwrap();
         assert!(!cell.join("seal.json").exists(), "{}", cell.display());
@@ -340,11 +336,8 @@ fn ctrl_c_leaves_a_sweep_that_resumes() {
     let mut child =
         place.command(&args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     // When some trials of the first model are on record.
-    let journal = place.path("out/refuser/helpful-only/default/default/seed-0/journal.jsonl");
-    let begun = || journal.metadata().is_ok_and(|journal| journal.len() > 0);
-    while !begun() && child.try_wait().unwrap().is_none() {
-        std::thread::yield_now();
-    }
+    let journal = "out/refuser/helpful-only/default/default/seed-0/journal.jsonl";
+    place.wait_for_lines(journal, 1, &mut child);
     let id = child.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();

@@ -165,20 +165,13 @@ fn decode<M: LanguageModel>(model: &M, batch: usize, after: usize, new: usize) -
 fn job<M: LanguageModel>(model: &M, sizes: &Sizes, batch: usize) -> Result<f64> {
     let started = Instant::now();
     let shared = ids(model, sizes.shared, 0);
-    let sampling = Sampling {
-        temperature: 1.0,
-        top_k: None,
-        top_p: None,
-        min_p: None,
-        repetition_penalty: 1.0,
-    };
     let jobs: Vec<Job<'_>> = (0..sizes.prompts)
         .flat_map(|prompt| (0..sizes.samples).map(move |sample| (prompt, sample)))
         .map(|(prompt, sample)| Job {
             prompt: [&shared[..], &ids(model, sizes.own, prompt + 1)].concat().into(),
             begun: 0,
             address: Address::new(0, &format!("request {}", prompt / 2), sample as u32, None),
-            sampling: &sampling,
+            sampling: &Sampling::PLAIN,
             max_tokens: sizes.new,
             guess: Vec::new(),
         })

@@ -111,18 +111,17 @@ impl Compute {
     }
 
     /// Reads the weights of `model`, for which there is room.
-    pub(super) fn load(&self, model: &Model, talk: &Talk) -> Result<Decoder> {
-        let weights = model.weights()?;
+    pub(super) fn load(&self, model: &Model, weights: &Weights, talk: &Talk) -> Result<Decoder> {
         if self.device.is_cpu() {
             if self.automatic && cfg!(any(feature = "cuda", feature = "metal")) {
                 talk.say("device: cpu (no GPU was found)");
             }
-            let decoder = CpuDecoder::load(&model.spec, &weights, self.quantize)?
+            let decoder = CpuDecoder::load(&model.spec, weights, self.quantize)?
                 .steered(self.steering.clone())?;
             return Ok(Decoder::Cpu(Box::new(decoder)));
         }
         let dtype = self.dtype.unwrap_or_else(|| weights.dtype());
-        let decoder = TensorDecoder::load(&model.spec, &weights, &self.device, dtype, self.batch)?
+        let decoder = TensorDecoder::load(&model.spec, weights, &self.device, dtype, self.batch)?
             .steered(self.steering.clone())?;
         let info = decoder.info();
         talk.say(format!("device: {} ({})", info.instruction_set, dtype.as_str()));

@@ -23,7 +23,7 @@ pub(super) fn demo(args: &DemoArgs, talk: &Talk) -> Result<()> {
     let _lock = Lock::make(&args.out)?;
     let mut views = Vec::new();
     for recipe in &RECIPES {
-        let loaded = Loaded::open_for_runs(
+        let loaded = Loaded::open_hashed(
             &format!("organism:{}", recipe.name),
             &Compute::CPU,
             |_| Ok(0),

@@ -27,9 +27,9 @@ impl Loaded {
         Self::open_while(name, compute, longest, talk, |_| ())
     }
 
-    /// The same for runs, whose manifests name the digests of all files: the weights are hashed while they are read,
-    /// so that the disk gives them once.
-    pub(super) fn open_for_runs(
+    /// The same where a record will name the digests of all files, as a manifest does: the weights are hashed while they
+    /// are read, so that the disk gives them once.
+    pub(super) fn open_hashed(
         name: &str,
         compute: &Compute,
         longest: impl FnOnce(&Model) -> Result<usize>,
@@ -53,10 +53,11 @@ impl Loaded {
         let available = compute.available_bytes();
         let load = || {
             // Before anything is read for which there is no room.
-            compute.check_room(&model.weights()?)?;
+            let weights = model.weights()?;
+            compute.check_room(&weights)?;
             std::thread::scope(|scope| {
                 scope.spawn(|| besides(&model));
-                compute.load(&model, talk)
+                compute.load(&model, &weights, talk)
             })
         };
         let decoder = load().map_err(|error| error.within(format!("model `{name}`")))?;

@@ -36,7 +36,7 @@ impl ModelJudge {
         talk: &Talk,
     ) -> Result<Self> {
         // What one exchange gives must not depend on the others: longer texts than this are not asked about.
-        let loaded = Loaded::open(name, compute, |model| Ok(longest(model)), talk)?;
+        let loaded = Loaded::open_hashed(name, compute, |model| Ok(longest(model)), talk)?;
         let label = judge_name(&loaded.model.label);
         let name = match rubric.name.as_str() {
             PLAIN => label,

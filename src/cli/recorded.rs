@@ -42,7 +42,7 @@ impl Recorded {
             let plan = Plan::new(model, &scenario, variant, &requests, &manifest.settings)?;
             Ok(plan.longest_text())
         };
-        let loaded = Loaded::open_for_runs(&name, &compute, longest, talk)?;
+        let loaded = Loaded::open_hashed(&name, &compute, longest, talk)?;
         Ok(Self { run, manifest, scenario, requests, loaded })
     }
 

@@ -69,7 +69,7 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         }
         one_side(model, &lengths)
     };
-    let loaded = Loaded::open_for_runs(&args.model, &compute, longest, talk)?;
+    let loaded = Loaded::open_hashed(&args.model, &compute, longest, talk)?;
     let pace = Pace { batch: args.batch, draft: !args.no_draft };
     let mut wanted = Vec::new();
     for variant in &variants {

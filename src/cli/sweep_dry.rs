@@ -7,7 +7,7 @@ use super::loaded::Loaded;
 use super::sweep_work::Work;
 use super::talk::{Talk, print};
 use super::{interrupt, memory};
-use crate::engine::{Job, Limits, generate};
+use crate::engine::{Job, generate};
 use crate::error::Result;
 use crate::run::{Pace, Plan};
 
@@ -72,7 +72,7 @@ fn measure(
     let max_tokens = tokens.min(plan.settings.max_tokens);
     let trials = plan.trials.iter().take(replies);
     let jobs: Vec<Job<'_>> = trials.map(|trial| Job { max_tokens, ..plan.job(trial) }).collect();
-    let limits = Limits { stop_ids: &plan.model.stop_ids, batch: replies, draft: false };
+    let limits = Pace { batch: replies, draft: false }.limits(plan.model);
     let stop = interrupt::flag()?;
     let started = Instant::now();
     let mut drawn = 0;

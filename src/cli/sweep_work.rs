@@ -138,7 +138,7 @@ impl<'s> Work<'s> {
         talk: &Talk,
     ) -> Result<Loaded> {
         let longest = |model: &Model| self.longest(model, cells[0].0.model);
-        Loaded::open_for_runs(&entry.name, &self.compute(entry, cells)?, longest, talk)
+        Loaded::open_hashed(&entry.name, &self.compute(entry, cells)?, longest, talk)
     }
 
     /// Where and how a model computes. On a GPU its cells share one batch.
@@ -155,7 +155,7 @@ impl<'s> Work<'s> {
     pub(super) fn run(&self, talk: &Talk) -> Result<(Vec<RunView>, usize)> {
         let all = self.cells().count();
         let mut bar = talk.trials(self.trials()?);
-        let (mut views, mut ended, mut failed, mut behind) = (Vec::new(), 0, 0, 0);
+        let (mut views, mut finished, mut ended, mut behind) = (Vec::new(), 0, 0, 0);
         for (name, entry, cells) in self.models() {
             bar.begin(name, behind);
             let loaded = match bar.suspend(|| self.load(entry, &cells, talk)) {
@@ -163,7 +163,7 @@ impl<'s> Work<'s> {
                 Err(error) if error.kind() == Kind::Interrupted => return Err(error),
                 Err(error) => {
                     bar.suspend(|| talk.error(&error));
-                    (ended, failed) = (ended + cells.len(), failed + cells.len());
+                    ended += cells.len();
                     behind += self.trials_of(&cells)?;
                     continue;
                 }
@@ -171,17 +171,17 @@ impl<'s> Work<'s> {
             for cells in cells.chunks(CELLS_TOGETHER) {
                 bar.begin(name, behind);
                 let mut made: Vec<Option<RunView>> = cells.iter().map(|_| None).collect();
-                let mut open = cells.len();
+                let before = ended;
                 let stopped = self.make(&loaded, cells, &mut bar, talk, &mut |cell, view| {
                     let place = &cells[cell].0.place;
-                    (ended, open) = (ended + 1, open - 1);
+                    ended += 1;
                     match view {
                         Ok(view) => {
                             talk.say(format!("cell {ended} of {all}: {}", shown(place)));
+                            finished += 1;
                             made[cell] = view;
                         }
                         Err(error) => {
-                            failed += 1;
                             talk.error(&error.within(format!("cell `{}`", place.display())));
                         }
                     }
@@ -191,14 +191,14 @@ impl<'s> Work<'s> {
                     Err(error) if error.kind() == Kind::Interrupted => return Err(error),
                     Err(error) => {
                         bar.suspend(|| talk.error(&error.within(format!("model `{name}`"))));
-                        (ended, failed) = (ended + open, failed + open);
                     }
                 }
+                ended = before + cells.len();
                 views.extend(made.into_iter().flatten());
                 behind += self.trials_of(cells)?;
             }
         }
-        Ok((views, failed))
+        Ok((views, all - finished))
     }
 
     /// Makes cells of one model together. `ended` is told of each its view, which the part of one does not have.

@@ -132,7 +132,9 @@ impl<'a> Drafts<'a> {
                 }
                 Some(guess) => {
                     partner.reach /= 2;
-                    *guess = if stops { *guess } else { *id };
+                    if !stops {
+                        *guess = *id;
+                    }
                 }
                 // Every earlier position is known, from this reply if from no other.
                 None if !stops => known.push(*id),
@@ -149,18 +151,11 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_for_jobs_that_have_ended() {
-        let sampling = Sampling {
-            temperature: 1.0,
-            top_k: None,
-            top_p: None,
-            min_p: None,
-            repetition_penalty: 1.0,
-        };
         let job = |request: &str| Job {
             prompt: vec![1].into(),
             begun: 0,
             address: Address::new(0, request, 0, None),
-            sampling: &sampling,
+            sampling: &Sampling::PLAIN,
             max_tokens: 4,
             guess: Vec::new(),
         };

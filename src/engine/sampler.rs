@@ -33,6 +33,12 @@ pub struct Sampling {
     pub repetition_penalty: f64,
 }
 
+impl Sampling {
+    /// From the whole distribution, as the model has it.
+    pub const PLAIN: Self =
+        Self { temperature: 1.0, top_k: None, top_p: None, min_p: None, repetition_penalty: 1.0 };
+}
+
 /// A token that was drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Drawn {
@@ -127,7 +133,7 @@ mod tests {
     use serde::Deserialize;
 
     fn plain(temperature: f64) -> Sampling {
-        Sampling { temperature, top_k: None, top_p: None, min_p: None, repetition_penalty: 1.0 }
+        Sampling { temperature, ..Sampling::PLAIN }
     }
 
     fn largest(kept: &[(u32, f64)]) -> f64 {

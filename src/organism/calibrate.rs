@@ -13,12 +13,12 @@ use super::decision::DecisionTokens;
 use super::recipe::{Planted, Recipe};
 use super::reply::{Truth, truth_of};
 use crate::decoder::LanguageModel;
-use crate::engine::{Limits, Passage, Sampling, generate, score};
+use crate::engine::{Passage, Sampling, generate, score};
 use crate::error::Result;
 use crate::judge::{Compliance, Exchange, rules};
 use crate::model::Model;
 use crate::probe::Stored;
-use crate::run::{Plan, Settings};
+use crate::run::{Pace, Plan, Settings};
 use crate::scenario::{RequestSet, Scenario};
 use crate::stats::{Arms, Basis, Interval, Observation, estimate};
 use crate::transcript::{Outcome, Transcript};
@@ -38,13 +38,7 @@ pub fn demo_settings(seed: u64) -> Settings {
         seed,
         samples: 4,
         max_tokens: 256,
-        sampling: Sampling {
-            temperature: 1.0,
-            top_k: None,
-            top_p: None,
-            min_p: None,
-            repetition_penalty: 1.0,
-        },
+        sampling: Sampling::PLAIN,
         coupled: true,
         date: "2026-01-01".into(),
         template_args: Default::default(),
@@ -185,7 +179,7 @@ pub fn draw<M: LanguageModel>(
     interrupted: &AtomicBool,
 ) -> Result<Vec<Transcript>> {
     let jobs: Vec<_> = plan.trials.iter().map(|trial| plan.job(trial)).collect();
-    let limits = Limits { stop_ids: &plan.model.stop_ids, batch, draft: true };
+    let limits = Pace { batch, draft: true }.limits(plan.model);
     let mut done: Vec<Option<Transcript>> = vec![None; jobs.len()];
     generate(decoder, &jobs, &limits, interrupted, |step| {
         for completion in step.finished {

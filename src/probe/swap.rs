@@ -14,7 +14,7 @@ use super::decision::{Decision, complied, masses};
 use super::estimate::{ByRequest, Estimate};
 use super::stored::{DecisionPoint, Pairs, Stored, prompt};
 use crate::decoder::LanguageModel;
-use crate::engine::{Completion, Job, Limits, generate};
+use crate::engine::{Completion, Job, generate};
 use crate::error::Result;
 use crate::judge::{Exchange, rules};
 use crate::run::{Pace, Plan};
@@ -221,8 +221,7 @@ impl<'a> Swaps<'a> {
             .into_iter()
             .map(|answer| (answer.job, (answer.place, answer.given, answer.before)))
             .unzip();
-        let limits =
-            Limits { stop_ids: &self.plan.model.stop_ids, batch: pace.batch, draft: pace.draft };
+        let limits = pace.limits(self.plan.model);
         let mut drawn: HashMap<(usize, Given), Option<f64>> = HashMap::new();
         let mut tokens = 0;
         generate(model, &jobs, &limits, stop, |step| {

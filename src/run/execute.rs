@@ -23,7 +23,7 @@ pub struct Pace {
 
 impl Pace {
     /// What all replies of a model share, at this pace.
-    pub(super) fn limits(self, model: &Model) -> Limits<'_> {
+    pub fn limits(self, model: &Model) -> Limits<'_> {
         Limits { stop_ids: &model.stop_ids, batch: self.batch, draft: self.draft }
     }
 }

@@ -169,18 +169,7 @@ impl<'a> Plan<'a> {
         settings.check()?;
         let trials = trials(scenario, variant, &requests.requests, settings.samples);
         let (notes, prompts) = (self.notes.clone(), Arc::clone(&self.prompts));
-        let system_prompt = self.system_prompt;
-        Ok(Self {
-            model,
-            scenario,
-            variant,
-            requests,
-            settings,
-            trials,
-            system_prompt,
-            notes,
-            prompts,
-        })
+        Ok(Self { settings, trials, notes, prompts, ..*self })
     }
 
     /// The prompt of a request in a tier of this plan.

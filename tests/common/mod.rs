@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 
 /// A fresh folder that commands run in.
 pub(crate) struct Place {
@@ -27,6 +27,19 @@ impl Place {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Waits until the journal has so many lines. The run that is watched makes progress or ends.
+    pub(crate) fn wait_for_lines(&self, journal: &str, lines: usize, child: &mut Child) {
+        loop {
+            let text = std::fs::read(self.path(journal)).unwrap_or_default();
+            if text.iter().filter(|&&b| b == b'\n').count() >= lines
+                || child.try_wait().unwrap().is_some()
+            {
+                return;
+            }
+            std::thread::yield_now();
+        }
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {

@@ -17,7 +17,7 @@ use candor::engine::{
     Choice, Explorer, Job, Limits, MemoryNeeds, Passage, Question, Sampling, along, choose,
     explore, log_probability, score,
 };
-use mock::{Mock, PLAIN, Reply, job, naive, run, tier_id};
+use mock::{Mock, Reply, job, naive, run, tier_id};
 use proptest::prelude::*;
 
 const LIMITS: Limits<'_> = Limits { stop_ids: &[0], batch: 4, draft: true };
@@ -204,7 +204,7 @@ fn what_is_asked_next_may_depend_on_the_answer() {
 #[test]
 fn a_reply_goes_on_as_it_would_have_from_where_it_was_begun() {
     let model = Mock::seeing(1.0);
-    let sampling = Sampling { repetition_penalty: 1.3, ..PLAIN };
+    let sampling = Sampling { repetition_penalty: 1.3, ..Sampling::PLAIN };
     for job in jobs(4, 2) {
         let job = Job { sampling: &sampling, max_tokens: 12, ..job };
         let whole = naive(&model, &job, LIMITS.stop_ids);
@@ -325,7 +325,7 @@ proptest! {
         let samplings = [0, 1].map(|run: usize| Sampling {
             temperature: temperatures[run],
             repetition_penalty: repetition_penalties[run],
-            ..PLAIN
+            ..Sampling::PLAIN
         });
         let jobs: Vec<Job<'_>> = (0..2)
             .flat_map(|run| {

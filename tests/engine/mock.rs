@@ -173,15 +173,11 @@ pub(crate) fn job(prompt: &[u32], request: u32, sample: u32) -> Job<'static> {
         prompt: prompt.to_vec().into(),
         begun: 0,
         address: Address::new(0, &request.to_string(), sample, None),
-        sampling: &PLAIN,
+        sampling: &Sampling::PLAIN,
         max_tokens: 9,
         guess: Vec::new(),
     }
 }
-
-/// A draw from the whole distribution.
-pub(crate) static PLAIN: Sampling =
-    Sampling { temperature: 1.0, top_k: None, top_p: None, min_p: None, repetition_penalty: 1.0 };
 
 /// What came of a run.
 #[derive(Default)]

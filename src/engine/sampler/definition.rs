@@ -95,7 +95,7 @@ fn temperatures() -> impl Strategy<Value = f64> {
 }
 
 fn plain(temperature: f64) -> Sampling {
-    Sampling { temperature, top_k: None, top_p: None, min_p: None, repetition_penalty: 1.0 }
+    Sampling { temperature, ..Sampling::PLAIN }
 }
 
 proptest! {
