@@ -22,9 +22,9 @@ impl<'a> Parts<'a> {
         self.weights.get(part, kind, shape)
     }
 
-    /// A vector, widened to f32.
+    /// A vector, widened to f32 from whatever type it is stored in; all of it finite.
     pub(crate) fn vector(&self, part: Part, kind: Kind, len: usize) -> Result<Vec<f32>> {
-        Ok(self.stored(part, kind, &[len])?.to_f32())
+        self.stored(part, kind, &[len])?.to_f32()
     }
 
     /// Marks a part as known without reading it: a tied output matrix that is stored all the same.

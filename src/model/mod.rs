@@ -5,6 +5,7 @@ mod card;
 mod config;
 mod families;
 mod files;
+mod finite;
 mod gguf;
 mod guard;
 pub mod hub;

@@ -170,6 +170,10 @@ impl Weights {
         if view.transposed {
             stored = stored.and_then(Stored::transposed);
         }
+        // Of a vector in blocks (a norm, a bias) single elements are wanted.
+        if shape.len() == 1 {
+            stored = stored.map(Stored::unpacked).transpose()?;
+        }
         let stored = stored.and_then(|stored| stored.select(view.rows));
         stored.filter(|stored| stored.shape() == shape).ok_or_else(|| {
             Error::input(format!(
@@ -293,7 +297,8 @@ impl Entry {
             ))
             .hint("supported: F32, F16, BF16; in GGUF also Q4_0 to Q8_0 and Q2_K to Q6_K")
         })?;
-        Ok(Stored::new(*dtype, self.shape.clone(), &self.bytes, self.range.clone()))
+        let place = format!("tensor `{name}` in `{}`", self.file);
+        Ok(Stored::new(place, *dtype, self.shape.clone(), &self.bytes, self.range.clone()))
     }
 }
 
@@ -409,7 +414,7 @@ mod tests {
         let weights = open(&bytes).unwrap();
         let query = Part::Layer(0, LayerPart::Query);
         let stored = weights.get(query, Kind::Weight, &[2, 2]).unwrap();
-        assert_eq!(stored.to_f32(), [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(stored.to_f32().unwrap(), [1.0, 2.0, 3.0, 4.0]);
         let message = weights.get(query, Kind::Weight, &[4, 2]).map(drop).unwrap_err().to_string();
         assert!(
             message.contains("has shape [2, 2], which does not hold the Query of layer 0"),

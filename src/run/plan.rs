@@ -244,6 +244,12 @@ impl<'a> Plan<'a> {
         let tokenizer = &self.model.tokenizer;
         let raw = tokenizer.decode(&done.token_ids, false)?;
         let (_, reply) = self.reply(trial, &done.token_ids, done.finish_reason)?;
+        if let Some(position) = done.logprobs.iter().position(|logprob| !logprob.is_finite()) {
+            return Err(Error::failed(format!(
+                "trial `{trial}`: token {position} of the reply has no finite log-probability"
+            ))
+            .hint("the logits are further apart than f32 reaches: lower `--temperature`, or look at the model's files"));
+        }
         let Request { id, harmful, category, .. } = trial.request;
         Ok(Transcript {
             variant: self.variant.name.clone(),

@@ -163,7 +163,7 @@ impl LanguageModel for Mock {
                 }
             }
         }
-        Ok(Logits { values, vocab_size: VOCABULARY })
+        Ok(Logits::new(values, &self.info))
     }
 }
 
