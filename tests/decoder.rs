@@ -249,7 +249,11 @@ fn tokens_that_are_taken_back_leave_no_trace() {
         let continued = |guesses: &[u32]| {
             let mut sequence = decoder.fork(&root);
             let step = |sequence: &mut _, tokens: &[u32]| {
-                decoder.step(&mut [Row { sequence, tokens, logits: 1 }]).unwrap().into_values().unwrap()
+                decoder
+                    .step(&mut [Row { sequence, tokens, logits: 1 }])
+                    .unwrap()
+                    .into_values()
+                    .unwrap()
             };
             step(&mut sequence, &ids[40..70]);
             if !guesses.is_empty() {

@@ -137,7 +137,10 @@ fn bits_do_not_depend_on_the_other_rows() {
                     continue;
                 }
                 let logits = decoder.step(&mut rows).unwrap();
-                stepped.iter().enumerate().for_each(|(i, &at)| last[at] = bits(logits.row(i).unwrap()));
+                stepped
+                    .iter()
+                    .enumerate()
+                    .for_each(|(i, &at)| last[at] = bits(logits.row(i).unwrap()));
             }
             last
         };
@@ -207,7 +210,11 @@ fn tokens_that_are_taken_back_leave_no_trace() {
         let continued = |guesses: &[u32]| {
             let mut sequence = decoder.fork(&root);
             let step = |sequence: &mut _, tokens: &[u32]| {
-                decoder.step(&mut [Row { sequence, tokens, logits: 1 }]).unwrap().into_values().unwrap()
+                decoder
+                    .step(&mut [Row { sequence, tokens, logits: 1 }])
+                    .unwrap()
+                    .into_values()
+                    .unwrap()
             };
             step(&mut sequence, &ids[40..70]);
             if !guesses.is_empty() {

@@ -27,8 +27,14 @@ impl<'a> Parts<'a> {
         self.stored(part, kind, &[len])?.to_f32()
     }
 
-    /// Marks a part as known without reading it: a tied output matrix that is stored all the same.
-    pub(crate) fn ignore(&self, part: Part, kind: Kind) -> Result<()> {
+    /// Marks the output matrix as known where it is the embedding, and refuses one that is stored all the same and
+    /// holds other numbers.
+    pub(crate) fn tied_output(&self) -> Result<()> {
+        self.weights.check_tied()?;
+        self.ignore(Part::Output, Kind::Weight)
+    }
+
+    fn ignore(&self, part: Part, kind: Kind) -> Result<()> {
         self.asked.borrow_mut().push(self.weights.name_of(part, kind)?);
         Ok(())
     }

@@ -42,6 +42,9 @@ pub struct Job<'a> {
     pub guess: Vec<u32>,
 }
 
+/// Most rows of a step that are worth asking for: what they take grows with each, and what they win does not.
+pub const BATCH_MAX: usize = 65_536;
+
 /// What all replies of a model share: what ends them, and how many are drawn at once.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits<'a> {

@@ -79,8 +79,14 @@ impl Inspection {
         Ok(Self { label, origin, files, spec, naming, tokenizer, template, stop, weights })
     }
 
+    /// As [`Model::asides`].
+    pub fn asides(&self) -> Option<String> {
+        super::beside::note(self.files.unread())
+    }
+
     /// The model, if no part but the weights is missing; what is wrong was seen already.
     pub fn into_model(self) -> Option<Model> {
+        let asides = self.asides().into_iter().collect();
         let (spec, tokenizer) = (self.spec.ok()?, self.tokenizer.ok()?);
         let stop = self.stop?.ok()?;
         let template = self.template.ok()?;
@@ -94,6 +100,7 @@ impl Inspection {
             stop_ids: stop.ids(),
             stop_sources: stop.sources,
             notes: stop.notes,
+            asides,
             files,
             origin,
             digests: OnceLock::new(),

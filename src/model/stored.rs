@@ -191,7 +191,10 @@ impl<'a> Stored<'a> {
     /// Elements of a plain type as f32.
     fn widen(&self, data: &[u8]) -> Result<Vec<f32>> {
         widen(self.dtype, data).ok_or_else(|| {
-            Error::failed(format!("{} is in blocks of {:?}, which a vector cannot be", self.place, self.dtype))
+            Error::failed(format!(
+                "{} is in blocks of {:?}, which a vector cannot be",
+                self.place, self.dtype
+            ))
         })
     }
 

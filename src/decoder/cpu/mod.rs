@@ -25,7 +25,7 @@ use super::quantize::Quantize;
 use super::rope::{self, Angles, Frequencies};
 use super::{Hidden, HiddenStates, LanguageModel, Logits, ModelInfo, Row, Steering, Stream};
 use crate::error::Result;
-use crate::model::{Kind, Part, Spec, Weights};
+use crate::model::{Part, Spec, Weights};
 
 /// Raised whenever a change to the arithmetic changes a bit of any logit of a model with dense weights.
 const NUMERICS: &str = "cpu-f32-fma-chain/1";
@@ -85,7 +85,7 @@ impl CpuDecoder {
         let norm = loader.norm(Part::FinalNorm, d, &spec.norm)?;
         let output = match spec.tied_embeddings {
             true => {
-                loader.parts.ignore(Part::Output, Kind::Weight)?;
+                loader.parts.tied_output()?;
                 None
             }
             false => Some(loader.matrix(Part::Output, [v, d], spec.output_bias)?),

@@ -33,7 +33,7 @@ use super::parts::Parts;
 use super::rope::Frequencies;
 use super::{Act, Hidden, HiddenStates, LanguageModel, Logits, ModelInfo, Row, Steering, Stream};
 use crate::error::Result;
-use crate::model::{Kind, Part, Spec, Weights};
+use crate::model::{Part, Spec, Weights};
 
 pub use identity::Identity;
 pub(crate) use identity::name as device_name;
@@ -87,7 +87,7 @@ impl TensorDecoder {
         let norm = loader.norm(Part::FinalNorm, d, &spec.norm)?;
         let output = match spec.tied_embeddings {
             true => {
-                loader.parts.ignore(Part::Output, Kind::Weight)?;
+                loader.parts.tied_output()?;
                 None
             }
             false => Some(loader.matrix(Part::Output, [v, d], spec.output_bias)?),
