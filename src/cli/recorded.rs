@@ -96,9 +96,13 @@ impl Recorded {
 /// Where the model of a run is, as far as the run says.
 fn model_of(path: &Path, manifest: &Manifest) -> Result<String> {
     let label = &manifest.model.label;
-    match &manifest.model.source {
+    // Where the adapters lie stands in what the user typed.
+    let source = manifest.model.source.as_ref().filter(|_| manifest.model.adapters.is_empty());
+    match source {
         Some(source) => Ok(format!("{label}@{}", source.commit)),
-        None if label.starts_with("organism:") => Ok(label.clone()),
+        None if label.starts_with("organism:") && manifest.model.adapters.is_empty() => {
+            Ok(label.clone())
+        }
         None => Performance::read(path).map(|p| p.model).map_err(|_| {
             Error::input("the run does not say where its model lies").hint("name it with `--model`")
         }),

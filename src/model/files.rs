@@ -333,7 +333,7 @@ pub(super) fn shards(index: &[u8]) -> Result<Vec<String>> {
     Ok(names.into_iter().collect())
 }
 
-fn read(path: &Path) -> Result<Option<Bytes>> {
+pub(super) fn read(path: &Path) -> Result<Option<Bytes>> {
     if !path.try_exists().map_err(|error| Error::read(path, &error))? {
         return Ok(None);
     }

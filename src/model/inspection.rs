@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use super::adapter::{Adapter, Adapters, NamedModel};
 use super::files::ModelFiles;
-use super::layout::Naming;
-use super::source::Source;
+use super::layout::{Layout, Naming};
 use super::spec::Spec;
 use super::stop::StopIds;
 use super::template::ChatTemplate;
@@ -22,11 +22,13 @@ pub struct Inspection {
     pub label: String,
     /// Where the files came from, of a model of the hub.
     pub origin: Option<hub::Origin>,
+    /// What is to be put on the weights, in order.
+    pub adapters: Vec<Adapter>,
     /// The files that were found.
     pub files: ModelFiles,
     /// What `config.json` describes.
     pub spec: Result<Spec>,
-    naming: Option<Naming>,
+    naming: Option<(Naming, &'static Layout)>,
     /// The tokenizer.
     pub tokenizer: Result<Tokenizer>,
     /// The chat template, if there is one.
@@ -48,15 +50,8 @@ impl Inspection {
         access: &dyn Fn() -> Result<hub::Access>,
         progress: &mut dyn hub::Progress,
     ) -> Result<Self> {
-        let source = Source::parse(name)?;
-        let label = source.label();
-        let (source, origin) = match &source {
-            Source::Hub(hub) => {
-                let fetched = hub::fetch(hub, &access()?, progress)?;
-                (Source::at(&fetched.path)?, Some(fetched.origin))
-            }
-            _ => (source, None),
-        };
+        let NamedModel { source, label, origin, adapters, .. } =
+            NamedModel::find(name, access, progress)?;
         let files = ModelFiles::open(&source)?;
         let read = described(&files);
         let tokenizer = Tokenizer::open(&files);
@@ -64,19 +59,30 @@ impl Inspection {
         let special = tokenizer.as_ref().map_or(&no_tokens, Tokenizer::special_tokens);
         let template = ChatTemplate::open(&files, special);
         let stop = match (&read, &tokenizer) {
-            (Ok((spec, _)), Ok(tokenizer)) => {
+            (Ok((spec, ..)), Ok(tokenizer)) => {
                 let template = template.as_ref().ok().and_then(Option::as_ref);
                 Some(stop::read(&files, tokenizer, template, spec.vocab_size))
             }
             _ => None,
         };
-        let parts = read.as_ref().ok().map(|(spec, naming)| (*naming, spec));
+        let parts = read.as_ref().ok().map(|(spec, naming, _)| (*naming, spec));
         let weights = Weights::open(&files, parts);
         let (spec, naming) = match read {
-            Ok((spec, naming)) => (Ok(spec), Some(naming)),
+            Ok((spec, naming, layout)) => (Ok(spec), Some((naming, layout))),
             Err(error) => (Err(error), None),
         };
-        Ok(Self { label, origin, files, spec, naming, tokenizer, template, stop, weights })
+        Ok(Self {
+            label,
+            origin,
+            adapters,
+            files,
+            spec,
+            naming,
+            tokenizer,
+            template,
+            stop,
+            weights,
+        })
     }
 
     /// The model, if no part but the weights is missing; what is wrong was seen already.
@@ -84,11 +90,15 @@ impl Inspection {
         let (spec, tokenizer) = (self.spec.ok()?, self.tokenizer.ok()?);
         let stop = self.stop?.ok()?;
         let template = self.template.ok()?;
-        let Self { label, files, origin, .. } = self;
-        Some(Model {
+        let (naming, layout) = self.naming?;
+        let Self { label, files, origin, adapters, .. } = self;
+        let mut model = Model {
             label,
             spec,
-            naming: self.naming?,
+            naming,
+            layout,
+            adapters: Adapters::default(),
+            untied: false,
             tokenizer,
             template,
             stop_ids: stop.ids(),
@@ -97,6 +107,8 @@ impl Inspection {
             files,
             origin,
             digests: OnceLock::new(),
-        })
+        };
+        model.put_on(adapters);
+        Some(model)
     }
 }

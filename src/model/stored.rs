@@ -6,7 +6,7 @@ use candle_core::quantized::GgmlDType;
 use half::{bf16, f16};
 
 use super::files::Bytes;
-use super::view::Rows;
+use super::view::{Rows, View};
 
 /// A tensor that is still in its file. The file's pages are given back when it is dropped, so that loading
 /// a model does not hold its weights twice.
@@ -81,6 +81,23 @@ impl<'a> Stored<'a> {
         *first = count;
         self.rows = rows;
         Some(self)
+    }
+
+    /// The part of a whole tensor that `view` shows; none if it is not there.
+    pub(super) fn seen_through(self, view: &View) -> Option<Self> {
+        let mut stored = Some(self);
+        if let Some(index) = view.slice {
+            stored = stored.and_then(|stored| stored.slice(index));
+        }
+        if view.transposed {
+            stored = stored.and_then(Self::transposed);
+        }
+        stored.and_then(|stored| stored.select(view.rows.clone()))
+    }
+
+    /// Dense rows that were computed, in the type of elements `dtype`: the bytes are those of all of them, in order.
+    pub(crate) fn computed(dtype: GgmlDType, shape: Vec<usize>, bytes: Vec<u8>) -> Self {
+        Self { dtype, shape, data: Data::Owned(bytes), rows: Rows::All }
     }
 
     /// Type of the elements, or of the blocks that they are in.

@@ -8,8 +8,8 @@ use super::plan::{Plan, Settings};
 use super::prompt_texts::PromptTexts;
 use crate::decoder::{ModelInfo, Quantize, Steering};
 use crate::error::{Error, Result};
-use crate::model::SystemPrompt;
 use crate::model::hub::Origin;
+use crate::model::{AdapterRecord, Model, SystemPrompt, Way};
 use crate::scenario::{Request, Tags, Tier};
 
 /// The file's content. Two runs with equal manifests have equal transcripts.
@@ -53,6 +53,9 @@ pub struct ModelRecord {
     pub files: BTreeMap<String, String>,
     /// Into which blocks its dense weights were put while they were loaded.
     pub quantize: Option<Quantize>,
+    /// What was put on its weights, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adapters: Vec<AdapterRecord>,
     /// What was done to its residual stream, if anything, with all numbers that this takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steering: Option<Steering>,
@@ -170,6 +173,12 @@ impl PromptsRecord {
     }
 }
 
+/// What is put on a model's weights, and how the decoder does it.
+fn adapter_records(model: &Model, info: &ModelInfo) -> Vec<AdapterRecord> {
+    let how = if info.adapters_beside { Way::Beside } else { Way::Merged };
+    model.adapters.iter().map(|adapter| adapter.record(how)).collect()
+}
+
 impl Manifest {
     /// The manifest of a plan. Reads the whole weights for their digest, if no manifest of the model was made before.
     pub fn new(plan: &Plan<'_>, info: &ModelInfo) -> Result<Self> {
@@ -185,6 +194,7 @@ impl Manifest {
                 parameters: model.weights()?.parameters(),
                 files: model.digests().clone(),
                 quantize: info.quantize,
+                adapters: adapter_records(model, info),
                 steering: info.steering.clone(),
                 chat_template: blake3::hash(model.chat_template()?.source().as_bytes())
                     .to_hex()
