@@ -15,7 +15,9 @@ use crate::decoder::CpuDecoder;
 use crate::engine::Sampling;
 use crate::error::{Error, Result};
 use crate::model::hub::Access;
-use crate::model::{Inspection, Message, Model, RenderOptions, Sizes, Spec, Tensor, Weights};
+use crate::model::{
+    Adapter, Inspection, Message, Model, RenderOptions, Sizes, Spec, Tensor, Weights,
+};
 use crate::run::{Plan, Settings};
 use crate::scenario::{RequestSet, Scenario};
 
@@ -26,6 +28,7 @@ const MAX_TOKENS: usize = 1024;
 #[derive(Serialize)]
 struct Found {
     model: String,
+    adapters: Vec<AdapterLine>,
     spec: Option<Value>,
     tensors: Option<Tensors>,
     /// BLAKE3 of every file; null with `--no-read`.
@@ -54,6 +57,15 @@ struct Tensors {
 struct OfType {
     count: usize,
     bytes: usize,
+}
+
+/// What is put on the model's weights.
+#[derive(Serialize)]
+struct AdapterLine {
+    name: String,
+    scale: f32,
+    base: Option<String>,
+    digest: String,
 }
 
 #[derive(Serialize)]
@@ -128,10 +140,12 @@ fn look(
     let memory = memory.and_then(|(spec, weights)| memory_of(spec, weights));
     let digests = (!args.no_read).then(|| inspection.files.digests());
     let tokenizer = inspection.tokenizer.as_ref().ok();
-    let (stop_ids, notes) = match &inspection.stop {
+    let (stop_ids, mut notes) = match &inspection.stop {
         Some(Ok(stop)) => (stop.ids(), stop.notes.clone()),
         _ => (Vec::new(), Vec::new()),
     };
+    notes.extend(inspection.notes.iter().cloned());
+    let on_top = inspection.adapters.iter().map(AdapterLine::of).collect();
     let tokens = tokenizer.map(|tokenizer| Tokens {
         kind: tokenizer.kind(),
         size: tokenizer.vocab_size(),
@@ -171,6 +185,7 @@ fn look(
     });
     Found {
         model: label,
+        adapters: on_top,
         spec,
         tensors,
         digests,
@@ -179,6 +194,17 @@ fn look(
         memory_bytes: memory,
         notes,
         checks,
+    }
+}
+
+impl AdapterLine {
+    fn of(adapter: &Adapter) -> Self {
+        Self {
+            name: adapter.label.clone(),
+            scale: adapter.scale,
+            base: adapter.base.clone(),
+            digest: adapter.digest.clone(),
+        }
     }
 }
 
@@ -273,6 +299,16 @@ fn plan(
 
 fn text(found: &Found) -> String {
     let mut text = show::pairs([("model", visible(&found.model))]);
+    if !found.adapters.is_empty() {
+        let rows = found.adapters.iter().map(|adapter| {
+            let base = adapter.base.as_deref().map_or_else(|| "not named".into(), visible);
+            vec![visible(&adapter.name), adapter.scale.to_string(), base, adapter.digest.clone()]
+        });
+        text += &format!(
+            "\n{}",
+            show::table(&["adapter", "scale", "trained on", "BLAKE3"], &[1], rows)
+        );
+    }
     if let Some(Value::Object(spec)) = &found.spec {
         let rows = spec.iter().map(|(key, value)| vec![key.clone(), visible(&value.to_string())]);
         text += &format!("\n{}", show::table(&["spec", ""], &[], rows));

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use super::adapter::{Adapter, Adapters, NamedModel};
+use super::adapter::{Adapters, NamedModel, untie};
 use super::files::ModelFiles;
 use super::layout::{Layout, Naming};
 use super::spec::Spec;
@@ -22,8 +22,11 @@ pub struct Inspection {
     pub label: String,
     /// Where the files came from, of a model of the hub.
     pub origin: Option<hub::Origin>,
-    /// What is to be put on the weights, in order.
-    pub adapters: Vec<Adapter>,
+    /// What is put on the weights, in order.
+    pub adapters: Adapters,
+    untied: bool,
+    /// What the user should know of the adapters.
+    pub notes: Vec<String>,
     /// The files that were found.
     pub files: ModelFiles,
     /// What `config.json` describes.
@@ -67,14 +70,24 @@ impl Inspection {
         };
         let parts = read.as_ref().ok().map(|(spec, naming, _)| (*naming, spec));
         let weights = Weights::open(&files, parts);
-        let (spec, naming) = match read {
-            Ok((spec, naming, layout)) => (Ok(spec), Some((naming, layout))),
-            Err(error) => (Err(error), None),
+        let label = adapters.iter().fold(label, |label, adapter| label + &adapter.suffix());
+        let notes = adapters.iter().flat_map(|adapter| adapter.notes(&files)).collect();
+        let adapters = Adapters::from(adapters);
+        let mut untied = false;
+        let (spec, naming, weights) = match read {
+            Ok((mut spec, naming, layout)) => {
+                untied = untie(&adapters, &mut spec, layout);
+                let put = |weights: Weights| weights.with_adapters(&adapters, layout, untied);
+                (Ok(spec), Some((naming, layout)), weights.map(put))
+            }
+            Err(error) => (Err(error), None, weights),
         };
         Ok(Self {
             label,
             origin,
             adapters,
+            untied,
+            notes,
             files,
             spec,
             naming,
@@ -91,24 +104,22 @@ impl Inspection {
         let stop = self.stop?.ok()?;
         let template = self.template.ok()?;
         let (naming, layout) = self.naming?;
-        let Self { label, files, origin, adapters, .. } = self;
-        let mut model = Model {
+        let Self { label, files, origin, adapters, untied, notes, .. } = self;
+        Some(Model {
             label,
             spec,
             naming,
             layout,
-            adapters: Adapters::default(),
-            untied: false,
+            adapters,
+            untied,
             tokenizer,
             template,
             stop_ids: stop.ids(),
             stop_sources: stop.sources,
-            notes: stop.notes,
+            notes: stop.notes.into_iter().chain(notes).collect(),
             files,
             origin,
             digests: OnceLock::new(),
-        };
-        model.put_on(adapters);
-        Some(model)
+        })
     }
 }

@@ -119,9 +119,8 @@ impl Model {
         for adapter in &adapters {
             self.label += &adapter.suffix();
             self.notes.extend(adapter.notes(&self.files));
-            self.untied |= self.spec.tied_embeddings && adapter.unties(&self.spec, self.layout);
         }
-        self.spec.tied_embeddings &= !self.untied;
+        self.untied = adapter::untie(&adapters, &mut self.spec, self.layout);
         self.adapters = adapters.into();
     }
 

@@ -171,7 +171,7 @@ impl Adapter {
     }
 
     /// Whether it changes the embedding or the output matrix, so that these can no longer be one.
-    pub(super) fn unties(&self, spec: &Spec, layout: &Layout) -> bool {
+    fn unties(&self, spec: &Spec, layout: &Layout) -> bool {
         [Part::Embedding, Part::Output].into_iter().any(|part| {
             layout.view(spec, part, Kind::Weight).is_some_and(|view| {
                 self.tensors.pairs.contains_key(&view.tensor)
@@ -359,6 +359,16 @@ impl Adapter {
             "adapter and base model do not belong together; the adapter was trained on `{base}`"
         )))
     }
+}
+
+/// Makes two matrices of embedding and output where they are one and an adapter changes either, as peft does while it
+/// does not merge; says whether it did.
+pub(super) fn untie(adapters: &[Adapter], spec: &mut Spec, layout: &Layout) -> bool {
+    let active = |adapter: &&Adapter| adapter.scale != 0.0;
+    let unties = |adapter: &Adapter| adapter.unties(spec, layout);
+    let untied = spec.tied_embeddings && adapters.iter().filter(active).any(unties);
+    spec.tied_embeddings &= !untied;
+    untied
 }
 
 /// Names under which a tensor of a checkpoint can be changed: its own, and the one that transformers gives it while
