@@ -188,6 +188,14 @@ pub(super) struct RunArgs {
     /// Give the two tiers of a pair different random numbers
     #[arg(long, env = "CANDOR_UNCOUPLED")]
     pub(super) uncoupled: bool,
+    /// Take text apart that spells a mark of the model's conversations, such as `<|assistant|>` in a request: a blank
+    /// goes behind its first character
+    #[arg(long, env = "CANDOR_DEFUSE")]
+    pub(super) defuse: bool,
+    /// Refuse text that spells a mark of the model's conversations; without one of these two it is read as that mark,
+    /// and a note says so
+    #[arg(long, conflicts_with = "defuse", env = "CANDOR_REFUSE_CONTROL_TEXT")]
+    pub(super) refuse_control_text: bool,
     /// Make only the i-th of n parts of the run, counted from 1; `sweep merge` joins them
     #[arg(long, value_name = "I/N", env = "CANDOR_SHARD")]
     pub(super) shard: Option<Shard>,

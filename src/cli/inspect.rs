@@ -1,6 +1,7 @@
 //! `candor models inspect`: everything that can be said of a model without running it, and what would refuse it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -12,13 +13,13 @@ use super::show;
 use super::talk::{Talk, print, visible};
 use super::tokenize::piece;
 use crate::decoder::CpuDecoder;
-use crate::engine::Sampling;
+use crate::engine::{Sampling, along};
 use crate::error::{Error, Result};
 use crate::model::hub::Access;
 use crate::model::{
     Adapter, Inspection, Message, Model, RenderOptions, Sizes, Spec, Tensor, Weights,
 };
-use crate::run::{Plan, Settings};
+use crate::run::{ControlText, Plan, Settings};
 use crate::scenario::{RequestSet, Scenario};
 
 /// What a prompt is expected to leave room for, as `run` does where nothing else is said.
@@ -144,6 +145,8 @@ fn look(
         Some(Ok(stop)) => (stop.ids(), stop.notes.clone()),
         _ => (Vec::new(), Vec::new()),
     };
+    notes.extend(inspection.asides());
+    notes.extend(inspection.weights.iter().flat_map(Weights::notes));
     notes.extend(inspection.notes.iter().cloned());
     let on_top = inspection.adapters.iter().map(AdapterLine::of).collect();
     let tokens = tokenizer.map(|tokenizer| Tokens {
@@ -170,12 +173,21 @@ fn look(
         },
         Check::of("weight files", &inspection.weights),
     ];
-    checks.push(match (&inspection.spec, &inspection.weights) {
-        _ if args.no_read => Check::not_made("weights", "left out by `--no-read`"),
-        (Ok(spec), Ok(weights)) => Check::of("weights", &CpuDecoder::load(spec, weights, None)),
-        _ => Check::not_made("weights", "needs the config and the weight files"),
-    });
     let prompts = prompts(&inspection, options, scenario, requests);
+    match (&inspection.spec, &inspection.weights) {
+        _ if args.no_read => checks.push(Check::not_made("weights", "left out by `--no-read`")),
+        (Ok(spec), Ok(weights)) => {
+            let decoder = CpuDecoder::load(spec, weights, None);
+            checks.push(Check::of("weights", &decoder));
+            checks.push(match (decoder, prompts.first()) {
+                (Ok(decoder), Some(prompt)) => {
+                    Check::of("logits", &look_at_logits(&decoder, &prompt.ids))
+                }
+                _ => Check::not_made("logits", "needs the weights and a prompt"),
+            });
+        }
+        _ => checks.push(Check::not_made("weights", "needs the config and the weight files")),
+    }
     let label = inspection.label.clone();
     checks.push(match inspection.into_model() {
         Some(model) if model.template.is_some() => {
@@ -206,6 +218,13 @@ impl AdapterLine {
             digest: adapter.digest.clone(),
         }
     }
+}
+
+/// Whether what follows the first tokens of a prompt is made of numbers: overflow shows in computing only.
+fn look_at_logits(decoder: &CpuDecoder, ids: &[u32]) -> Result<()> {
+    const TOKENS: usize = 32;
+    let ids: Vec<u32> = ids.iter().copied().take(TOKENS).collect();
+    along(decoder, &ids, 0, &AtomicBool::new(false), |_, _| Ok(())).map(drop)
 }
 
 fn tensors(weights: &Weights, all: bool) -> Tensors {
@@ -288,6 +307,7 @@ fn plan(
         coupled: true,
         date: options.date.to_string(),
         template_args: options.args.clone(),
+        control_text: ControlText::Keep,
         stopping: None,
     };
     let variant = scenario

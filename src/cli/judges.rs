@@ -3,10 +3,12 @@
 use rayon::prelude::*;
 
 use super::args::JudgeModelArgs;
+use super::bounds::check_count;
 use super::compute::Compute;
 use super::model_judge::ModelJudge;
 use super::talk::Talk;
 use super::{input, model};
+use crate::engine::BATCH_MAX;
 use crate::error::{Error, Result};
 use crate::judge::rubric::Rubric;
 use crate::judge::{Exchange, Finding, JudgeCard, is_human, rules};
@@ -69,10 +71,7 @@ fn rubric(name: &str, args: &JudgeModelArgs) -> Result<Rubric> {
         return Err(Error::input(format!("`{name}` judges with `candor label`"))
             .hint("`--judge` takes `rules` or a model"));
     }
-    if args.judge_batch == 0 {
-        return Err(Error::input("`--judge-batch 0` cannot be used")
-            .hint("`--judge-batch` takes a whole number from 1 up"));
-    }
+    check_count("judge-batch", args.judge_batch as u64, BATCH_MAX as u64)?;
     let text = args.rubric_text.as_deref().map(input::text).transpose()?;
     Rubric::load(&args.rubric, text.as_deref())
 }

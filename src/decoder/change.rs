@@ -94,18 +94,19 @@ pub(crate) fn merged<'a>(weight: &Stored<'_>, change: &Change<'_>) -> Result<Sto
     let at_once = (CHANGED_AT_ONCE / columns.max(1)).max(1);
     for first in (0..rows).step_by(at_once) {
         let range = first..rows.min(first + at_once);
-        let mut values = weight.widened(range.clone());
+        let mut values = weight.widened(range.clone())?;
         match (&product, change) {
             (Some((change, product)), _) => add(&mut values, columns, range, change, product),
             (None, Change::Whole(saved, strength)) => {
-                let saved = saved.widened(range);
+                let saved = saved.widened(range)?;
                 values.iter_mut().zip(saved).for_each(|(w, s)| *w += strength * (s - *w));
             }
             (None, Change::LowRank(_)) => {}
         }
         narrow(weight.dtype(), &values, &mut bytes)?;
     }
-    Ok(Stored::computed(weight.dtype(), shape, bytes))
+    let place = format!("{} with an adapter", weight.place());
+    Ok(Stored::computed(place, weight.dtype(), shape, bytes))
 }
 
 /// B·A, some rows at a time.
@@ -173,7 +174,8 @@ fn narrow(dtype: GgmlDType, values: &[f32], bytes: &mut Vec<u8>) -> Result<()> {
 /// A matrix of f32.
 pub(crate) fn dense(shape: [usize; 2], values: impl Iterator<Item = f32>) -> Result<Matrix> {
     let bytes = values.flat_map(f32::to_le_bytes).collect();
-    Matrix::new(&Stored::computed(GgmlDType::F32, shape.to_vec(), bytes), None, None)
+    let place = "a change by an adapter".to_owned();
+    Matrix::new(&Stored::computed(place, GgmlDType::F32, shape.to_vec(), bytes), None, None)
 }
 
 #[cfg(test)]
@@ -183,7 +185,7 @@ mod tests {
     fn stored(dtype: GgmlDType, shape: [usize; 2], values: &[f32]) -> Stored<'static> {
         let mut bytes = Vec::new();
         narrow(dtype, values, &mut bytes).unwrap();
-        Stored::computed(dtype, shape.to_vec(), bytes)
+        Stored::computed("w".into(), dtype, shape.to_vec(), bytes)
     }
 
     fn change(strength: f32, lengths: Option<Vec<f32>>) -> LowRank {
@@ -197,24 +199,24 @@ mod tests {
         for dtype in [GgmlDType::F32, GgmlDType::F16, GgmlDType::BF16] {
             let weight = stored(dtype, [2, 3], &W);
             let result = merged(&weight, &Change::LowRank(change(2.0, None))).unwrap();
-            assert_eq!(result.to_f32(), [7.0, 2.0, -9.0, 5.0, 5.0, 4.0], "{dtype:?}");
+            assert_eq!(result.to_f32().unwrap(), [7.0, 2.0, -9.0, 5.0, 5.0, 4.0], "{dtype:?}");
             assert_eq!(result.dtype(), dtype);
         }
         let weight = stored(GgmlDType::BF16, [2, 3], &W);
         let small = LowRank { b: vec![1e-4, 0.0], ..change(1.0, None) };
-        assert_eq!(merged(&weight, &Change::LowRank(small)).unwrap().to_f32(), W);
+        assert_eq!(merged(&weight, &Change::LowRank(small)).unwrap().to_f32().unwrap(), W);
     }
 
     #[test]
     fn lengths_are_those_of_the_changed_rows() {
         let weight = stored(GgmlDType::F32, [2, 3], &W);
         let whole = change(1.0, Some(vec![2.0, 10.0]));
-        let rows = merged(&weight, &Change::LowRank(whole.clone())).unwrap().to_f32();
+        let rows = merged(&weight, &Change::LowRank(whole.clone())).unwrap().to_f32().unwrap();
         for (row, length) in rows.chunks_exact(3).zip([2.0f32, 10.0]) {
             assert!((row.iter().map(|x| x * x).sum::<f32>().sqrt() - length).abs() < 1e-5);
         }
         let half = LowRank { strength: 0.5, ..whole };
-        let half = merged(&weight, &Change::LowRank(half)).unwrap().to_f32();
+        let half = merged(&weight, &Change::LowRank(half)).unwrap().to_f32().unwrap();
         for ((half, whole), w) in half.iter().zip(&rows).zip(W) {
             assert!((half - (whole + w) / 2.0).abs() < 1e-5);
         }
@@ -232,11 +234,11 @@ mod tests {
         };
         let changes = || vec![Change::LowRank(change(2.0, None)), Change::LowRank(second.clone())];
         let Changed { weight: same, beside } = changed(weight(), changes(), true).unwrap();
-        assert_eq!(same.to_f32(), W);
+        assert_eq!(same.to_f32().unwrap(), W);
         let once = merged(&same, &Change::LowRank(beside.unwrap())).unwrap();
         let Changed { weight: both, beside } = changed(weight(), changes(), false).unwrap();
         assert!(beside.is_none());
-        assert_eq!(once.to_f32(), both.to_f32());
+        assert_eq!(once.to_f32().unwrap(), both.to_f32().unwrap());
     }
 
     #[test]

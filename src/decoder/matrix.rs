@@ -58,7 +58,7 @@ impl Matrix {
     /// are, dense with `quantize` in blocks of that type.
     ///
     /// # Errors
-    /// The rows are no whole number of blocks.
+    /// The rows are no whole number of blocks, or a weight is not finite.
     pub(crate) fn new(
         weight: &Stored<'_>,
         bias: Option<&Stored<'_>>,
@@ -71,23 +71,23 @@ impl Matrix {
             (GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16, Some(dtype)) => {
                 Panels::Blocks(quantized(weight, dtype, outputs, inputs)?)
             }
-            (GgmlDType::BF16, None) => Panels::Bf16(pack(weight, bf16::from_le_bytes)),
-            (GgmlDType::F32, None) => Panels::F32(pack(weight, f32::from_le_bytes)),
+            (GgmlDType::BF16, None) => Panels::Bf16(pack(weight, bf16::from_le_bytes)?),
+            (GgmlDType::F32, None) => Panels::F32(pack(weight, f32::from_le_bytes)?),
             (GgmlDType::F16, None) => {
-                Panels::F32(pack(weight, |bytes| f16::from_le_bytes(bytes).to_f32()))
+                Panels::F32(pack(weight, |bytes| f16::from_le_bytes(bytes).to_f32())?)
             }
             (dtype, _) => {
                 let mut blocks = zeroed(dtype, outputs, inputs)?;
                 for rows in pieces(outputs, inputs) {
                     let (first, count) = (rows.start, rows.len());
+                    weight.check_finite(rows.clone())?;
                     fill(&mut blocks, first, count, dtype, |row| weight.row(first + row));
                     weight.release(rows);
                 }
                 Panels::Blocks(blocks)
             }
         };
-        let bias = bias.map(|bias| {
-            let mut values = bias.to_f32();
+        let bias = bias.map(Stored::to_f32).transpose()?.map(|mut values| {
             values.resize(padded(outputs), 0.0);
             values
         });
@@ -227,10 +227,11 @@ fn padded(outputs: usize) -> usize {
 fn pack<E: Element, const N: usize>(
     weight: &Stored<'_>,
     element: impl Fn([u8; N]) -> E + Sync,
-) -> Slab<E> {
+) -> Result<Slab<E>> {
     let (outputs, inputs) = (weight.shape()[0], weight.shape()[1]);
     let mut panels = Slab::zeroed(padded(outputs) * inputs);
     for rows in pieces(outputs, inputs) {
+        weight.check_finite(rows.clone())?;
         let part = &mut panels[rows.start * inputs..padded(rows.end) * inputs];
         part.par_chunks_mut(PANEL * inputs).enumerate().for_each(|(p, panel)| {
             let first = rows.start + p * PANEL;
@@ -243,7 +244,7 @@ fn pack<E: Element, const N: usize>(
         });
         weight.release(rows);
     }
-    panels
+    Ok(panels)
 }
 
 /// The rows of a matrix in pieces of whole panels.
@@ -289,7 +290,7 @@ fn quantized(
     for first in (0..outputs).step_by(rows) {
         let range = first..outputs.min(first + rows);
         let count = range.len();
-        let part = weight.widened(range);
+        let part = weight.widened(range)?;
         let tensor = Tensor::new(part, &Device::Cpu)?.reshape(((), inputs))?;
         let bytes = QTensor::quantize(&tensor, dtype)?;
         let bytes = bytes.data()?;

@@ -8,6 +8,7 @@ mod footprint;
 mod ggml;
 mod hidden;
 pub(crate) mod kernels;
+mod logits;
 mod matrix;
 mod memory;
 mod parts;
@@ -20,6 +21,7 @@ pub use cpu::CpuDecoder;
 pub use device::{DeviceChoice, parse_dtype};
 pub use footprint::{Precision, weight_bytes};
 pub use hidden::{Act, Hidden, HiddenStates, Steering, Stream};
+pub use logits::{Logits, NotFinite};
 pub use memory::{Prefix, Sequence};
 pub use quantize::Quantize;
 pub use tensor::TensorDecoder;
@@ -83,21 +85,6 @@ pub struct Row<'a, S> {
     pub tokens: &'a [u32],
     /// How many of the last of these tokens are asked for their logits.
     pub logits: usize,
-}
-
-/// Logits of the asked positions, in the order of rows and of tokens within a row.
-pub struct Logits {
-    /// [positions, V], each row `vocab_size` long.
-    pub values: Vec<f32>,
-    /// V.
-    pub vocab_size: usize,
-}
-
-impl Logits {
-    /// Logits of the i-th asked position, [V].
-    pub fn row(&self, i: usize) -> &[f32] {
-        &self.values[i * self.vocab_size..(i + 1) * self.vocab_size]
-    }
 }
 
 /// The one trait between the engine and any model.

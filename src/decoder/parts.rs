@@ -47,9 +47,9 @@ impl<'a> Parts<'a> {
         Ok(changed.weight)
     }
 
-    /// The same, widened to f32.
+    /// The same, widened to f32 from whatever type it is stored in; all of it finite.
     pub(crate) fn vector(&self, part: Part, kind: Kind, len: usize) -> Result<Vec<f32>> {
-        Ok(self.stored_vector(part, kind, len)?.to_f32())
+        self.stored_vector(part, kind, len)?.to_f32()
     }
 
     /// Whether the change of some matrix is computed beside its weights.
@@ -57,8 +57,14 @@ impl<'a> Parts<'a> {
         self.beside.get()
     }
 
-    /// Marks a part as known without reading it: a tied output matrix that is stored all the same.
-    pub(crate) fn ignore(&self, part: Part, kind: Kind) -> Result<()> {
+    /// Marks the output matrix as known where it is the embedding, and refuses one that is stored all the same and
+    /// holds other numbers.
+    pub(crate) fn tied_output(&self) -> Result<()> {
+        self.weights.check_tied()?;
+        self.ignore(Part::Output, Kind::Weight)
+    }
+
+    fn ignore(&self, part: Part, kind: Kind) -> Result<()> {
         self.asked.borrow_mut().push(self.weights.name_of(part, kind)?);
         Ok(())
     }

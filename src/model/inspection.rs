@@ -98,8 +98,14 @@ impl Inspection {
         })
     }
 
+    /// As [`Model::asides`].
+    pub fn asides(&self) -> Option<String> {
+        super::beside::note(self.files.unread())
+    }
+
     /// The model, if no part but the weights is missing; what is wrong was seen already.
     pub fn into_model(self) -> Option<Model> {
+        let asides = self.asides().into_iter().collect();
         let (spec, tokenizer) = (self.spec.ok()?, self.tokenizer.ok()?);
         let stop = self.stop?.ok()?;
         let template = self.template.ok()?;
@@ -117,6 +123,7 @@ impl Inspection {
             stop_ids: stop.ids(),
             stop_sources: stop.sources,
             notes: stop.notes.into_iter().chain(notes).collect(),
+            asides,
             files,
             origin,
             digests: OnceLock::new(),

@@ -2,10 +2,13 @@
 //! chat template, stop ids and digests. Knows nothing about scenarios, decoding, sampling or runs.
 
 mod adapter;
+mod beside;
 mod card;
 mod config;
+mod control;
 mod families;
 mod files;
+mod finite;
 mod gguf;
 mod guard;
 pub mod hub;
@@ -26,6 +29,7 @@ mod stop;
 mod stored;
 mod template;
 mod tokenizer;
+mod unasked;
 mod view;
 mod weights;
 
@@ -38,6 +42,7 @@ use crate::error::{Error, Result};
 
 pub use adapter::{Adapter, AdapterRecord, Adapters, Change, LowRank, Way};
 pub use card::{Card, Experts, Matrices, Purpose, Sizes, Template};
+pub use control::ControlTokens;
 pub use files::{ModelFiles, organism_file, organisms};
 pub use inspection::Inspection;
 pub use part::{Kind, LayerPart, Part, Projection};
@@ -49,7 +54,9 @@ pub use spec::{
 };
 pub use stop::StopIds;
 pub use stored::Stored;
-pub use template::{ChatTemplate, Date, Json, Message, RenderOptions, SystemPrompt, check_words};
+pub use template::{
+    ChatTemplate, Date, Json, Message, RenderOptions, SystemPrompt, check_words, with_rooms,
+};
 pub use tokenizer::Tokenizer;
 pub use weights::{Tensor, Weights};
 
@@ -78,6 +85,9 @@ pub struct Model {
     pub stop_sources: BTreeMap<u32, Vec<String>>,
     /// What the user should know and what is no error.
     pub notes: Vec<String>,
+    /// The same about what lies beside the files that are read. It is told and stands in no record: a folder
+    /// without it holds the same model.
+    pub asides: Vec<String>,
     /// The files that all this was read from.
     pub files: ModelFiles,
     /// Where on the hub they came from, if they did.
@@ -160,6 +170,7 @@ impl Model {
             stop_ids,
             stop_sources,
             notes,
+            asides: beside::note(files.unread()).into_iter().collect(),
             files,
             origin: None,
             digests: OnceLock::new(),

@@ -159,6 +159,14 @@ impl<'a, 'w, W: Watcher> Work<'a, 'w, W> {
                 Err(error) => self.end(run, End::Failed(error)),
             }
         }
+        // The finished trials of this step are on record before the run of one that cannot be drawn ends: there is
+        // no outcome for a reply that the model could not make, and a run without it would not be the one asked for.
+        for broken in step.broken {
+            let (run, trial) = places[broken.job];
+            let Some(making) = &self.runs[run] else { continue };
+            let error = broken.error(format_args!("trial `{}`", making.plan.trials[trial]));
+            self.end(run, End::Failed(error));
+        }
         self.watcher.progress(self.progress);
         recorded.into_iter().for_each(|run| self.go_on(run));
         match self.lost_one {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 use super::file::{File, ModelEntry, Pattern, SamplingEntry, SettingsEntry, SlurmEntry};
+use crate::engine::BATCH_MAX;
 use crate::error::{Error, Result};
 use crate::model::RenderOptions;
 use crate::run::{Part, Settings};
@@ -269,13 +270,17 @@ impl Sweep {
             coupled: !entry.uncoupled.unwrap_or(false),
             date: entry.date.unwrap_or_else(|| "2026-01-01".into()),
             template_args: options.args,
+            control_text: entry.control_text.unwrap_or_default(),
             stopping: None,
         };
         let batch = entry.batch.unwrap_or(64);
         settings.check().map_err(|error| error.within(place.display()))?;
-        if batch == 0 {
-            return Err(Error::input(format!("{}: `batch = 0` cannot be used", place.display()))
-                .hint("`batch` takes a whole number from 1 up"));
+        if !(1..=BATCH_MAX).contains(&batch) {
+            return Err(Error::input(format!(
+                "{}: `batch = {batch}` cannot be used",
+                place.display()
+            ))
+            .hint(format!("`batch` takes a whole number from 1 to {BATCH_MAX}")));
         }
         Ok(Cell {
             model: m,

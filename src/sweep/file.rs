@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use crate::decoder::Quantize;
 use crate::engine::Sampling;
+use crate::run::ControlText;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -86,6 +87,8 @@ pub struct SettingsEntry {
     pub batch: Option<usize>,
     /// Different random numbers for the tiers of a pair.
     pub uncoupled: Option<bool>,
+    /// What is done with text that spells a mark of a model's conversations: `keep`, `defuse` or `refuse`.
+    pub control_text: Option<ControlText>,
     /// What the chat template takes for today.
     pub date: Option<String>,
     /// Arguments of the chat template, as text.
@@ -126,6 +129,7 @@ impl SettingsEntry {
             max_tokens: self.max_tokens.or(base.max_tokens),
             batch: self.batch.or(base.batch),
             uncoupled: self.uncoupled.or(base.uncoupled),
+            control_text: self.control_text.or(base.control_text),
             date: self.date.clone().or_else(|| base.date.clone()),
             args: self.args.clone().or_else(|| base.args.clone()),
         }

@@ -164,7 +164,7 @@ impl LanguageModel for Mock {
                 }
             }
         }
-        Ok(Logits { values, vocab_size: VOCABULARY })
+        Ok(Logits::new(values, &self.info))
     }
 }
 

@@ -6,7 +6,7 @@ use super::super::{model, render};
 use crate::engine::Sampling;
 use crate::error::Result;
 use crate::model::Model;
-use crate::run::Settings;
+use crate::run::{ControlText, Settings};
 use crate::scenario::{RequestSet, Scenario};
 
 /// What `lint` and `render` look at.
@@ -29,6 +29,7 @@ impl Subject {
             coupled: true,
             date: args.date.clone(),
             template_args: options.args,
+            control_text: ControlText::Keep,
             stopping: None,
         };
         settings.check()?;

@@ -205,18 +205,21 @@ per_processor! {
 
 per_processor! {
     /// Rounds a row to eight bits, `BLOCK` elements to a scale: x ≈ scale × code, with scale = max |x| / 127
-    /// over the block and code rounded to the nearest, ties to even.
+    /// over the block and code rounded to the nearest, ties to even. A scale is NaN where a number of its block
+    /// is NaN or infinite, so that what is no number stays none.
     fn round_blocks(x: &[f32], codes: &mut [i8], scales: &mut [f32]) {
         let blocks = x.as_chunks::<BLOCK>().0.iter().zip(codes.as_chunks_mut::<BLOCK>().0);
         for ((x, codes), scale) in blocks.zip(scales) {
-            let mut maxima = [0f32; LANES];
+            let (mut maxima, mut spoiled) = ([0f32; LANES], [0f32; LANES]);
             for part in x.as_chunks::<LANES>().0 {
-                for (m, x) in maxima.iter_mut().zip(part) {
+                for ((m, s), x) in maxima.iter_mut().zip(&mut spoiled).zip(part) {
                     *m = if x.abs() > *m { x.abs() } else { *m };
+                    // 0 for every number, NaN for what is none.
+                    *s += x.abs() * 0.0;
                 }
             }
             let largest = maxima.iter().fold(0f32, |a, &b| if b > a { b } else { a });
-            *scale = largest / 127.0;
+            *scale = largest / 127.0 + tree_sum(spoiled);
             let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
             for (code, x) in codes.iter_mut().zip(x) {
                 // The rounded number is left in the low bits of the sum.

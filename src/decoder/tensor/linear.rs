@@ -33,7 +33,7 @@ impl Linear {
     /// Puts `weight` [N, K] and an optional `bias` [N] onto `device`: dense as `dtype`, blocks as they are.
     ///
     /// # Errors
-    /// The type of the blocks is not supported, or the device has no room.
+    /// The type of the blocks is not supported, a weight is not finite, or the device has no room.
     pub(super) fn new(
         weight: &Stored<'_>,
         bias: Option<&Stored<'_>>,
@@ -41,13 +41,17 @@ impl Linear {
         device: &Device,
     ) -> crate::error::Result<Self> {
         let stored = weight.dtype();
+        weight.check_finite(0..weight.shape().first().copied().unwrap_or(0))?;
         let weight = if stored.block_size() == 1 {
             Weight::Dense(weight.tensor()?.to_device(device)?.to_dtype(dtype)?)
         } else {
             Weight::blocks(weight.to_bytes(), stored, weight.shape(), device)?
         };
         let bias = match bias {
-            Some(bias) => Some(bias.tensor()?.to_device(device)?.to_dtype(dtype)?),
+            Some(bias) => {
+                bias.check_finite(0..bias.shape().first().copied().unwrap_or(0))?;
+                Some(bias.tensor()?.to_device(device)?.to_dtype(dtype)?)
+            }
             None => None,
         };
         Ok(Self { weight, bias, beside: None })

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::files::refuse_beside;
 use super::{ADAPTER_CONFIG, Adapter};
 use crate::error::{Error, Result};
 use crate::model::adapter::named::ModelName;
@@ -133,19 +134,16 @@ impl Fetching<'_> {
 /// The folder of a name that stands for an adapter rather than a model; none where it is a model.
 fn local_adapter(name: &str, alone: bool) -> Result<Option<PathBuf>> {
     let folder = PathBuf::from(name);
-    if !folder.is_dir() || !Adapter::is_at(&folder) {
+    if !folder.is_dir() {
         return Ok(None);
     }
     if !Adapter::is_model(&folder) {
-        return Ok(Some(folder));
+        return Ok(Adapter::is_at(&folder).then_some(folder));
     }
     // With an adapter named after it, it is clear that the folder's own weights are the base.
     match alone {
         false => Ok(None),
-        true => Err(Error::input(format!(
-            "`{name}` holds the weights of a model and an adapter beside them"
-        ))
-        .hint(format!("say which is meant: `{name}+{name}` is the model with its adapter, `{name}+{name}=0` the model alone"))),
+        true => refuse_beside(&folder).map(|()| None),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Adapters: small sets of tensors that change a model's weights. Reads what peft writes, and says for each part of a
 //! decoder how it is changed. Knows nothing about how a change is computed.
 
+mod files;
 mod found;
 mod low_rank;
 mod named;
@@ -24,6 +25,7 @@ use super::stored::Stored;
 use super::view::Rows;
 use crate::error::{Error, Result};
 
+pub(super) use self::files::refuse_alone;
 pub(super) use self::found::NamedModel;
 pub use self::low_rank::LowRank;
 pub(super) use self::settings::ADAPTER_CONFIG;
@@ -197,7 +199,7 @@ impl Adapter {
         };
         for name in names(&view.tensor) {
             if let Some(place) = self.tensors.whole.get(&name) {
-                let stored = self.tensors.stored(place).seen_through(&view);
+                let stored = self.tensors.stored(place).seen_through(&view, shape.len() == 1)?;
                 let stored = stored.filter(|stored| stored.shape() == shape);
                 let stored = stored.ok_or_else(|| self.misfit(&name, part, shape))?;
                 changes.push(Change::Whole(stored, self.scale));

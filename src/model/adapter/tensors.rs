@@ -25,6 +25,8 @@ const BASE_LAYER: &str = ".base_layer";
 /// Some tensor of the adapter's file.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
+    /// The tensor and its file, for messages.
+    name: String,
     dtype: GgmlDType,
     shape: Vec<usize>,
     range: Range<usize>,
@@ -81,7 +83,9 @@ impl Tensors {
                 ))
                 .hint("save the adapter in float32, float16 or bfloat16")
             })?;
-            let tensor_place = Place { dtype, shape: tensor.shape, range: tensor.range };
+            let name_and_file = format!("tensor `{name}` in `{place}`");
+            let tensor_place =
+                Place { name: name_and_file, dtype, shape: tensor.shape, range: tensor.range };
             let own = own_name(place, name)?;
             let ends: [(&str, fn(&mut Parts) -> &mut Option<Place>, bool); 6] = [
                 (".lora_A.weight", |parts| &mut parts.a, false),
@@ -148,7 +152,7 @@ impl Tensors {
                 a.shape, b.shape
             )));
         }
-        let (a_values, b_values) = (self.values(a), self.values(b));
+        let (a_values, b_values) = (self.values(a)?, self.values(b)?);
         // peft wraps the module once for each of its parameters.
         let plain = module.replace(BASE_LAYER, "");
         if plain.ends_with(".experts") {
@@ -173,7 +177,7 @@ impl Tensors {
         match (&parts.lengths, settings.dora, parts.embedding) {
             (None, false, _) => {}
             (Some(lengths), true, false) => {
-                let lengths = self.values(lengths);
+                let lengths = self.values(lengths)?;
                 if lengths.len() != change.outputs() {
                     return Err(wrong(format!(
                         "`{module}` has {} rows and {} lengths for them",
@@ -201,10 +205,17 @@ impl Tensors {
 
     /// A tensor that takes the place of the base model's.
     pub(super) fn stored(&self, place: &Place) -> Stored<'_> {
-        Stored::new(place.dtype, place.shape.clone(), &self.bytes, place.range.clone())
+        Stored::new(
+            place.name.clone(),
+            place.dtype,
+            place.shape.clone(),
+            &self.bytes,
+            place.range.clone(),
+        )
     }
 
-    fn values(&self, place: &Place) -> Vec<f32> {
+    /// All numbers of a tensor, which must be finite.
+    fn values(&self, place: &Place) -> Result<Vec<f32>> {
         self.stored(place).to_f32()
     }
 }
