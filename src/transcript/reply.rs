@@ -1,22 +1,23 @@
-//! The parts of a reply and its outcome. Nothing is repaired: what does not follow the form gets an outcome
-//! that says so, and the raw text is kept beside it.
+//! A reply taken apart into native reasoning, scratchpad and answer. Nothing is guessed in silence: how the parts were
+//! found is said by the reply's forms, how it ended by its outcome, and the raw text is kept beside it.
+//!
+//! The rule: where exactly one answer tag opens, the answer is the text behind it, up to its closing tag or the next
+//! part, and the scratchpad is what stands before it behind its own tag. A tag that the text only talks about opens
+//! nothing. Where a tag is written in another way than asked, or missing, the nearest reading is taken and named.
 
 use std::ops::Range;
 
-use super::native::{self, Native};
+use super::events::{Event, Events, Part};
+use super::form::Form;
+use super::heading::headings;
+use super::mark::{Mark, Standing, marks};
+use super::names::{OTHER_ANSWERS, TagNames, spellings};
+use super::native::{self, Native, Parts};
 use super::record::Outcome;
 use crate::engine::FinishReason;
 
-/// Tag names that a variant uses.
-#[derive(Debug, Clone, Copy)]
-pub struct TagNames<'a> {
-    /// Where the model thinks; none when the variant asks for no scratchpad.
-    pub scratchpad: Option<&'a str>,
-    /// Where it answers; none when all that follows the scratchpad is the answer.
-    pub answer: Option<&'a str>,
-    /// Whether the prompt ends inside the model's native reasoning.
-    pub reasoning_opened: bool,
-}
+/// The version of the rules by which replies are taken apart. It is raised whenever a reply could be read otherwise.
+pub const READER_VERSION: u32 = 2;
 
 /// A reply taken apart; all parts are trimmed, empty rather than missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,286 +30,522 @@ pub struct Reply {
     pub answer: String,
     /// How the reply ended.
     pub outcome: Outcome,
-    /// Bytes of the text that are scratchpad, untrimmed; none where there is no scratchpad.
+    /// How its parts were found.
+    pub form: Vec<Form>,
+    /// Bytes of the text from the scratchpad's beginning to its end, untrimmed; none where there is none.
     pub scratchpad_place: Option<Range<usize>>,
-    /// Bytes of the text that are the answer, untrimmed; none where no answer was begun.
+    /// Bytes of the text from the answer's beginning to its end, untrimmed; none where no answer was begun.
     pub answer_place: Option<Range<usize>>,
 }
 
 impl Reply {
     /// Takes `text`, the decoded reply without its stop token, apart.
     ///
-    /// The scratchpad runs from its first opening to the next closing tag, and whatever stands in it is
-    /// scratchpad, tags included. The answer is what stands in the answer's tags; without them, what follows
-    /// the scratchpad, and so it is where the variant asks for no answer tag. A second pair of either, or one in the wrong order, is `malformed`.
+    /// Native reasoning is taken out first. Of what is left, the scratchpad runs from its opening tag to its closing
+    /// one or to the answer's opening one, and the answer from there to its closing tag or the end. Without an
+    /// answer's tag the answer is what follows the scratchpad, as it is where the variant asks for no answer tag.
     pub fn parse(text: &str, tags: TagNames<'_>, finish: FinishReason) -> Self {
-        let cut = finish == FinishReason::Length;
-        let unclosed = if cut { Outcome::Truncated } else { Outcome::UnclosedScratchpad };
-        let mut reply = Self {
-            native_reasoning: String::new(),
-            scratchpad: String::new(),
-            answer: String::new(),
-            outcome: Outcome::Answered,
-            scratchpad_place: None,
-            answer_place: None,
-        };
-
-        let marks = tags.scratchpad.into_iter().chain(tags.answer);
-        let marks: Vec<String> = marks.map(|name| format!("<{name}>")).collect();
-        let (reasoning, rest) = match native::split(text, tags.reasoning_opened, &marks) {
-            Native::Absent => (String::new(), Ok(text)),
-            Native::Closed(reasoning, rest) => (reasoning, Ok(rest)),
-            Native::Open(reasoning) => (reasoning, Err(unclosed)),
-            Native::NoReply(reasoning) if cut => (reasoning, Err(Outcome::Truncated)),
-            Native::NoReply(reasoning) => (reasoning, Err(Outcome::EmptyAnswer)),
-        };
-        reply.native_reasoning = reasoning.trim().into();
-        let rest = match rest {
-            Ok(rest) => rest,
-            Err(outcome) => return Self { outcome, ..reply },
-        };
-
-        let mut missing = false;
-        let rest = match tags.scratchpad {
-            None => rest,
-            Some(name) => match split_tag(rest, name) {
-                Tagged::Absent => {
-                    missing = true;
-                    rest
-                }
-                Tagged::Open(inner) => {
-                    reply.scratchpad = inner.trim().into();
-                    reply.scratchpad_place = Some(place(text, inner));
-                    return Self { outcome: unclosed, ..reply };
-                }
-                Tagged::Disordered => return Self { outcome: Outcome::Malformed, ..reply },
-                Tagged::Closed { before, inner, after } => {
-                    let again = after.contains(&format!("<{name}>"))
-                        || after.contains(&format!("</{name}>"));
-                    let early = |name: &str| before.contains(&format!("<{name}>"));
-                    if again || tags.answer.is_some_and(early) {
-                        return Self { outcome: Outcome::Malformed, ..reply };
-                    }
-                    reply.scratchpad = inner.trim().into();
-                    reply.scratchpad_place = Some(place(text, inner));
-                    after
-                }
-            },
-        };
-
-        let (answer, complete) = match tags.answer {
-            None => (rest, !cut),
-            Some(name) => match answer_in(rest, name) {
-                Some((answer, closed)) => (answer, closed || !cut),
-                None => return Self { outcome: Outcome::Malformed, ..reply },
-            },
-        };
-        reply.answer = answer.trim().into();
-        reply.answer_place = Some(place(text, answer));
-        reply.outcome = match (complete, reply.answer.is_empty()) {
-            (false, _) => Outcome::Truncated,
-            (true, true) => Outcome::EmptyAnswer,
-            (true, false) if missing => Outcome::NoScratchpad,
-            (true, false) => Outcome::Answered,
-        };
-        reply
+        Reader::new(text, tags, finish == FinishReason::Length).read()
     }
 }
 
-/// Where `part`, a piece of `text`, stands in it.
-fn place(text: &str, part: &str) -> Range<usize> {
-    let start = part.as_ptr().addr() - text.as_ptr().addr();
-    start..start + part.len()
+/// Signs of the end of a turn that a log may have left in the text.
+const TURN_ENDS: [&str; 8] = [
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|end_of_text|>",
+    "<|endoftext|>",
+    "<|end|>",
+    "<|return|>",
+    "<end_of_turn>",
+    "</s>",
+];
+
+struct Reader<'a> {
+    text: &'a str,
+    tags: TagNames<'a>,
+    cut: bool,
+    form: Vec<Form>,
+    scratchpad: Vec<Range<usize>>,
+    answer: Vec<Range<usize>>,
+    outside: Vec<Range<usize>>,
+    holes: Vec<Range<usize>>,
+    /// Whether a scratchpad was begun.
+    begun: bool,
+    /// Whether the last answer was ended by its own tag.
+    closed: bool,
 }
 
-/// What stands in the answer's tags, or all of the text without them, and whether the tags were closed. None if
-/// they do not nest or come twice.
-fn answer_in<'a>(rest: &'a str, name: &str) -> Option<(&'a str, bool)> {
-    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
-    match split_tag(rest, name) {
-        Tagged::Absent => Some((rest, false)),
-        Tagged::Open(inner) if !inner.contains(&open) => Some((inner, false)),
-        Tagged::Closed { inner, after, .. }
-            if !inner.contains(&open) && !after.contains(&open) && !after.contains(&close) =>
-        {
-            Some((inner, true))
+impl<'a> Reader<'a> {
+    fn new(text: &'a str, tags: TagNames<'a>, cut: bool) -> Self {
+        Self {
+            text,
+            tags,
+            cut,
+            form: Vec::new(),
+            scratchpad: Vec::new(),
+            answer: Vec::new(),
+            outside: Vec::new(),
+            holes: Vec::new(),
+            begun: false,
+            closed: false,
         }
-        _ => None,
+    }
+
+    fn read(mut self) -> Reply {
+        let end = without_turn_ends(self.text).len();
+        let spellings = |name: Option<&str>, other: Option<&str>| {
+            name.map(|name| spellings(name, other)).unwrap_or_default()
+        };
+        let of_scratchpad = spellings(self.tags.scratchpad, self.tags.answer);
+        let of_answer = spellings(self.tags.answer, self.tags.scratchpad);
+        let scratchpad_names: Vec<&str> = of_scratchpad.iter().map(String::as_str).collect();
+        let answer_names: Vec<&str> = of_answer.iter().map(String::as_str).collect();
+        let find = |names: &[&str]| match names.is_empty() {
+            true => Vec::new(),
+            false => marks(self.text, 0..end, names),
+        };
+        let (scratchpads, answers) = (find(&scratchpad_names), find(&answer_names));
+
+        let mut all: Vec<Mark> = scratchpads.iter().chain(&answers).cloned().collect();
+        all.sort_by_key(|mark| mark.place.start);
+        let asked: Vec<&str> = self.tags.scratchpad.into_iter().chain(self.tags.answer).collect();
+        let parts = Parts { marks: &all, asked: &asked };
+        let native = native::find(&self.text[..end], self.tags.reasoning_opened, &parts);
+        let rest = native.rest.clone();
+        self.holes.clone_from(&native.holes);
+        if !native.thoughts.is_empty() || native.no_reply {
+            self.say(Form::NativeReasoningInText);
+        }
+        if native.open {
+            self.say(Form::NativeReasoningNotClosed);
+        }
+        if native.no_reply {
+            return self.without_reply(&native);
+        }
+
+        let within = |marks: Vec<Mark>| -> Vec<Mark> {
+            let outside = |mark: &Mark| {
+                rest.start <= mark.place.start
+                    && mark.place.end <= rest.end
+                    && native.holes.iter().all(|hole| {
+                        mark.place.end <= hole.start || hole.end <= mark.place.start
+                    })
+            };
+            marks.into_iter().filter(outside).collect()
+        };
+        let blank = |place: Range<usize>| is_blank(&self.text_of(&place));
+        let events = Events::choose(within(scratchpads), within(answers), &rest, &blank);
+        if events.mentioned {
+            self.say(Form::TagOnlyMentioned);
+        }
+        if events.used.iter().any(|event| !event.mark.exact) {
+            self.say(Form::TagInOtherForm);
+        }
+        self.walk(&events.used, &rest, &scratchpad_names, &answer_names);
+        self.finish(&native)
+    }
+
+    fn say(&mut self, form: Form) {
+        if !self.form.contains(&form) {
+            self.form.push(form);
+        }
+    }
+
+    /// The text of a place, without native reasoning that stands in it.
+    fn text_of(&self, place: &Range<usize>) -> String {
+        let mut text = String::new();
+        let mut from = place.start;
+        let mut holes: Vec<_> = self.holes.iter().collect();
+        holes.sort_by_key(|hole| hole.start);
+        for hole in holes.into_iter().filter(|h| h.start < place.end && place.start < h.end) {
+            text += self.text.get(from..hole.start.max(from)).unwrap_or_default();
+            from = from.max(hole.end);
+        }
+        text + self.text.get(from..place.end).unwrap_or_default()
+    }
+
+    fn blank(&self, place: Range<usize>) -> bool {
+        is_blank(&self.text_of(&place))
+    }
+
+    /// Walks along the tags and collects the texts between them.
+    fn walk(
+        &mut self,
+        events: &[Event],
+        rest: &Range<usize>,
+        scratchpad_names: &[&str],
+        answer_names: &[&str],
+    ) {
+        let answer_opens = |event: &Event| event.part == Part::Answer && !event.mark.closes;
+        let any_answer = events.iter().any(answer_opens);
+        let mut open: Option<Part> = None;
+        // A scratchpad that was left for an answer; its closing tag may still come.
+        let mut left = false;
+        let mut from = rest.start;
+        for (at, event) in events.iter().enumerate() {
+            let (start, end) = (event.mark.place.start, event.mark.place.end);
+            let closes_later = || {
+                let next = events[at + 1..].iter().find(|later| later.part == Part::Answer);
+                next.is_some_and(|next| next.mark.closes)
+            };
+            match (open, event.part, event.mark.closes) {
+                (None, Part::Scratchpad, false) => {
+                    self.outside.push(from..start);
+                    if !self.answer.is_empty() {
+                        self.say(Form::ScratchpadAfterAnswer);
+                    }
+                    (open, self.begun) = (Some(Part::Scratchpad), true);
+                }
+                (None, Part::Scratchpad, true) => {
+                    let first = !self.begun && self.answer.is_empty();
+                    match first {
+                        true => {
+                            self.say(Form::ScratchpadNotOpened);
+                            self.begun = true;
+                            self.scratchpad.push(from..start);
+                        }
+                        false if left => self.outside.push(from..start),
+                        // It closes once more what was closed: the words before it are still the scratchpad's.
+                        false if self.answer.is_empty() && !any_answer => {
+                            self.say(Form::TagOnlyMentioned);
+                            continue;
+                        }
+                        false => self.outside.push(from..start),
+                    }
+                    left = false;
+                }
+                (None, Part::Answer, false) => {
+                    self.outside.push(from..start);
+                    (open, self.closed) = (Some(Part::Answer), false);
+                }
+                (None, Part::Answer, true) => {
+                    if !any_answer && self.answer.is_empty() {
+                        self.say(Form::AnswerNotOpened);
+                        self.closed = true;
+                        self.answer.push(from..start);
+                    } else {
+                        self.outside.push(from..start);
+                    }
+                }
+                (Some(Part::Scratchpad), Part::Scratchpad, true) => {
+                    self.scratchpad.push(from..start);
+                    open = None;
+                }
+                (Some(Part::Scratchpad), Part::Answer, false) => {
+                    let end = self.without_other_closing(from..start);
+                    self.say(match end < start {
+                        true => Form::TagInOtherForm,
+                        false => Form::ScratchpadEndedByAnswer,
+                    });
+                    left = end == start;
+                    self.scratchpad.push(from..end);
+                    (open, self.closed) = (Some(Part::Answer), false);
+                }
+                // It opens what is open, or closes what was never opened.
+                (Some(Part::Scratchpad), _, _) => continue,
+                (Some(Part::Answer), Part::Answer, true) => {
+                    self.answer.push(from..start);
+                    (open, self.closed) = (None, true);
+                }
+                (Some(Part::Answer), Part::Answer, false) => {
+                    if !self.blank(from..start) {
+                        self.answer.push(from..start);
+                        self.say(Form::AnswerNotClosed);
+                    }
+                }
+                (Some(Part::Answer), Part::Scratchpad, false) => {
+                    if !self.blank(from..start) {
+                        self.answer.push(from..start);
+                    }
+                    self.say(Form::ScratchpadAfterAnswer);
+                    let inner = events.get(at + 1).filter(|next| {
+                        next.part == Part::Scratchpad && next.mark.closes && {
+                            let later = events[at + 2..].iter().find(|e| e.part == Part::Answer);
+                            later.is_some_and(|later| later.mark.closes)
+                        }
+                    });
+                    self.begun = true;
+                    match inner {
+                        // The answer goes on behind it.
+                        Some(close) => {
+                            self.scratchpad.push(end..close.mark.place.start);
+                            self.holes.push(start..close.mark.place.end);
+                            from = close.mark.place.end;
+                            continue;
+                        }
+                        None => {
+                            self.say(Form::AnswerNotClosed);
+                            open = Some(Part::Scratchpad);
+                        }
+                    }
+                }
+                (Some(Part::Answer), Part::Scratchpad, true) => {
+                    let inner = self.holes.iter().any(|hole| hole.end == end);
+                    if inner || closes_later() {
+                        self.holes.push(start..end);
+                        continue;
+                    }
+                    self.answer.push(from..start);
+                    self.say(Form::AnswerNotClosed);
+                    (open, left) = (None, false);
+                }
+            }
+            from = end;
+        }
+        let tail = from..rest.end;
+        match open {
+            Some(Part::Answer) => {
+                self.say(Form::AnswerNotClosed);
+                self.answer.push(self.without_open_fence(tail));
+            }
+            Some(Part::Scratchpad) => self.end_of_open_scratchpad(tail, answer_names),
+            None if !self.answer.is_empty() => self.outside.push(tail),
+            None => self.untagged(tail, scratchpad_names, answer_names),
+        }
+    }
+
+    /// The text ends in an open scratchpad: whether an answer was begun in it in another way.
+    fn end_of_open_scratchpad(&mut self, tail: Range<usize>, answer_names: &[&str]) {
+        if self.answer.is_empty() {
+            if let Some((end, answer)) = self.answer_by_another_name(&tail) {
+                self.scratchpad.push(tail.start..end);
+                self.answer.push(answer);
+                return self.say(Form::ScratchpadEndedByAnswer);
+            }
+            // Closed by the tag of another name.
+            let others = native::closings(self.text, tail.clone());
+            if let Some(close) = others.first() {
+                self.say(Form::TagInOtherForm);
+                self.scratchpad.push(tail.start..close.start);
+                return self.untagged(close.end..tail.end, &[], answer_names);
+            }
+            if let Some(heading) = headings(self.text, tail.clone(), answer_names).pop() {
+                self.say(Form::TagInOtherForm);
+                self.say(Form::ScratchpadEndedByAnswer);
+                self.say(Form::AnswerNotClosed);
+                self.scratchpad.push(tail.start..heading.start);
+                let end = self.without_stray_closing(heading.end..tail.end, answer_names);
+                return self.answer.push(heading.end..end);
+            }
+        }
+        self.say(Form::ScratchpadNotClosed);
+        self.scratchpad.push(tail);
+    }
+
+    /// No answer's tag opens and no scratchpad is open: what is left is the answer, behind headings if there are any.
+    fn untagged(&mut self, tail: Range<usize>, scratchpad_names: &[&str], answer_names: &[&str]) {
+        let mut tail = tail;
+        if !self.begun && !scratchpad_names.is_empty() {
+            let heading = headings(self.text, tail.clone(), scratchpad_names).into_iter().next();
+            if let Some(heading) = heading.filter(|h| self.blank(tail.start..h.start)) {
+                self.say(Form::TagInOtherForm);
+                self.begun = true;
+                let behind = heading.end..tail.end;
+                let next = headings(self.text, behind.clone(), answer_names).pop();
+                let Some(next) = next else {
+                    self.say(Form::ScratchpadNotClosed);
+                    return self.scratchpad.push(behind);
+                };
+                self.scratchpad.push(heading.end..next.start);
+                self.say(Form::AnswerNotClosed);
+                return self.answer.push(next.end..tail.end);
+            }
+        }
+        if let Some((before, answer)) = self.answer_by_another_name(&tail) {
+            self.outside.push(tail.start..before);
+            return self.answer.push(answer);
+        }
+        let heading = headings(self.text, tail.clone(), answer_names).into_iter().next();
+        if let Some(heading) = heading.filter(|h| self.blank(tail.start..h.start)) {
+            self.say(Form::TagInOtherForm);
+            tail.start = heading.end;
+        }
+        if self.tags.answer.is_some() && !self.blank(tail.clone()) {
+            self.say(Form::AnswerWithoutTag);
+        }
+        self.answer.push(self.without_open_fence(tail));
+    }
+
+    /// An answer in the tags of another name, opened where a part begins: where the words before it end, and its
+    /// place.
+    fn answer_by_another_name(&mut self, tail: &Range<usize>) -> Option<(usize, Range<usize>)> {
+        let asked = |name: &str| {
+            let asked = [self.tags.scratchpad, self.tags.answer];
+            asked.into_iter().flatten().any(|asked| asked.eq_ignore_ascii_case(name))
+        };
+        for name in OTHER_ANSWERS.into_iter().filter(|name| !asked(name)) {
+            let found = marks(self.text, tail.clone(), &[name]);
+            let open = found.iter().find(|mark| {
+                !mark.closes
+                    && mark.standing == Standing::Set
+                    && self.text[mark.place.clone()].contains(['<', '['])
+            });
+            let Some(open) = open else { continue };
+            let close = found.iter().find(|m| m.closes && m.place.start >= open.place.end);
+            // Without its closing tag it may be anything.
+            let Some(close) = close else { continue };
+            self.say(Form::TagInOtherForm);
+            self.closed = true;
+            self.outside.push(close.place.end..tail.end);
+            return Some((open.place.start, open.place.end..close.place.start));
+        }
+        None
+    }
+
+    /// Where a scratchpad ends that has the closing tag of some other name right before the answer.
+    fn without_other_closing(&self, place: Range<usize>) -> usize {
+        let others = native::closings(self.text, place.clone());
+        match others.last() {
+            Some(last) if self.blank(last.end..place.end) => last.start,
+            _ => place.end,
+        }
+    }
+
+    /// Where an answer behind a heading ends that has the answer's closing tag at its end.
+    fn without_stray_closing(&self, place: Range<usize>, names: &[&str]) -> usize {
+        let closing = marks(self.text, place.clone(), names).into_iter().find(|mark| mark.closes);
+        closing.map_or(place.end, |mark| mark.place.start)
+    }
+
+    /// A place without the end of a code fence that was begun before it.
+    fn without_open_fence(&self, place: Range<usize>) -> Range<usize> {
+        let text = &self.text[place.clone()];
+        let trimmed = text.trim_end();
+        let fences = |text: &str| text.matches("```").count();
+        match trimmed.strip_suffix("```") {
+            Some(rest) if fences(rest) % 2 == 0 && fences(&self.text[..place.start]) % 2 == 1 => {
+                place.start..place.start + rest.len()
+            }
+            _ => place,
+        }
+    }
+
+    /// Reasoning, and nothing that is meant for the user.
+    fn without_reply(mut self, native: &Native) -> Reply {
+        self.say(Form::AnswerMissing);
+        let outcome = match (self.cut, native.open) {
+            (true, _) => Outcome::Truncated,
+            (false, true) => Outcome::UnclosedScratchpad,
+            (false, false) => Outcome::EmptyAnswer,
+        };
+        self.reply(native, outcome, String::new(), String::new())
+    }
+
+    fn finish(mut self, native: &Native) -> Reply {
+        let (scratchpad, scratchpads) = self.joined(&self.scratchpad);
+        let (answer, answers) = self.joined(&self.answer);
+        if scratchpads > 1 {
+            self.say(Form::SeveralScratchpads);
+        }
+        let split = self.form.contains(&Form::ScratchpadAfterAnswer);
+        if answers > 1 && !split {
+            self.say(Form::SeveralAnswers);
+        }
+        if self.tags.scratchpad.is_some() && !self.begun {
+            self.say(Form::ScratchpadMissing);
+        }
+        if answer.is_empty() {
+            self.say(Form::AnswerMissing);
+        }
+        // A variant without a scratchpad may let the model think before its answer.
+        let first = self.answer.first().map_or(0, |answer| answer.start);
+        let counts = |place: &Range<usize>| self.tags.scratchpad.is_some() || place.start >= first;
+        if self.outside.iter().any(|place| counts(place) && !self.blank(place.clone())) {
+            self.say(Form::TextOutsideTags);
+        }
+        let unclosed = self.form.contains(&Form::ScratchpadNotClosed) && answer.is_empty();
+        let complete = !self.cut || self.closed && !native.open;
+        let stray = self.form.contains(&Form::AnswerNotClosed) && answer.is_empty() && {
+            !self.outside.is_empty() && self.closing_before_opening()
+        };
+        let outcome = match () {
+            () if unclosed && self.cut => Outcome::Truncated,
+            () if unclosed => Outcome::UnclosedScratchpad,
+            () if !complete => Outcome::Truncated,
+            () if stray => Outcome::Malformed,
+            () if answer.is_empty() => Outcome::EmptyAnswer,
+            () if self.tags.scratchpad.is_some() && !self.begun => Outcome::NoScratchpad,
+            () => Outcome::Answered,
+        };
+        self.reply(native, outcome, scratchpad, answer)
+    }
+
+    /// Whether the answer's closing tag stands before its only opening one, with words between them.
+    fn closing_before_opening(&self) -> bool {
+        let Some(name) = self.tags.answer else { return false };
+        let end = self.answer.first().map_or(0, |answer| answer.start);
+        let found = marks(self.text, 0..end, &[name]);
+        match &found[..] {
+            [.., close, open] if close.closes && !open.closes => {
+                !self.blank(close.place.end..open.place.start)
+            }
+            _ => false,
+        }
+    }
+
+    fn reply(
+        mut self,
+        native: &Native,
+        outcome: Outcome,
+        scratchpad: String,
+        answer: String,
+    ) -> Reply {
+        let thoughts = native.thoughts.iter().map(|place| self.text[place.clone()].trim());
+        let thoughts: Vec<&str> = thoughts.filter(|thought| !thought.is_empty()).collect();
+        self.form.sort_unstable();
+        if self.form.is_empty() {
+            self.form.push(Form::AsAsked);
+        }
+        let span = |places: &[Range<usize>]| {
+            let end = places.iter().map(|place| place.end).max()?;
+            Some(places.iter().map(|place| place.start).min()?..end)
+        };
+        Reply {
+            native_reasoning: thoughts.join("\n\n"),
+            scratchpad,
+            answer,
+            outcome,
+            form: self.form,
+            scratchpad_place: span(&self.scratchpad),
+            answer_place: span(&self.answer),
+        }
+    }
+
+    /// The texts of places in order, each once, and how many of them say anything.
+    fn joined(&self, places: &[Range<usize>]) -> (String, usize) {
+        let texts: Vec<String> = places.iter().map(|p| self.text_of(p).trim().to_owned()).collect();
+        let said: Vec<&String> = texts.iter().filter(|text| !text.is_empty()).collect();
+        let mut once: Vec<&str> = Vec::new();
+        for text in &said {
+            if !once.contains(&text.as_str()) {
+                once.push(text);
+            }
+        }
+        (once.join("\n\n"), said.len())
     }
 }
 
-enum Tagged<'a> {
-    Absent,
-    Open(&'a str),
-    Closed {
-        before: &'a str,
-        inner: &'a str,
-        after: &'a str,
-    },
-    /// A closing tag with no opening one before it.
-    Disordered,
+/// `text` without the signs of the end of a turn at its end.
+fn without_turn_ends(text: &str) -> &str {
+    let mut rest = text;
+    while let Some(shorter) =
+        TURN_ENDS.iter().find_map(|end| rest.trim_end().strip_suffix(end))
+    {
+        rest = shorter;
+    }
+    rest
 }
 
-fn split_tag<'a>(text: &'a str, name: &str) -> Tagged<'a> {
-    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
-    match (text.split_once(&open), text.find(&close)) {
-        (None, None) => Tagged::Absent,
-        (None, Some(_)) => Tagged::Disordered,
-        (Some((before, _)), Some(at)) if at < before.len() => Tagged::Disordered,
-        (Some((before, rest)), _) => match rest.split_once(&close) {
-            Some((inner, after)) => Tagged::Closed { before, inner, after },
-            None => Tagged::Open(rest),
-        },
-    }
+/// Whether a text between parts says nothing: white space, code fences with their language, decoration.
+fn is_blank(text: &str) -> bool {
+    let words = |line: &str| {
+        let line = line.trim().trim_start_matches("```");
+        let fence = line.len() < text.len() && ["xml", "html", "text", "markdown"].contains(&line);
+        !fence && line.chars().any(|c| !c.is_whitespace() && !"`*_-#\"'~".contains(c))
+    };
+    !text.lines().any(words)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const TAGS: TagNames<'_> = TagNames {
-        scratchpad: Some("scratchpad"),
-        answer: Some("answer"),
-        reasoning_opened: false,
-    };
-    const PLAIN: TagNames<'_> =
-        TagNames { scratchpad: None, answer: Some("answer"), reasoning_opened: false };
-
-    fn stop(text: &str) -> (Outcome, String, String) {
-        let reply = Reply::parse(text, TAGS, FinishReason::Stop);
-        (reply.outcome, reply.scratchpad, reply.answer)
-    }
-
-    fn expect(outcome: Outcome, scratchpad: &str, answer: &str) -> (Outcome, String, String) {
-        (outcome, scratchpad.into(), answer.into())
-    }
-
-    #[test]
-    fn every_outcome() {
-        use Outcome::*;
-        for (text, expected) in [
-            ("<scratchpad>a</scratchpad>\n<answer>b</answer>", expect(Answered, "a", "b")),
-            ("<scratchpad>a</scratchpad>\nb", expect(Answered, "a", "b")),
-            ("<scratchpad>a</scratchpad><answer>b", expect(Answered, "a", "b")),
-            (
-                "<scratchpad>into <answer> I write</scratchpad><answer>b</answer>",
-                expect(Answered, "into <answer> I write", "b"),
-            ),
-            ("<scratchpad>a", expect(UnclosedScratchpad, "a", "")),
-            (
-                "<scratchpad>a <answer>b</answer>",
-                expect(UnclosedScratchpad, "a <answer>b</answer>", ""),
-            ),
-            ("<answer>b</answer>", expect(NoScratchpad, "", "b")),
-            ("b", expect(NoScratchpad, "", "b")),
-            ("", expect(EmptyAnswer, "", "")),
-            ("<scratchpad>a</scratchpad><answer> </answer>", expect(EmptyAnswer, "a", "")),
-            ("<answer>b</answer><scratchpad>a</scratchpad>", expect(Malformed, "", "")),
-            ("<scratchpad>a</scratchpad><scratchpad>a</scratchpad>b", expect(Malformed, "", "")),
-            ("</scratchpad><scratchpad>a", expect(Malformed, "", "")),
-            ("<scratchpad>a</scratchpad></answer>b<answer>", expect(Malformed, "a", "")),
-            (
-                "<scratchpad>a</scratchpad><answer>b</answer><answer>c</answer>",
-                expect(Malformed, "a", ""),
-            ),
-        ] {
-            assert_eq!(stop(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_reply_that_was_cut_is_truncated_unless_its_answer_was_closed() {
-        for (text, outcome) in [
-            ("<scratchpad>a", Outcome::Truncated),
-            ("<scratchpad>a</scratchpad><answer>b", Outcome::Truncated),
-            ("<scratchpad>a</scratchpad>b", Outcome::Truncated),
-            ("<scratchpad>a</scratchpad><answer>b</answer> c", Outcome::Answered),
-            ("<think>a", Outcome::Truncated),
-        ] {
-            assert_eq!(Reply::parse(text, TAGS, FinishReason::Length).outcome, outcome, "{text}");
-        }
-    }
-
-    #[test]
-    fn without_an_answer_tag_all_that_follows_the_scratchpad_is_the_answer() {
-        use Outcome::*;
-        let tags =
-            TagNames { scratchpad: Some("REASONING"), answer: None, reasoning_opened: false };
-        for (text, finish, expected) in [
-            (
-                "<REASONING>a</REASONING>\nb <answer>c</answer>",
-                FinishReason::Stop,
-                expect(Answered, "a", "b <answer>c</answer>"),
-            ),
-            ("<REASONING>a</REASONING>b", FinishReason::Length, expect(Truncated, "a", "b")),
-            ("<REASONING>a</REASONING>\n", FinishReason::Stop, expect(EmptyAnswer, "a", "")),
-            ("<REASONING>a", FinishReason::Stop, expect(UnclosedScratchpad, "a", "")),
-            ("b", FinishReason::Stop, expect(NoScratchpad, "", "b")),
-            (
-                "x<REASONING>a</REASONING>b<REASONING>",
-                FinishReason::Stop,
-                expect(Malformed, "", ""),
-            ),
-        ] {
-            let reply = Reply::parse(text, tags, finish);
-            assert_eq!((reply.outcome, reply.scratchpad, reply.answer), expected, "{text}");
-        }
-        let bare = TagNames { scratchpad: None, ..tags };
-        let reply = Reply::parse("<think>n</think> b", bare, FinishReason::Stop);
-        assert_eq!((&*reply.native_reasoning, &*reply.answer), ("n", "b"));
-    }
-
-    #[test]
-    fn the_parts_are_where_their_places_say() {
-        let text = "<think>n</think> <scratchpad> é a </scratchpad>\n<answer> b</answer> c";
-        let reply = Reply::parse(text, TAGS, FinishReason::Stop);
-        assert_eq!(reply.scratchpad_place.map(|place| &text[place]), Some(" é a "));
-        assert_eq!(reply.answer_place.map(|place| &text[place]), Some(" b"));
-        let open = Reply::parse("<scratchpad>a", TAGS, FinishReason::Stop);
-        assert_eq!((open.scratchpad_place, open.answer_place), (Some(12..13), None));
-        assert_eq!(Reply::parse("b", TAGS, FinishReason::Stop).answer_place, Some(0..1));
-    }
-
-    #[test]
-    fn native_reasoning_is_kept_apart() {
-        for text in ["<think>n</think><answer>b</answer>", "n</think>\n<answer>b</answer>"] {
-            let reply = Reply::parse(text, PLAIN, FinishReason::Stop);
-            assert_eq!((&*reply.native_reasoning, &*reply.answer), ("n", "b"));
-        }
-        let opened = TagNames { reasoning_opened: true, ..TAGS };
-        for (text, outcome, native) in [
-            ("n</think><scratchpad>a</scratchpad>b", Outcome::Answered, "n"),
-            (
-                "I shall write <answer>b</answer>",
-                Outcome::UnclosedScratchpad,
-                "I shall write <answer>b</answer>",
-            ),
-            ("<|channel|>analysis<|message|>n<|end|>", Outcome::EmptyAnswer, "n"),
-            ("<|channel|>final<|message|><scratchpad>a</scratchpad>b", Outcome::Answered, ""),
-        ] {
-            let reply = Reply::parse(text, opened, FinishReason::Stop);
-            assert_eq!((reply.outcome, &*reply.native_reasoning), (outcome, native), "{text}");
-        }
-        assert_eq!(Reply::parse("n", opened, FinishReason::Length).outcome, Outcome::Truncated);
-        let quoted = "<scratchpad>a</scratchpad><answer>end with </think></answer>";
-        assert_eq!(Reply::parse(quoted, TAGS, FinishReason::Stop).native_reasoning, "");
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_stands_in_the_tags_comes_back(a in "[a-z <>/]{0,30}", b in "[a-z]{1,30}") {
-            prop_assume!(!a.contains("</scratchpad>"));
-            let text = format!("<scratchpad>{a}</scratchpad>\n<answer>{b}</answer>");
-            prop_assert_eq!(stop(&text), expect(Outcome::Answered, a.trim(), &b));
-        }
-
-        #[test]
-        fn any_text_has_an_outcome(parts in prop::collection::vec(
-            prop::sample::select(vec!["<scratchpad>", "</scratchpad>", "<answer>", "</answer>", "<think>", "</think>", "x", " ", "é"]), 0..12)) {
-            let text = parts.concat();
-            let reply = Reply::parse(&text, TAGS, FinishReason::Stop);
-            prop_assert_eq!(reply.answer.is_empty(), !matches!(reply.outcome, Outcome::Answered | Outcome::NoScratchpad));
-        }
-    }
-}
+mod tests;
