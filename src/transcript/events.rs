@@ -38,22 +38,36 @@ impl Events {
         let mut events = Self::default();
         let mut all: Vec<Event> = Vec::new();
         for (part, marks) in [(Part::Scratchpad, scratchpad), (Part::Answer, answer)] {
-            let before = marks.len();
-            let talked = |mark: &Mark| mark.standing == Standing::Talked;
-            // A tag exactly as it was asked for wins over one that only resembles it.
-            let opens_exactly = marks.iter().any(|m| m.exact && !m.closes && !talked(m));
-            let kept: Vec<Mark> = marks
-                .into_iter()
-                .filter(|mark| !talked(mark) && (mark.closes || mark.exact || !opens_exactly))
-                .collect();
-            events.mentioned |= kept.len() < before;
-            all.extend(kept.into_iter().map(|mark| Event { part, mark }));
+            let before = all.len() + marks.len();
+            let used = marks.into_iter().filter(|mark| mark.standing != Standing::Talked);
+            all.extend(used.map(|mark| Event { part, mark }));
+            events.mentioned |= all.len() < before;
         }
         all.sort_by_key(|event| event.mark.place.start);
+        // Two tags in a row may claim the same decoration.
+        for at in 1..all.len() {
+            let before = all[at - 1].mark.place.end;
+            let place = &mut all[at].mark.place;
+            place.start = place.start.max(before);
+            place.end = place.end.max(place.start);
+        }
         turn_slashes(&mut all, rest, blank);
-        let before = all.len();
+        // A tag exactly as it was asked for wins over one that only resembles it.
+        for part in [Part::Scratchpad, Part::Answer] {
+            let opens = |event: &Event| event.part == part && !event.mark.closes;
+            if all.iter().any(|event| opens(event) && event.mark.exact) {
+                let before = all.len();
+                all.retain(|event| !opens(event) || event.mark.exact);
+                events.mentioned |= all.len() < before;
+            }
+        }
+        // A closing tag of the answer that closes nothing is no talk about it.
+        let telling = |events: &[Event]| {
+            events.iter().filter(|e| e.part == Part::Scratchpad || !e.mark.closes).count()
+        };
+        let before = telling(&all);
         events.used = without_talk(all, rest, blank);
-        events.mentioned |= events.used.len() < before;
+        events.mentioned |= telling(&events.used) < before;
         events
     }
 }
@@ -89,7 +103,8 @@ fn without_talk(
     rest: &Range<usize>,
     blank: &dyn Fn(Range<usize>) -> bool,
 ) -> Vec<Event> {
-    let is = |event: &Event, part: Part, closes: bool| event.part == part && event.mark.closes == closes;
+    let is =
+        |event: &Event, part: Part, closes: bool| event.part == part && event.mark.closes == closes;
     let mut used: Vec<Event> = Vec::new();
     let mut at = 0;
     while at < all.len() {
@@ -112,7 +127,8 @@ fn without_talk(
         if is(event, Part::Answer, false) && event.mark.standing == Standing::Inline {
             // In an answer that is open, or before one that is set or has its closing tag, it is talk.
             let inside = used.last().is_some_and(|last| is(last, Part::Answer, false));
-            let paired = |at: usize| all.get(at + 1).is_some_and(|next| is(next, Part::Answer, true));
+            let paired =
+                |at: usize| all.get(at + 1).is_some_and(|next| is(next, Part::Answer, true));
             let better = all[at + 1..].iter().enumerate().any(|(ahead, later)| {
                 is(later, Part::Answer, false)
                     && (later.mark.standing == Standing::Set || paired(at + 1 + ahead))
@@ -159,7 +175,8 @@ fn transition(
         let after = || (close + 1..all.len()).filter(opening);
         if let Some(answer) = after().find(set).or_else(|| after().next()) {
             // A scratchpad that opens in between is one of its own.
-            let again = (close + 1..answer).find(|at| all[*at].part == Part::Scratchpad && !all[*at].mark.closes);
+            let again = (close + 1..answer)
+                .find(|at| all[*at].part == Part::Scratchpad && !all[*at].mark.closes);
             return (Some(close), again.is_none().then_some(answer));
         }
         let within = || (open + 1..close).filter(opening);
@@ -172,6 +189,6 @@ fn transition(
     }
     // 3. The answer's opening tag alone.
     let answers = || behind().filter(opening);
-    let best = answers().find(set).or_else(|| answers().find(paired)).or_else(|| answers().last());
+    let best = answers().find(|at| set(at) || paired(at)).or_else(|| answers().last());
     (None, best)
 }

@@ -51,8 +51,22 @@ const BARS: [&str; 2] = ["|", "｜"];
 const DECORATION: [&str; 8] = ["```", "**", "__", "*", "`", "\"", "'", "_"];
 /// Words behind a tag that is talked about.
 const TAG_WORDS: [&str; 16] = [
-    "tag", "tags", "section", "sections", "block", "blocks", "element", "elements", "field",
-    "markers", "marker", "brackets", "format", "delimiters", "delimiter", "part",
+    "tag",
+    "tags",
+    "section",
+    "sections",
+    "block",
+    "blocks",
+    "element",
+    "elements",
+    "field",
+    "markers",
+    "marker",
+    "brackets",
+    "format",
+    "delimiters",
+    "delimiter",
+    "part",
 ];
 /// Bytes that attributes of a tag may take.
 const ATTRIBUTES_MAX: usize = 200;
@@ -157,16 +171,19 @@ fn mark(
 }
 
 /// Where the tag ends behind its name, and whether a slash there closes it.
-fn closing_bracket(right: &str, close: &str, bare: bool) -> Option<(usize, bool)> {
-    let at_bracket = |rest: &str| {
+fn closing_bracket<'t>(right: &'t str, close: &str, bare: bool) -> Option<(usize, bool)> {
+    let at_bracket = |rest: &'t str| {
         let rest = rest.trim_start();
         let after_bar = strip_start(rest, &BARS).unwrap_or(rest);
-        let slashed = strip_start(after_bar, &SLASHES).map(str::trim_start);
-        let rest = slashed.unwrap_or(after_bar);
-        let behind = rest
-            .strip_prefix(close)
-            .or_else(|| BRACKETS.iter().find_map(|[_, other]| rest.strip_prefix(other)))?;
-        Some((right.len() - behind.len(), slashed.is_some()))
+        let bracket = |rest: &'t str| {
+            let other = || BRACKETS.iter().find_map(|[_, other]| rest.strip_prefix(other));
+            rest.strip_prefix(close).or_else(other)
+        };
+        if let Some(behind) = bracket(after_bar) {
+            return Some((right.len() - behind.len(), false));
+        }
+        let behind = bracket(strip_start(after_bar, &SLASHES)?.trim_start())?;
+        Some((right.len() - behind.len(), true))
     };
     let rest = right.strip_prefix(':').unwrap_or(right);
     if let Some(found) = at_bracket(rest) {
@@ -210,7 +227,8 @@ fn standing(left: &str, right: &str, closes: bool, quoted: bool) -> Standing {
     let ornament = |c: char| "*_`#>-•\"' \t".contains(c);
     let first = before.trim_start_matches(ornament).is_empty();
     let last = after.trim_end_matches(ornament).is_empty();
-    if !first {
+    let behind_tag = before.ends_with(['>', ']', '＞']);
+    if !first && !behind_tag {
         let next: String = after.chars().take_while(|c| c.is_alphanumeric()).collect();
         let next = next.to_lowercase();
         let listed = TAG_WORDS.contains(&next.as_str());
@@ -232,7 +250,8 @@ fn standing(left: &str, right: &str, closes: bool, quoted: bool) -> Standing {
 fn pairs_without_words(text: &str, marks: &mut [Mark]) {
     for at in 1..marks.len() {
         let [open, close] = [&marks[at - 1], &marks[at]];
-        if open.closes || !close.closes || open.standing == Standing::Set {
+        let set = open.standing == Standing::Set && close.standing != Standing::Talked;
+        if open.closes || !close.closes || set {
             continue;
         }
         let between = text[open.place.end..close.place.start].trim();
@@ -317,7 +336,12 @@ mod tests {
         for text in ["I choose <OUTPUT>b</OUTPUT>. It is", "here is my <OUTPUT> response: b"] {
             assert_eq!(one(text)[0].3, Standing::Inline, "{text}");
         }
-        for text in ["so it is.<OUTPUT>b", "\n<OUTPUT> Tags are b", "</thinking><OUTPUT>.", "<OUTPUT></OUTPUT>"] {
+        for text in [
+            "so it is.<OUTPUT>b",
+            "\n<OUTPUT> Tags are b",
+            "</thinking><OUTPUT>.",
+            "<OUTPUT></OUTPUT>",
+        ] {
             assert_eq!(one(text)[0].3, Standing::Set, "{text}");
         }
     }

@@ -7,8 +7,10 @@ mod heading;
 mod mark;
 mod names;
 mod native;
+mod reader;
 mod record;
 mod reply;
+mod untagged;
 
 pub use crate::engine::FinishReason;
 pub use form::Form;

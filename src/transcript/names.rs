@@ -34,14 +34,18 @@ pub(super) fn spellings(name: &str, other: Option<&str>) -> Vec<String> {
         None => format!("{name}s"),
     });
     spellings.push(format!("final_{name}"));
-    spellings.extend(name.split(['_', '-']).next().filter(|word| word.len() > 4).map(str::to_owned));
-    let other = other.unwrap_or_default();
-    let mut at = 0;
-    spellings.retain(|spelling| {
-        at += 1;
-        at == 1 || spelling.len() > 1 && !spelling.eq_ignore_ascii_case(other)
-    });
     spellings
+        .extend(name.split(['_', '-']).next().filter(|word| word.len() > 4).map(str::to_owned));
+    let taken = |spelling: &String, name: &str| spelling.eq_ignore_ascii_case(name);
+    let mut kept: Vec<String> = Vec::new();
+    for spelling in spellings {
+        let known = kept.iter().any(|known| taken(&spelling, known));
+        let of_other = !kept.is_empty() && other.is_some_and(|other| taken(&spelling, other));
+        if !known && !of_other && !spelling.is_empty() {
+            kept.push(spelling);
+        }
+    }
+    kept
 }
 
 #[cfg(test)]
@@ -52,8 +56,13 @@ mod tests {
     fn a_part_is_never_looked_for_under_the_other_s_name() {
         assert_eq!(
             spellings("SCRATCHPAD_REASONING", Some("RESULT")),
-            ["SCRATCHPAD_REASONING", "SCRATCHPAD_REASONINGs", "final_SCRATCHPAD_REASONING", "SCRATCHPAD"]
+            [
+                "SCRATCHPAD_REASONING",
+                "SCRATCHPAD_REASONINGs",
+                "final_SCRATCHPAD_REASONING",
+                "SCRATCHPAD"
+            ]
         );
-        assert_eq!(spellings("results", Some("RESULT")), ["results", "final_results", "results"]);
+        assert_eq!(spellings("results", Some("RESULT")), ["results", "final_results"]);
     }
 }
