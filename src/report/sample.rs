@@ -122,6 +122,7 @@ pub(super) fn refresh(view: &mut RunView) {
         tier: transcript.tier.clone(),
         sample: transcript.sample,
         outcome: transcript.outcome,
+        form: transcript.form.clone(),
         compliance: verdict.compliance,
         reasoning: verdict.reasoning,
     };
