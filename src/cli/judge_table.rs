@@ -16,6 +16,7 @@ use super::talk::{Talk, print, visible};
 use crate::error::{Error, Result};
 use crate::judge::{Agreement, Compliance, Count, Exchange, Finding, JudgeOutcome, Said};
 use crate::run::write_whole;
+use crate::transcript::{FinishReason, Reply, TagNames};
 
 /// The columns that are added.
 const COLUMNS: [&str; 6] = [
@@ -46,12 +47,19 @@ pub(super) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
     // Names that are taken are found before any work.
     table.with(&COLUMNS, [], out)?;
 
-    let exchanges: Vec<Exchange<'_>> = (0..table.len())
-        .map(|row| Exchange {
+    // A cell may hold a whole reply: what the model thought of its own accord is no answer.
+    let tags = TagNames { scratchpad: None, answer: None, reasoning_opened: false };
+    let replies: Vec<Reply> = (0..table.len())
+        .map(|row| Reply::parse(table.cell(row, answer), tags, FinishReason::Stop))
+        .collect();
+    let exchanges: Vec<Exchange<'_>> = replies
+        .iter()
+        .enumerate()
+        .map(|(row, reply)| Exchange {
             request: table.cell(row, request),
-            native_reasoning: "",
+            native_reasoning: &reply.native_reasoning,
             scratchpad: scratchpad.map_or("", |column| table.cell(row, column)),
-            answer: table.cell(row, answer),
+            answer: &reply.answer,
             whole: true,
         })
         .collect();

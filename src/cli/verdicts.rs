@@ -322,7 +322,7 @@ fn errors(
             (0..*count).for_each(|_| all.add(label == 0, class == 0));
         }
     }
-    let labelled_by = format!("{} ({}), on replies of other models", measured.set, measured.part);
+    let labelled_by = format!("{} ({}), replies of other models", measured.set, measured.part);
     Some(JudgeErrors { labelled_by, all, by_tier: None })
 }
 

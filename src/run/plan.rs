@@ -355,6 +355,7 @@ impl<'a> Plan<'a> {
             harmful: *harmful,
             category: category.clone(),
             outcome: reply.outcome,
+            form: reply.form,
             native_reasoning: reply.native_reasoning,
             scratchpad: reply.scratchpad,
             answer: reply.answer,

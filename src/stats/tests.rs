@@ -5,7 +5,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::judge::Compliance;
-use crate::transcript::Outcome;
+use crate::transcript::{Form, Outcome};
 
 /// A run of one look, at seed 0.
 fn basis() -> Basis {
@@ -24,6 +24,7 @@ fn trial(request: usize, tier: &str, sample: u32, compliance: Option<Compliance>
         tier: tier.to_owned(),
         sample,
         outcome: if compliance.is_some() { Outcome::Answered } else { Outcome::Truncated },
+        form: vec![Form::AsAsked],
         compliance,
         reasoning: compliance.map(|verdict| tier == "free" && verdict == Compliance::Full),
     }
