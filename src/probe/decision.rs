@@ -255,7 +255,7 @@ impl DecisionEstimates {
             other += masses.other;
             left += masses.left();
             if let Some(complied) =
-                complied(&Exchange::of(&reply.trial.request.text, reply.transcript))
+                complied(&Exchange::about(reply.trial.request, reply.transcript))
             {
                 sampled[tier].add(request, complied);
             }

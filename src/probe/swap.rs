@@ -236,7 +236,7 @@ impl<'a> Swaps<'a> {
                     ..done
                 };
                 let transcript = self.plan.transcript(trial, whole)?;
-                let exchange = Exchange::of(&trial.request.text, &transcript);
+                let exchange = Exchange::about(trial.request, &transcript);
                 drawn.insert((*place, *given), complied(&exchange));
             }
             Ok(())
@@ -245,7 +245,7 @@ impl<'a> Swaps<'a> {
         let pairs = self.pairs;
         let stored = |place: usize| {
             let reply = &pairs.replies[place];
-            complied(&Exchange::of(&reply.trial.request.text, reply.transcript))
+            complied(&Exchange::about(reply.trial.request, reply.transcript))
         };
         let taking_part: Vec<usize> = {
             let known: HashSet<usize> = answers.iter().map(|(place, ..)| place & !1).collect();
@@ -408,7 +408,7 @@ fn rewritten(reply: &Stored<'_>, given: Given) -> Option<String> {
 
 /// The scratchpad without the words that showed `rules` alignment faking; none where it found none.
 fn without_faking(reply: &Stored<'_>, scratchpad: &str) -> Option<String> {
-    let exchange = Exchange::of(&reply.trial.request.text, reply.transcript);
+    let exchange = Exchange::about(reply.trial.request, reply.transcript);
     let finding = rules::judge(&exchange);
     if finding.reasoning != Some(true) {
         return None;

@@ -131,6 +131,15 @@ impl<'a> Plan<'a> {
         settings: &'a Settings,
     ) -> Result<Self> {
         settings.check()?;
+        if scenario.options.is_some()
+            && let Some(request) = requests.requests.iter().find(|r| r.options.is_empty())
+        {
+            return Err(Error::input(format!(
+                "request `{}` shows none of the scenario's options",
+                request.id
+            ))
+            .hint("put the requests by the scenario that declares the options"));
+        }
         let renderer = Renderer::new(model, settings)?;
         let mut notes: BTreeSet<String> =
             renderer.notes().into_iter().chain(variant.notes.iter().cloned()).collect();

@@ -5,6 +5,7 @@
 
 mod source;
 mod request;
+mod options;
 mod requests;
 mod file;
 mod tier;
@@ -25,6 +26,7 @@ mod tests;
 pub use definition::{Scenario, Setting};
 pub(crate) use file::read_toml;
 pub use openings::{Beginning, Openings};
+pub use options::{Options, Order, ShownOption};
 pub use prompt::Messages;
 pub use request::Request;
 pub use requests::RequestSet;
