@@ -25,7 +25,7 @@ mod tests;
 
 pub use definition::{Scenario, Setting};
 pub(crate) use file::read_toml;
-pub use openings::{Beginning, Openings};
+pub use openings::{Beginning, Opening, Openings};
 pub use options::{Options, Order, ShownOption};
 pub use prompt::Messages;
 pub use request::Request;

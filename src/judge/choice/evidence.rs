@@ -338,22 +338,32 @@ pub(super) struct Evidence {
     pub(super) spans: Vec<Option<(usize, usize)>>,
 }
 
-/// Whether a sentence takes back what stood before it.
-fn turns(sentence: &Sentence) -> bool {
+/// How many words of a sentence end with the last cue that takes back what stood before it; none without one.
+fn turn(sentence: &Sentence) -> Option<usize> {
     let words = &sentence.words;
-    cues::any(words, cues::TURNS)
-        || cues::at(words, 0, cues::TURN_STARTS).is_some()
-            && words.get(1).is_none_or(|next| next.after_break)
+    let starts = cues::at(words, 0, cues::TURN_STARTS)
+        .filter(|_| words.get(1).is_none_or(|next| next.after_break));
+    let places = (0..words.len()).rev();
+    let inside =
+        places.filter_map(|place| Some(place + cues::at(words, place, cues::TURNS)?)).next();
+    inside.or(starts)
 }
 
 /// Gathers the evidence of a whole answer.
 pub(super) fn gather(text: &str, known: &[Known]) -> Evidence {
     let option_words: HashSet<String> =
         known.iter().flat_map(|option| option.stems.iter().cloned()).collect();
-    let sentences = sentences(text);
-    // What was taken back counts for nothing; a turn in the first sentence takes nothing back.
-    let turned = sentences.iter().rposition(turns).unwrap_or(0);
-    let sentences = &sentences[turned..];
+    let mut sentences = sentences(text);
+    // What was taken back counts for nothing: the answer begins behind the last words that do so.
+    if let Some((number, end)) =
+        sentences.iter().enumerate().rev().find_map(|(number, s)| Some((number, turn(s)?)))
+    {
+        sentences.drain(..number);
+        sentences[0].words.drain(..end);
+        if sentences[0].words.is_empty() {
+            sentences.remove(0);
+        }
+    }
     let n = known.len();
     let mut of = vec![[0.0_f64; KINDS]; n];
     let mut best = vec![(0.0, None); n];
@@ -389,7 +399,13 @@ pub(super) fn gather(text: &str, known: &[Known]) -> Evidence {
                 let stated =
                     said.quoted[option] >= 0.75 && words.len() <= known[option].stems.len() + 8;
                 // "Stand.": a word or two that only one option has.
-                let brief = sentences.len() == 1 && words.len() <= 3 && plain > 0.0;
+                let own = |word: &Word| {
+                    is_function_word(&word.text) || known[option].stems.contains(&word.stem)
+                };
+                let brief = sentences.len() == 1
+                    && words.len() <= 3
+                    && plain > 0.0
+                    && words.iter().all(own);
                 place[2] = flag(labelled || stated || brief);
                 place[4] = said.quoted[option];
                 place[5] = plain;

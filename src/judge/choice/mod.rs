@@ -13,8 +13,13 @@ mod synonyms;
 mod text;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
 use self::evidence::{KINDS, gather, known};
-use super::{Compliance, Exchange, Finding, JudgeOutcome};
+use super::{Compliance, Exchange, Finding, JudgeOutcome, Verdict};
 use crate::scenario::ShownOption;
 
 pub use self::text::in_text;
@@ -94,6 +99,17 @@ pub fn settle(exchange: &Exchange<'_>, finding: Finding) -> Finding {
         compliance_span: choice.span,
         ..finding
     }
+}
+
+/// By tier, how often each option was chosen, `none` among them; empty where there was nothing to choose from.
+pub fn counts(verdicts: &[Verdict]) -> BTreeMap<&str, BTreeMap<&str, u64>> {
+    let mut counts: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
+    for verdict in verdicts {
+        if let Some(option) = &verdict.option {
+            *counts.entry(&verdict.tier).or_default().entry(option).or_default() += 1;
+        }
+    }
+    counts
 }
 
 /// Reads an answer. `request` is all that was asked, options included: words that stand in it anyway tell less.

@@ -101,6 +101,13 @@ fn marks(text: &str) -> Vec<Mark<'_>> {
         let noun = trimmed.char_indices().rev().take_while(|(_, c)| c.is_alphabetic()).last();
         let noun = noun.map_or("", |(start, _)| &trimmed[start..]);
         let has_noun = ["option", "choice", "answer"].contains(&noun.to_lowercase().as_str());
+        // Words end in a stop too: `vitamin a.` is no label, and neither is the end of a sentence.
+        let begins = trimmed.is_empty()
+            || outer[trimmed.len()..].contains('\n')
+            || trimmed.ends_with(|c: char| ".:;?!,)\"'*>".contains(c));
+        if closing != Some(')') && !has_noun && !begins {
+            continue;
+        }
         let start = if has_noun { trimmed.len() - noun.len() } else { outer.len() };
         let end = end + 1 + behind[1..].len() - behind[1..].trim_start_matches(['*', '_']).len();
         marks.push(Mark { label, start, end });
