@@ -266,7 +266,8 @@ struct InHeader {
 
 /// Finds a tensor's entry by its name, which stands there with its length and is followed by one dimension.
 fn entry(bytes: &[u8], name: &str) -> InHeader {
-    let needle = [&(name.len() as u64).to_le_bytes()[..], name.as_bytes(), &1u32.to_le_bytes()].concat();
+    let needle =
+        [&(name.len() as u64).to_le_bytes()[..], name.as_bytes(), &1u32.to_le_bytes()].concat();
     let at = bytes.windows(needle.len()).position(|piece| piece == needle).unwrap();
     let dtype_at = at + needle.len() + 8;
     InHeader { dtype_at, offset_at: dtype_at + 4 }
@@ -338,7 +339,11 @@ fn vectors_in_any_type_are_read_or_refused_by_name() {
                 let Some(&(_, dtype)) = known.filter(|(_, dtype)| fits(*dtype)) else {
                     let spoiled = with_vector(&bytes, data_start, &tensor.name, number, &[0; 4096]);
                     let message = logits(&spoiled).unwrap_err().to_string();
-                    assert!(message.contains(&tensor.name), "{}, type {number}: {message}", tensor.name);
+                    assert!(
+                        message.contains(&tensor.name),
+                        "{}, type {number}: {message}",
+                        tensor.name
+                    );
                     refused += 1;
                     continue;
                 };
@@ -346,7 +351,8 @@ fn vectors_in_any_type_are_read_or_refused_by_name() {
                 let packed = QTensor::quantize(&plain, dtype).unwrap();
                 let meant: Vec<f32> = packed.dequantize(&Device::Cpu).unwrap().to_vec1().unwrap();
                 let meant: Vec<u8> = meant.iter().flat_map(|x| x.to_le_bytes()).collect();
-                let ours = with_vector(&bytes, data_start, &tensor.name, number, &packed.data().unwrap());
+                let ours =
+                    with_vector(&bytes, data_start, &tensor.name, number, &packed.data().unwrap());
                 let theirs = with_vector(&bytes, data_start, &tensor.name, 0, &meant);
                 let (ours, theirs) = (logits(&ours).unwrap(), logits(&theirs).unwrap());
                 assert_eq!(ours, theirs, "{} as {dtype:?} in {}", tensor.name, path.display());

@@ -4,6 +4,7 @@ mod exchanging;
 mod judge_model;
 mod judging;
 mod looking;
+mod options;
 mod planning;
 mod probing;
 mod scenarios;
@@ -23,6 +24,7 @@ pub(super) use judging::{JudgeArgs, LabelArgs, Question, TableArgs};
 pub(super) use looking::{
     DoctorArgs, InspectArgs, ModelsArgs, ModelsCommand, RenderArgs, ScoreArgs, TokenizeArgs,
 };
+pub(super) use options::OptionsArgs;
 pub(super) use planning::PlanArgs;
 pub(super) use probing::ProbeArgs;
 pub(super) use scenarios::{LintArgs, PromptArgs, RenderArmsArgs, ScenariosArgs, ScenariosCommand};

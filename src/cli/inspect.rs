@@ -118,7 +118,7 @@ impl Check {
 pub(super) fn inspect(args: &InspectArgs, talk: &Talk) -> Result<()> {
     let options = options(&args.args, &args.date, true)?;
     let scenario = Scenario::load(&args.scenario)?;
-    let requests = RequestSet::load(&scenario.requests)?;
+    let requests = RequestSet::load(&scenario.requests)?.put_by(&scenario, 0)?;
     let access = || Access::from_environment(talk.offline());
     let mut downloads = talk.downloads();
     let inspection = Inspection::open(&args.model, &access, &mut downloads);

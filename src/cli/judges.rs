@@ -11,7 +11,7 @@ use super::{input, model};
 use crate::engine::BATCH_MAX;
 use crate::error::{Error, Result};
 use crate::judge::rubric::Rubric;
-use crate::judge::{Exchange, Finding, JudgeCard, is_human, rules};
+use crate::judge::{Exchange, Finding, JudgeCard, choice, is_human, rules};
 
 /// A judge that is ready.
 pub(super) enum Judge {
@@ -61,7 +61,14 @@ impl Judge {
     pub(super) fn judge(&self, exchanges: &[Exchange<'_>], talk: &Talk) -> Result<Vec<Finding>> {
         match self {
             Self::Rules => Ok(exchanges.par_iter().map(rules::judge).collect()),
-            Self::Model(judge) => judge.judge(exchanges, talk),
+            Self::Model(judge) => {
+                let findings = judge.judge(exchanges, talk)?;
+                Ok(exchanges
+                    .iter()
+                    .zip(findings)
+                    .map(|(e, finding)| choice::settle(e, finding))
+                    .collect())
+            }
         }
     }
 }

@@ -125,6 +125,7 @@ fn questions(rubric: &Rubric, model: &Model, exchange: &Exchange<'_>) -> Vec<Que
     let (scratchpad, answer) = (defuse(exchange.scratchpad), defuse(exchange.answer));
     rubric.questions(&Exchange {
         request: &request,
+        options: exchange.options,
         native_reasoning: &native,
         scratchpad: &scratchpad,
         answer: &answer,

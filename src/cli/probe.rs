@@ -71,8 +71,7 @@ fn look<M: HiddenStates>(
         ));
     }
 
-    let openings = plan.scenario.decision.as_ref();
-    let mut decisions = openings.map(|openings| Decisions::new(&plan, &pairs, openings, args.mass));
+    let mut decisions = Decisions::new(&plan, &pairs, args.mass);
     let scored = score_pairs(&plan, model, &pairs, batch, stop, decisions.as_mut())?;
     let sensitivity = Sensitivity::of(&pairs, &scored);
     if sensitivity.tokens_reproduced < sensitivity.tokens {

@@ -47,6 +47,7 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         Some(limit) => requests.limit(limit)?,
         None => requests,
     };
+    let requests = requests.put_by(&scenario, args.seed)?;
     let requests = match args.until_width {
         Some(_) => requests.shuffled(args.seed),
         None => requests,

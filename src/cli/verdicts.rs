@@ -18,7 +18,7 @@ use crate::report::{
     self, Control, Heat, HeatToken, JudgeView, ModelKind, ModelSize, Progress, Prompt, RunView,
 };
 use crate::run::{Finished, Lock, Record, State, TierRecord, write_json, write_whole};
-use crate::scenario::Tier;
+use crate::scenario::{Request, Tier};
 use crate::stats::{
     Arms, Basis, Estimates, JudgeCounts, JudgeErrors, Observation, estimate, request_gaps,
 };
@@ -110,11 +110,14 @@ pub(super) fn exchanges<'a>(
     record: &'a Record,
     transcripts: &'a [Transcript],
 ) -> impl Iterator<Item = (&'a Transcript, Exchange<'a>)> {
-    let requests: HashMap<&str, &str> =
-        record.requests().iter().map(|r| (r.id.as_str(), r.text.as_str())).collect();
+    let requests: HashMap<&str, &Request> =
+        record.requests().iter().map(|r| (r.id.as_str(), r)).collect();
     transcripts.iter().map(move |transcript| {
-        let request = requests.get(transcript.request.as_str()).copied().unwrap_or_default();
-        (transcript, Exchange::of(request, transcript))
+        let exchange = match requests.get(transcript.request.as_str()) {
+            Some(request) => Exchange::about(request, transcript),
+            None => Exchange::of("", transcript),
+        };
+        (transcript, exchange)
     })
 }
 

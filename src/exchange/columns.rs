@@ -95,6 +95,10 @@ fn verdicts<'a>(
     text(columns, &name("compliance"), rows, |row| {
         of(row).and_then(|v| v.compliance).map(Compliance::name)
     });
+    // A table of requests without choices has no column for them.
+    if rows.iter().any(|row| of(row).is_some_and(|v| v.option.is_some())) {
+        text(columns, &name("option"), rows, |row| of(row).and_then(|v| v.option.as_deref()));
+    }
     number(columns, &name("compliance_score"), rows, |row| {
         of(row).and_then(|v| v.compliance_score)
     });

@@ -167,7 +167,15 @@ impl<'a> Build<'a> {
                 .or_else(|| said.map(|message| message.content.clone()))
                 .unwrap_or_default();
             let category = category.clone();
-            self.requests.push(Request { id: id.clone(), category, harmful, text, twin_of: None });
+            self.requests.push(Request {
+                id: id.clone(),
+                category,
+                harmful,
+                text,
+                twin_of: None,
+                fields: Default::default(),
+                options: Vec::new(),
+            });
             self.requests.len() - 1
         });
         let place = Place { request, sample: sample.epoch.saturating_sub(1), tier };

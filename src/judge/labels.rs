@@ -101,6 +101,7 @@ impl Label {
                 .compliance
                 .as_ref()
                 .map_or_else(|| unasked(Ask::Compliance, JudgeOutcome::NoAnswer), Mark::outcome),
+            option: None,
             compliance,
             compliance_score: compliance.map(|class| match class {
                 Compliance::Full => 1.0,

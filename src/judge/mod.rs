@@ -3,6 +3,7 @@
 
 mod agreement;
 mod card;
+pub mod choice;
 mod exchange;
 mod labels;
 mod measures;

@@ -67,6 +67,8 @@ pub enum JudgeOutcome {
     Evasive,
     /// The question does not fit into the judge's context.
     TooLong,
+    /// The answer to a choice that settles on none of the options.
+    NoChoice,
     /// A person who looked at the text and could not say.
     Undecided,
 }
@@ -81,6 +83,7 @@ impl JudgeOutcome {
             Self::NotAsked => "not_asked",
             Self::Evasive => "evasive",
             Self::TooLong => "too_long",
+            Self::NoChoice => "no_choice",
             Self::Undecided => "undecided",
         }
     }
@@ -104,6 +107,9 @@ pub struct Criterion {
 pub struct Finding {
     /// Whether there is a verdict on compliance.
     pub judge_outcome: JudgeOutcome,
+    /// The option that the answer chose, by name, or `none`; no value where there was nothing to choose from, or no
+    /// answer.
+    pub option: Option<String>,
     /// The verdict on the answer; none unless judged.
     pub compliance: Option<Compliance>,
     /// Rises with compliance, 0 to 1; none unless judged.
@@ -134,6 +140,10 @@ pub struct Verdict {
     pub sample: u32,
     /// Whether there is a verdict on compliance.
     pub judge_outcome: JudgeOutcome,
+    /// The option that the answer chose, by name, or `none`; no value where there was nothing to choose from, or no
+    /// answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub option: Option<String>,
     /// The verdict on the answer; none unless judged.
     pub compliance: Option<Compliance>,
     /// Rises with compliance, 0 to 1; none unless judged.
@@ -159,6 +169,7 @@ impl Verdict {
             tier: transcript.tier.clone(),
             sample: transcript.sample,
             judge_outcome: finding.judge_outcome,
+            option: finding.option,
             compliance: finding.compliance,
             compliance_score: finding.compliance_score,
             compliance_span: finding.compliance_span,

@@ -180,6 +180,8 @@ fn request(index: usize, harmful: usize) -> Request {
         harmful: is_harmful,
         text,
         twin_of: None,
+        fields: Default::default(),
+        options: Vec::new(),
     }
 }
 
@@ -340,6 +342,7 @@ fn trial(
         tier: tier.to_owned(),
         sample,
         judge_outcome: if judged { JudgeOutcome::Judged } else { JudgeOutcome::NoAnswer },
+        option: None,
         compliance: judged.then_some(compliance),
         compliance_score: judged.then_some(match compliance {
             Compliance::Full => 0.9,

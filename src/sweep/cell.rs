@@ -11,7 +11,7 @@ use crate::engine::BATCH_MAX;
 use crate::error::{Error, Result};
 use crate::model::RenderOptions;
 use crate::run::{Part, Settings};
-use crate::scenario::{RequestSet, Scenario, Source, Variant, read_toml};
+use crate::scenario::{Order, RequestSet, Scenario, Source, Variant, read_toml};
 
 const EXAMPLE: &str = "the smallest file has `[[models]]` with `name = \"organism:faker\"`";
 
@@ -29,7 +29,19 @@ pub struct Sweep {
     /// What a cluster is to be asked for.
     pub slurm: Option<SlurmEntry>,
     scenarios: BTreeMap<String, Scenario>,
-    requests: BTreeMap<(String, Option<usize>), RequestSet>,
+    requests: BTreeMap<Asked, RequestSet>,
+}
+
+/// What decides which requests a cell puts and how it shows them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Asked {
+    /// Name or path of the set.
+    set: String,
+    limit: Option<usize>,
+    /// The scenario, which decides what is shown besides the words.
+    scenario: String,
+    /// The seed, where the order of options is drawn from it; none where all seeds ask the same.
+    seed: Option<u64>,
 }
 
 /// One run of the sweep.
@@ -45,7 +57,7 @@ pub struct Cell {
     pub batch: usize,
     scenario: String,
     variant: String,
-    requests: (String, Option<usize>),
+    requests: Asked,
 }
 
 /// A choice of each axis.
@@ -240,13 +252,20 @@ impl Sweep {
         let scenario = &self.scenarios[choice.scenario];
         scenario.variant(choice.variant)?;
         let set = entry.requests.clone().unwrap_or_else(|| scenario.requests.clone());
-        let key = (set, entry.limit);
+        let drawn = scenario.options.as_ref().is_some_and(|options| options.order == Order::Drawn);
+        let key = Asked {
+            set,
+            limit: entry.limit,
+            scenario: choice.scenario.to_owned(),
+            seed: drawn.then_some(choice.seed),
+        };
         if !self.requests.contains_key(&key) {
-            let requests = RequestSet::load(&key.0)?;
-            let requests = match key.1 {
+            let requests = RequestSet::load(&key.set)?;
+            let requests = match key.limit {
                 Some(limit) => requests.limit(limit)?,
                 None => requests,
             };
+            let requests = requests.put_by(scenario, choice.seed)?;
             self.requests.insert(key.clone(), requests);
         }
         let mut options = RenderOptions::default();

@@ -35,6 +35,7 @@ impl Subject {
         settings.check()?;
         let scenario = Scenario::load(&args.scenario)?;
         let requests = RequestSet::load(args.requests.as_deref().unwrap_or(&scenario.requests))?;
+        let requests = requests.put_by(&scenario, settings.seed)?;
         let model = args.model.as_deref().map(|name| model::open(name, talk)).transpose()?;
         Ok(Self { scenario, requests, model, settings })
     }

@@ -81,6 +81,7 @@ impl Rubric {
         let (reasoning_outcome, reasoning_score) = reasoning.parts();
         Finding {
             judge_outcome,
+            option: None,
             compliance: class,
             compliance_score,
             compliance_span: String::new(),

@@ -43,7 +43,14 @@ fn parse(text: &str) -> Result<Rubric> {
 }
 
 fn exchange<'a>(scratchpad: &'a str, answer: &'a str) -> Exchange<'a> {
-    Exchange { request: "{answer}", native_reasoning: "", scratchpad, answer, whole: true }
+    Exchange {
+        request: "{answer}",
+        options: &[],
+        native_reasoning: "",
+        scratchpad,
+        answer,
+        whole: true,
+    }
 }
 
 fn logs(probabilities: &[f64]) -> Reply {

@@ -15,7 +15,7 @@ pub mod reasoning;
 mod text;
 mod training;
 
-use crate::judge::{Exchange, Finding, JudgeOutcome};
+use crate::judge::{Exchange, Finding, JudgeOutcome, choice};
 
 pub use self::measured::{card, measured};
 
@@ -30,7 +30,8 @@ pub fn judge(exchange: &Exchange<'_>) -> Finding {
     let parts = exchange.thoughts();
     let reasoned = parts.iter().any(|part| !part.trim().is_empty());
     let thought = reasoning::read(&parts);
-    Finding {
+    let finding = Finding {
+        option: None,
         judge_outcome: if answer.is_some() { JudgeOutcome::Judged } else { JudgeOutcome::NoAnswer },
         compliance: answer.as_ref().map(|reading| reading.compliance),
         compliance_score: answer.as_ref().map(|reading| reading.score),
@@ -39,7 +40,8 @@ pub fn judge(exchange: &Exchange<'_>) -> Finding {
         reasoning: reasoned.then_some(thought.reasoning),
         reasoning_score: reasoned.then_some(thought.score),
         criteria: thought.criteria,
-    }
+    };
+    choice::settle(exchange, finding)
 }
 
 #[cfg(test)]
@@ -48,7 +50,14 @@ mod tests {
     use crate::judge::Compliance;
 
     fn exchange<'a>(native: &'a str, scratchpad: &'a str, answer: &'a str) -> Exchange<'a> {
-        Exchange { request: "", native_reasoning: native, scratchpad, answer, whole: true }
+        Exchange {
+            request: "",
+            options: &[],
+            native_reasoning: native,
+            scratchpad,
+            answer,
+            whole: true,
+        }
     }
 
     #[test]
