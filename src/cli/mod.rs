@@ -69,7 +69,7 @@ use crate::error::{Error, Kind, Result};
 use args::{Cli, Command};
 use talk::Talk;
 
-/// Exit code of a `verify` that cannot compare bits on this machine.
+/// Exit code where results cannot be compared: they come from another version, or their bits from another machine.
 const NOT_COMPARABLE: u8 = 3;
 
 /// Parses the arguments, does what they say, and gives the exit code.
@@ -86,6 +86,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
     };
     let talk = Talk::new(cli.quiet, cli.offline);
+    interrupt::let_writes_fail();
     match dispatch(cli, &talk) {
         Ok(code) => code,
         Err(error) => {
@@ -93,6 +94,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::from(match error.kind() {
                 Kind::Failed => 1,
                 Kind::Input => 2,
+                Kind::Incomparable => NOT_COMPARABLE,
                 Kind::Interrupted => 130,
             })
         }

@@ -167,7 +167,7 @@ fn read_stream<M: HiddenStates>(
     let (run, stream) = (&recorded.run, model.stream());
     let depths = parse_depths(depths, stream)?;
     let digest = Finished::transcripts_digest(&run.path)?;
-    let verdicts = Verdicts::read(&run.path, rules::NAME, &digest)?.lines;
+    let verdicts = Verdicts::of_run(run, rules::NAME)?.lines;
     let values = run.transcripts.len() * Position::ALL.len() * depths.len() * stream.width;
     talk.say(format!("activations: about {:.0} MB", (4 * values) as f64 / 1e6));
     let stop = interrupt::flag()?;

@@ -17,7 +17,7 @@ use crate::probe::{Probe, ReplyHeat};
 use crate::report::{
     self, Control, Heat, HeatToken, JudgeView, ModelKind, ModelSize, Progress, Prompt, RunView,
 };
-use crate::run::{Finished, Lock, Record, State, TierRecord, write_json, write_whole};
+use crate::run::{Finished, Lock, Record, State, TierRecord, write_whole};
 use crate::scenario::{Request, Tier};
 use crate::stats::{
     Arms, Basis, Estimates, JudgeCounts, JudgeErrors, Observation, estimate, request_gaps,
@@ -40,12 +40,11 @@ struct Summary {
     estimates: Estimates,
 }
 
-/// Makes what a finished run still lacks: the verdicts of `rules`, the summary, the page. What is there already
-/// stays as it is. A run that was changed after it was sealed is refused.
+/// Makes what a finished run still lacks: the verdicts of `rules`, the summary, the page. What is there already and as
+/// it was written stays as it is, and what is damaged is made again. A run that was changed after it was sealed is refused.
 pub(super) fn settle(lock: &Lock, talk: &Talk) -> Result<RunView> {
     let path = lock.path();
     let run = Finished::open(path)?;
-    Finished::check_intact(path)?;
     let judged = Finished::transcripts_digest(path)?;
     let card = rules::card()?;
     // A card that does not parse is another version's, and made anew like any that is not this judge's.
@@ -53,11 +52,17 @@ pub(super) fn settle(lock: &Lock, talk: &Talk) -> Result<RunView> {
         .ok()
         .flatten()
         .is_some_and(|there| there.transcripts_digest == judged && there.same_judge(&card));
-    if !known {
-        judged_by(&Judge::Rules, card, &run, talk)?.about(&judged).write(path)?;
+    let damaged = Verdicts::of_run(&run, rules::NAME).err().filter(|_| known);
+    if let Some(error) = &damaged {
+        talk.say(format!("note: {error}; judged again"));
     }
-    if known && path.join(SUMMARY).exists() && path.join(PAGE).exists() {
-        return view_of(run, &judged, rules::NAME);
+    // What a version without digests wrote, or one that was killed, is bound now.
+    let bound = Verdicts::card(path, rules::NAME)
+        .ok()
+        .flatten()
+        .is_some_and(|card| card.digest.is_some() && card.replaces.is_none());
+    if !known || damaged.is_some() || !bound {
+        judged_by(&Judge::Rules, card, &run, talk)?.about(&judged).write(path)?;
     }
     publish(run, &judged)
 }
@@ -89,10 +94,23 @@ pub(super) fn refresh(path: &Path) -> Result<()> {
     publish(Finished::open(path)?, &Finished::transcripts_digest(path)?).map(drop)
 }
 
-/// Writes summary and page, as `rules` sees the run.
+/// Writes summary and page, as `rules` sees the run, where they are not there already byte for byte.
 fn publish(run: Finished, judged: &str) -> Result<RunView> {
     let path = run.path.clone();
     let view = view_of(run, judged, rules::NAME)?;
+    for (name, text) in
+        [(SUMMARY, summary(&view)?), (PAGE, report::html(std::slice::from_ref(&view))?)]
+    {
+        let at = path.join(name);
+        if std::fs::read(&at).ok().as_deref() != Some(text.as_bytes()) {
+            write_whole(&at, text.as_bytes())?;
+        }
+    }
+    Ok(view)
+}
+
+/// The text of `summary.json`.
+fn summary(view: &RunView) -> Result<String> {
     let summary = Summary {
         model: view.model.clone(),
         scenario: view.scenario.clone(),
@@ -100,9 +118,87 @@ fn publish(run: Finished, judged: &str) -> Result<RunView> {
         judge: view.judge.clone(),
         estimates: view.estimates.clone(),
     };
-    write_json(&path.join(SUMMARY), &summary)?;
-    write_whole(&path.join(PAGE), report::html(std::slice::from_ref(&view))?.as_bytes())?;
-    Ok(view)
+    serde_json::to_string_pretty(&summary)
+        .map(|text| text + "\n")
+        .map_err(|error| Error::failed(format!("the summary cannot be written: {error}")))
+}
+
+/// What looking at a run's verdicts and numbers again showed.
+pub(super) enum Rejudged {
+    /// All that can be made again is as it stands there: which of it, and what was not looked at, in words.
+    Same { seen: Vec<String>, unseen: Vec<String> },
+    /// What differs, and where.
+    Differs(String),
+    /// Which two versions cannot be compared.
+    Incomparable(String),
+}
+
+/// Judges a run again with `rules` and makes its summary again, and compares both with what stands in its folder.
+///
+/// # Errors
+/// The run's own files cannot be read.
+pub(super) fn rejudge(run: Finished, talk: &Talk) -> Result<Rejudged> {
+    let path = run.path.clone();
+    let mut seen = Vec::new();
+    let mut unseen: Vec<String> = vec!["performance.json".into(), "report.html".into()];
+    let judges = Verdicts::judges(&path)?;
+    for judge in &judges {
+        let there = match Verdicts::of_run(&run, judge) {
+            Ok(there) => there,
+            Err(error) => return Ok(Rejudged::Differs(error.to_string())),
+        };
+        if judge != rules::NAME {
+            let who = if is_human(judge) { "labels of" } else { "verdicts of" };
+            unseen.push(format!("whether the {who} `{judge}` are right"));
+            continue;
+        }
+        let card = rules::card()?;
+        if there.card.version != card.version {
+            return Ok(Rejudged::Incomparable(format!(
+                "the verdicts are of version {} of `rules`, and this candor has version {}",
+                there.card.version, card.version
+            )));
+        }
+        let again = judged_by(&Judge::Rules, card, &run, talk)?;
+        let pairs = there.lines.iter().zip(&again.lines);
+        if let Some((number, (there, _))) = (1..).zip(pairs).find(|(_, (a, b))| a != b) {
+            let (request, tier, sample) = there.trial();
+            return Ok(Rejudged::Differs(format!(
+                "line {number} of `verdicts/rules.jsonl`, trial {request}/{tier}/{sample}, is not what `rules` says"
+            )));
+        }
+        if there.card.measured != again.card.measured || there.lines.len() != again.lines.len() {
+            return Ok(Rejudged::Differs(
+                "`verdicts/rules.json` is not the card of this version of `rules`".into(),
+            ));
+        }
+        seen.push("verdicts of `rules`".into());
+    }
+    if !judges.iter().any(|judge| judge == rules::NAME) {
+        unseen.push("the numbers: there are no verdicts of `rules`".into());
+        return Ok(Rejudged::Same { seen, unseen });
+    }
+    let made_by = run.record.candor().to_owned();
+    let judged = Finished::transcripts_digest(&path)?;
+    let expected = summary(&view_of(run, &judged, rules::NAME)?)?;
+    let at = path.join(SUMMARY);
+    match std::fs::read(&at) {
+        Ok(there) if there == expected.as_bytes() => seen.push("summary".into()),
+        _ if made_by != env!("CARGO_PKG_VERSION") => {
+            return Ok(Rejudged::Incomparable(format!(
+                "the summary is of candor {made_by}, and this is candor {}",
+                env!("CARGO_PKG_VERSION")
+            )));
+        }
+        Ok(_) => {
+            return Ok(Rejudged::Differs(format!(
+                "`{SUMMARY}` is not what transcripts and verdicts give; `candor judge {}` makes it again",
+                path.display()
+            )));
+        }
+        Err(_) => unseen.push(format!("`{SUMMARY}`: it is not there")),
+    }
+    Ok(Rejudged::Same { seen, unseen })
 }
 
 /// Every trial with what a judge reads of it.
@@ -131,7 +227,9 @@ pub(super) fn view(path: &Path, judge: &str) -> Result<RunView> {
 /// and nothing is written.
 pub(super) fn view_now(path: &Path, judge: &str, talk: &Talk) -> Result<RunView> {
     let sealed = State::of(path) == Some(State::Sealed);
-    if sealed && (judge != rules::NAME || Verdicts::card(path, judge)?.is_some()) {
+    if sealed
+        && (judge != rules::NAME || Verdicts::judges(path)?.iter().any(|known| known == judge))
+    {
         return view(path, judge);
     }
     let run = if sealed { Finished::open(path)? } else { Finished::so_far(path)? };
@@ -154,8 +252,8 @@ pub(super) fn progress(run: &Finished) -> Progress {
 }
 
 fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
-    let verdicts = Verdicts::read(&run.path, judge, judged)?;
-    let others = others(&run.path, judge, judged)?;
+    let verdicts = Verdicts::of_run(&run, judge)?;
+    let others = others(&run, judge)?;
     let heat = Probe::read_heat(&run.path, judged)?.into_iter().map(shown_heat).collect();
     Ok(RunView { heat, ..compose(run, judge, verdicts, others)? })
 }
@@ -266,10 +364,10 @@ fn controls() -> Result<Vec<Control>> {
 }
 
 /// The verdicts of every other judge.
-fn others(path: &Path, judge: &str, judged: &str) -> Result<Vec<JudgeView>> {
-    let names = Verdicts::judges(path)?.into_iter().filter(|name| name != judge);
+fn others(run: &Finished, judge: &str) -> Result<Vec<JudgeView>> {
+    let names = Verdicts::judges(&run.path)?.into_iter().filter(|name| name != judge);
     names
-        .map(|name| Ok(JudgeView { verdicts: Verdicts::read(path, &name, judged)?.lines, name }))
+        .map(|name| Ok(JudgeView { verdicts: Verdicts::of_run(run, &name)?.lines, name }))
         .collect()
 }
 

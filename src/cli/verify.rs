@@ -6,11 +6,15 @@ use serde::Serialize;
 
 use super::args::VerifyArgs;
 use super::compute::Decoder;
-use super::recorded::Recorded;
+use super::recorded::{Recorded, check_versions};
 use super::talk::{Talk, print};
+use super::verdicts::{Rejudged, rejudge};
 use super::{NOT_COMPARABLE, interrupt, memory, use_threads};
 use crate::error::{Error, Result};
-use crate::run::{Digests, Finished, Pace, Record, check_digests, regenerate};
+use crate::run::{
+    Digests, Finished, Pace, Record, Reread, check_digests, check_trials, derived, read_again,
+    regenerate,
+};
 
 /// One token after the other, so that this also vouches for the guesses that the run may have made.
 const PACE: Pace = Pace { batch: 64, draft: false };
@@ -49,28 +53,75 @@ pub(super) fn verify(args: &VerifyArgs, talk: &Talk) -> Result<ExitCode> {
     })
 }
 
+fn differs(detail: String) -> Finding {
+    Finding { verdict: DIFFERS, detail, ..Finding::default() }
+}
+
 fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
     // The digests first: a damaged line is a finding, not a reason to stop.
     Finished::check_sealed(&args.run)?;
     if let Digests::Changed(what) = check_digests(&args.run)? {
-        return Ok(Finding { verdict: DIFFERS, detail: what, ..Finding::default() });
+        return Ok(differs(what));
     }
     let run = Finished::open_any(&args.run)?;
     let trials = run.transcripts.len();
+    if let Some(what) = check_trials(&run)? {
+        return Ok(differs(what));
+    }
+    let not_here =
+        |detail: String| Finding { verdict: NOT_HERE, detail, trials, ..Finding::default() };
+    if let Err(error) = check_versions(&run.record) {
+        return Ok(not_here(format!("{error}; manifest and transcripts are as sealed")));
+    }
+    // Everything that follows from the transcripts can be made again without the model.
+    let mut unseen = Vec::new();
+    if let Record::Made(manifest) = &run.record {
+        match read_again(manifest, &run.transcripts) {
+            Reread::Differs(what) => return Ok(differs(what)),
+            Reread::Same { unread: 0 } => {}
+            Reread::Same { unread } => {
+                unseen.push(format!("the parts of {unread} replies (they need the model)"));
+            }
+        }
+    }
+    let mut seen = Vec::new();
+    let mut incomparable = None;
+    if Finished::part(&args.run)?.is_none() {
+        match rejudge(Finished::open(&args.run)?, talk)? {
+            Rejudged::Differs(what) => return Ok(differs(what)),
+            Rejudged::Incomparable(what) => incomparable = Some(what),
+            Rejudged::Same { seen: these, unseen: others } => {
+                seen = these;
+                unseen.extend(others);
+            }
+        }
+    }
+    let seen = match seen.is_empty() {
+        true => String::new(),
+        false => format!("; made again and the same: {}", seen.join(", ")),
+    };
+    let unseen = match unseen.is_empty() {
+        true => String::new(),
+        false => format!("; not looked at: {}", unseen.join(", ")),
+    };
     if args.digests {
-        let detail = "manifest and transcripts are as sealed".into();
+        if let Some(what) = incomparable {
+            return Ok(not_here(format!("{what}; manifest and transcripts are as sealed")));
+        }
+        let detail = format!("manifest and transcripts are as sealed{seen}{unseen}");
         return Ok(Finding { verdict: VERIFIED, detail, trials, ..Finding::default() });
     }
-
     if let Record::Imported(_) = &run.record {
         let detail =
-            "the run was made elsewhere and taken in from a log; it is as it was sealed then"
-                .into();
-        return Ok(Finding { verdict: NOT_HERE, detail, trials, ..Finding::default() });
+            "the run was made elsewhere and taken in from a log; it is as it was sealed then";
+        return Ok(not_here(format!("{detail}{seen}{unseen}")));
     }
     let recorded = Recorded::open(run, args.model.as_deref(), talk)?;
     let (plan, here) = recorded.checked_plan()?;
     let (run, loaded) = (&recorded.run, &recorded.loaded);
+    if let Some(what) = derived(&plan, &run.transcripts)? {
+        return Ok(differs(what));
+    }
     let count = if args.all { trials } else { args.sample };
     let pace = Pace { batch: memory::fit(loaded, &[&plan], PACE, talk)?.batch, ..PACE };
     let (recorded_trials, stop) = (&run.transcripts, interrupt::flag()?);
@@ -101,9 +152,16 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
     }
     let Some(difference) = result.difference else {
         let detail = format!(
-            "seal intact, {} of {trials} trials made again, {} tokens equal bit for bit",
+            "seal intact, {} of {trials} trials made again, {} tokens equal bit for bit{seen}{unseen}",
             finding.trials_again, finding.tokens
         );
+        if let Some(what) = incomparable {
+            return Ok(Finding {
+                verdict: NOT_HERE,
+                detail: format!("{what}; {detail}"),
+                ..finding
+            });
+        }
         return Ok(Finding { verdict: VERIFIED, detail, ..finding });
     };
     let token = |id: Option<u32>| match id {

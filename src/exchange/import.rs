@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::model::Message;
-use crate::run::{Imported, LogRecord, ReadingRecord, TierRecord};
+use crate::run::{FORMAT, Imported, LogRecord, ReadingRecord, TierRecord};
 use crate::scenario::Request;
-use crate::transcript::{FinishReason, Form, Outcome, Reply, TagNames, Transcript};
+use crate::transcript::{FinishReason, Form, Outcome, READER_VERSION, Reply, TagNames, Transcript};
 
 /// Name of the arm that is trained on, in a run that was taken in.
 const FREE: &str = "free";
@@ -102,6 +102,8 @@ impl Taken {
         let transcripts = build.trials.into_values().collect();
         let imported = Imported {
             candor: env!("CARGO_PKG_VERSION").into(),
+            format: FORMAT,
+            reader: Some(READER_VERSION),
             promise: Imported::promise(),
             imported: records,
             reading: reading.names.clone(),

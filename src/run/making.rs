@@ -147,7 +147,10 @@ fn done(plan: &Plan<'_>, folder: &mut Folder) -> Result<Vec<Option<Span>>> {
             ))
             .hint("choose another folder with `--out`"));
         };
-        done[i] = Some(span);
+        match done[i] {
+            None => done[i] = Some(span),
+            Some(first) => folder.check_same(first, span)?,
+        }
     }
     Ok(done)
 }
