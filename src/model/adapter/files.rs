@@ -63,7 +63,7 @@ pub(super) fn refuse_beside(folder: &Path) -> Result<()> {
 ///
 /// # Errors
 /// It is: names its kind and its base.
-pub(super) fn refuse_alone(folder: &Path) -> Result<()> {
+pub(in crate::model) fn refuse_alone(folder: &Path) -> Result<()> {
     if !WEIGHTS.iter().chain([&CONFIG]).any(|name| folder.join(name).exists()) {
         return Ok(());
     }
