@@ -10,7 +10,7 @@ use super::stopping::stopped;
 use super::talk::Talk;
 use crate::error::{Error, Result};
 use crate::judge::{
-    Agreement, Compliance, Exchange, JudgeCard, Verdict, Verdicts, is_human, rules,
+    Agreement, Compliance, Exchange, JudgeCard, QuestionJournal, Verdict, Verdicts, is_human, rules,
 };
 use crate::organism::{Card, RECIPES, Rates, Recipe};
 use crate::probe::{Probe, ReplyHeat};
@@ -71,7 +71,7 @@ pub(super) fn judged_by(
 ) -> Result<Verdicts> {
     let (transcripts, exchanges): (Vec<_>, Vec<_>) =
         exchanges(&run.record, &run.transcripts).unzip();
-    let findings = judge.judge(&exchanges, talk)?;
+    let findings = judge.judge(&exchanges, &Verdicts::journal(&run.path, &card.judge), talk)?;
     let lines =
         transcripts.into_iter().zip(findings).map(|(t, finding)| Verdict::on(t, finding)).collect();
     Ok(Verdicts { card, lines })
@@ -80,7 +80,9 @@ pub(super) fn judged_by(
 /// Adds the verdicts of a further judge, and makes summary and page anew.
 pub(super) fn add(run: Finished, verdicts: Verdicts) -> Result<()> {
     let judged = Finished::transcripts_digest(&run.path)?;
+    let journal = Verdicts::journal(&run.path, &verdicts.card.judge);
     verdicts.about(&judged).write(&run.path)?;
+    QuestionJournal::remove(&journal)?;
     publish(run, &judged).map(drop)
 }
 

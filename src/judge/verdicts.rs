@@ -90,6 +90,11 @@ impl Verdicts {
         Self { card: self.card.about(transcripts_digest, &self.lines), lines: self.lines }
     }
 
+    /// Where a judge that is under way keeps what it was answered.
+    pub fn journal(run: &Path, judge: &str) -> PathBuf {
+        run.join(FOLDER).join(format!("{judge}.questions.jsonl"))
+    }
+
     /// Writes them, the card last: without it the lines do not count.
     ///
     /// # Errors
