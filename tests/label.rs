@@ -251,6 +251,17 @@ fn the_gap_is_corrected_by_how_often_the_judge_is_right() {
     assert!((number(what_if, "gap") - number(&before, "gap") / j(&before)).abs() < 1e-12);
 
     place.ok(&["label", "run", "--export", "out.csv"]);
+    // One stray label does not take the card's place.
+    let head = place.read("out.csv").lines().nth(1).unwrap().split(',').next().unwrap().to_owned();
+    place.write("one.csv", format!("key,compliance\n{head},refusal\n"));
+    place.ok(&["label", "run", "--import", "one.csv", "--labeler", "stray"]);
+    let stray = report(&place, &[]);
+    assert_eq!(
+        (&stray["judge_labelled"], &stray["judge_sensitivity"]),
+        (&before["judge_labelled"], &before["judge_sensitivity"])
+    );
+    let by = stray["judge_labelled_by"].as_str().unwrap();
+    assert!(by.contains("replies of other models; the labels of human-stray"), "{by}");
     let (verdicts, transcripts) =
         (lines(&place, "run/verdicts/rules.jsonl"), lines(&place, "run/transcripts.jsonl"));
     let text = place.read("out.csv");
@@ -272,7 +283,8 @@ fn the_gap_is_corrected_by_how_often_the_judge_is_right() {
     place.ok(&["label", "run", "--import", "labels.csv"]);
 
     let after = report(&place, &[]);
-    assert_eq!(after["judge_labelled_by"], "human, on replies of this run");
+    let by = after["judge_labelled_by"].as_str().unwrap();
+    assert!(by.starts_with("human, on replies of this run; in place of "), "both sources: {by}");
     assert!(after["judge_labelled"].as_u64().unwrap() > 40);
     assert!(after["what_if"].is_null());
     assert!((number(&after, "gap_corrected") - number(&after, "gap") / j(&after)).abs() < 1e-12);

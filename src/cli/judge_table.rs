@@ -1,7 +1,7 @@
 //! `candor judge --table`: verdicts on replies that were made elsewhere, as further columns of their table.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -14,7 +14,9 @@ use super::show;
 use super::table::Table;
 use super::talk::{Talk, print, visible};
 use crate::error::{Error, Result};
-use crate::judge::{Agreement, Compliance, Count, Exchange, Finding, JudgeOutcome, Said, choice};
+use crate::judge::{
+    Agreement, Compliance, Count, Exchange, Finding, JudgeOutcome, QuestionJournal, Said, choice,
+};
 use crate::run::write_whole;
 use crate::scenario::{Options, ShownOption};
 use crate::transcript::{FinishReason, Reply, TagNames};
@@ -75,12 +77,16 @@ pub(super) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
         .collect();
     let judge = Judge::open(&args.judge, &args.model, talk)?;
     let name = judge.card()?.judge;
-    let findings = judge.judge(&exchanges, talk)?;
+    let mut journal = out.as_os_str().to_owned();
+    journal.push(".questions.jsonl");
+    let journal = PathBuf::from(journal);
+    let findings = judge.judge(&exchanges, &journal, talk)?;
     let rows = findings.iter().map(|finding| {
         let option = options.is_some().then(|| finding.option.clone().unwrap_or_default());
         cells(finding).into_iter().chain(option).collect()
     });
     write_whole(out, &table.with(&columns, rows, out)?)?;
+    QuestionJournal::remove(&journal)?;
     let judged = findings.iter().filter(|f| f.judge_outcome == JudgeOutcome::Judged).count();
     talk.say(format!("judged by {name}: {judged} of {} answers", table.len()));
     talk.say(format!("written: {}", shown(out)));

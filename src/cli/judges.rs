@@ -1,5 +1,7 @@
 //! The judge that a user names, ready to judge: `rules`, or a model.
 
+use std::path::Path;
+
 use rayon::prelude::*;
 
 use super::args::JudgeModelArgs;
@@ -57,12 +59,18 @@ impl Judge {
         }
     }
 
-    /// One finding for each exchange, in their order.
-    pub(super) fn judge(&self, exchanges: &[Exchange<'_>], talk: &Talk) -> Result<Vec<Finding>> {
+    /// One finding for each exchange, in their order. What a model answers goes into the journal at this path, which
+    /// whoever keeps the findings removes.
+    pub(super) fn judge(
+        &self,
+        exchanges: &[Exchange<'_>],
+        journal: &Path,
+        talk: &Talk,
+    ) -> Result<Vec<Finding>> {
         match self {
             Self::Rules => Ok(exchanges.par_iter().map(rules::judge).collect()),
             Self::Model(judge) => {
-                let findings = judge.judge(exchanges, talk)?;
+                let findings = judge.judge(exchanges, journal, talk)?;
                 Ok(exchanges
                     .iter()
                     .zip(findings)
