@@ -258,7 +258,7 @@ fn trials_that_are_missing_doubled_or_foreign_are_named() {
     for (now, words) in [
         (lines[..12].to_vec(), "12 of 24 trials are missing"),
         ([&lines[..], &lines[3..4]].concat(), "and again on line 25"),
-        ([&[&*foreign], &lines[1..]].concat(), "trial nobody/"),
+        ([&[&*foreign][..], &lines[1..]].concat(), "trial nobody/"),
         ([&lines[1..2], &lines[..1], &lines[2..]].concat(), "out of the order"),
     ] {
         place.write("run/transcripts.jsonl", now.join("\n") + "\n");
