@@ -12,9 +12,10 @@ use super::verdicts::{Rejudged, rejudge};
 use super::{NOT_COMPARABLE, interrupt, memory, use_threads};
 use crate::error::{Error, Result};
 use crate::run::{
-    Digests, Finished, Pace, Record, Reread, check_digests, check_trials, derived, read_again,
-    regenerate,
+    Digests, Finished, Manifest, Pace, Record, Reread, TierRecord, check_digests, check_journal,
+    check_trials, derived, read_again, regenerate,
 };
+use crate::scenario::Scenario;
 
 /// One token after the other, so that this also vouches for the guesses that the run may have made.
 const PACE: Pace = Pace { batch: 64, draft: false };
@@ -53,6 +54,35 @@ pub(super) fn verify(args: &VerifyArgs, talk: &Talk) -> Result<ExitCode> {
     })
 }
 
+/// What the manifest says of the scenario beside its text follows from the text.
+fn scenario_differs(manifest: &Manifest) -> Result<Option<String>> {
+    let recorded = &manifest.scenario;
+    let told = |what: &str| {
+        Some(format!("`{what}` of `manifest.json` is not what the scenario's text in it says"))
+    };
+    let Ok(scenario) =
+        Scenario::from_text("the manifest's scenario", &recorded.text, &recorded.files)
+    else {
+        return Ok(told("scenario.text"));
+    };
+    let Ok(variant) = scenario.variant(&manifest.variant) else { return Ok(told("variant")) };
+    let tiers: Vec<TierRecord> = scenario
+        .tiers
+        .iter()
+        .map(|tier| TierRecord {
+            name: tier.name.clone(),
+            label: variant.label(tier).into(),
+            trained_on: tier.trained_on,
+        })
+        .collect();
+    Ok(match () {
+        () if scenario.digest() != recorded.digest => told("scenario.digest"),
+        () if tiers != recorded.tiers => told("scenario.tiers"),
+        () if variant.tags != recorded.tags => told("scenario.tags"),
+        () => None,
+    })
+}
+
 fn differs(detail: String) -> Finding {
     Finding { verdict: DIFFERS, detail, ..Finding::default() }
 }
@@ -68,6 +98,9 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
     if let Some(what) = check_trials(&run)? {
         return Ok(differs(what));
     }
+    if let Some(what) = check_journal(&run)? {
+        return Ok(differs(what));
+    }
     let not_here =
         |detail: String| Finding { verdict: NOT_HERE, detail, trials, ..Finding::default() };
     if let Err(error) = check_versions(&run.record) {
@@ -76,6 +109,9 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
     // Everything that follows from the transcripts can be made again without the model.
     let mut unseen = Vec::new();
     if let Record::Made(manifest) = &run.record {
+        if let Some(what) = scenario_differs(manifest)? {
+            return Ok(differs(what));
+        }
         match read_again(manifest, &run.transcripts) {
             Reread::Differs(what) => return Ok(differs(what)),
             Reread::Same { unread: 0 } => {}

@@ -118,6 +118,10 @@ impl Folder {
             }
             write_json(&at, manifest)?;
         }
+        // What was changed after the seal is told as that, before the journal is found to be another manifest's.
+        if path.join(SEAL).exists() {
+            Finished::check_intact(path)?;
+        }
         let (journal, recorded, set_aside) =
             Journal::open(&path.join(JOURNAL), Binding::of(path)?)?;
         Ok(Self { path: path.to_owned(), journal, recorded, set_aside, lock })
@@ -443,6 +447,11 @@ impl Finished {
         let at = path.join(TRANSCRIPTS);
         let text = fs::read_to_string(&at).map_err(|error| Error::read(&at, &error))?;
         Ok(text.lines().map(str::to_owned).collect())
+    }
+
+    /// Whether the folder has a journal: one that was moved away tells nothing.
+    pub(super) fn has_journal(path: &Path) -> bool {
+        path.join(JOURNAL).is_file()
     }
 
     /// The transcripts of the journal, in the order of the journal.

@@ -44,5 +44,6 @@ pub use shard::{Part, Shard};
 pub use stopping::{PlannedLook, Stopping};
 pub use trials::{Reread, read_again};
 pub use verify::{
-    Difference, Digests, Regenerated, check_digests, check_trials, derived, regenerate,
+    Difference, Digests, Regenerated, check_digests, check_journal, check_trials, derived,
+    regenerate,
 };

@@ -70,6 +70,28 @@ pub fn check_trials(run: &Finished) -> Result<Option<String>> {
     Ok(run.trials_differ(part.as_ref()).map(tells))
 }
 
+/// Holds the transcripts of a finished run or shard against its journal, if that is there: the first difference in
+/// words, if there is one. A seal that was made anew does not change what the journal says.
+///
+/// # Errors
+/// Never in practice; a journal that cannot be read is a difference.
+pub fn check_journal(run: &Finished) -> Result<Option<String>> {
+    if !Finished::has_journal(&run.path) {
+        return Ok(None);
+    }
+    let journaled = match Finished::journaled(&run.path) {
+        Ok(journaled) => journaled,
+        Err(error) => return Ok(Some(error.to_string())),
+    };
+    let by_key: HashMap<_, _> = journaled.iter().map(|t| (key(t), t)).collect();
+    let differs = |t: &&Transcript| by_key.get(&key(t)).is_some_and(|journaled| *journaled != *t);
+    Ok(run
+        .transcripts
+        .iter()
+        .find(differs)
+        .map(|t| format!("trial {} of `transcripts.jsonl` is not what the journal holds", name(t))))
+}
+
 /// Decodes the recorded tokens of every trial again and takes the replies apart, and gives the first field of a
 /// transcript that is not what its tokens give, in words.
 ///
