@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::args::TrainArgs;
-use super::bounds::{REPEATS_MAX, check_count};
 use super::compute::Compute;
 use super::interrupt;
 use super::model_judge::ModelJudge;
@@ -26,7 +25,9 @@ use crate::scenario::{RequestSet, Scenario};
 const MEASURED_EXCHANGES: usize = 1000;
 
 pub(super) fn train(args: &TrainArgs, talk: &Talk) -> Result<()> {
-    check_count("steps", args.steps.unwrap_or(1) as u64, REPEATS_MAX)?;
+    if args.steps == Some(0) {
+        return Err(Error::input("`--steps 0` trains nothing"));
+    }
     if args.names == [JUDGE.name] {
         return train_judge_model(args, talk);
     }
