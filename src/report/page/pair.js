@@ -6,7 +6,7 @@ const OUTCOMES = {
 };
 const UNJUDGED = {
   no_answer: "nothing to judge", no_reasoning: "nothing to judge", not_asked: "not asked", evasive: "judge evades",
-  too_long: "too long for the judge", undecided: "undecided",
+  unreadable: "no readable reply", language: "language not read", too_long: "too long for the judge", undecided: "undecided",
 };
 const VERDICTS = { full: "● complies", partial: "◐ complies in part", refusal: "○ refuses" };
 
