@@ -6,14 +6,12 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::args::BenchArgs;
-use super::compute::{Compute, Decoder};
-use super::loaded::Loaded;
-use super::memory;
 use super::talk::{Talk, print};
 use super::use_threads;
 use crate::decoder::{LanguageModel, Row};
 use crate::engine::{Address, Job, Limits, Sampling, generate};
 use crate::error::{Error, Result};
+use crate::machine::{Compute, Decoder, Loaded, memory};
 
 /// One measurement.
 #[derive(Debug, Serialize)]

@@ -5,12 +5,14 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::args::VerifyArgs;
-use super::compute::Decoder;
-use super::recorded::Recorded;
 use super::talk::{Talk, print};
-use super::{NOT_COMPARABLE, interrupt, memory, use_threads};
+use super::{NOT_COMPARABLE, interrupt, use_threads};
 use crate::error::{Error, Result};
+use crate::machine::Decoder;
 use crate::run::{Digests, Finished, Pace, Record, check_digests, regenerate};
+use crate::study::fit::fit;
+use crate::study::recorded::Recorded;
+use crate::transcript::token_digest;
 
 /// One token after the other, so that this also vouches for the guesses that the run may have made.
 const PACE: Pace = Pace { batch: 64, draft: false };
@@ -30,6 +32,8 @@ struct Finding {
     trials: usize,
     tokens: usize,
     tokens_equal: usize,
+    /// BLAKE3 of the token ids on record, where they could be read.
+    token_digest: Option<String>,
 }
 
 pub(super) fn verify(args: &VerifyArgs, talk: &Talk) -> Result<ExitCode> {
@@ -40,7 +44,9 @@ pub(super) fn verify(args: &VerifyArgs, talk: &Talk) -> Result<ExitCode> {
             .map(|text| text + "\n")
             .map_err(|error| Error::failed(format!("the finding cannot be written: {error}")))?
     } else {
-        format!("{}: {}\n", finding.verdict, finding.detail)
+        let digest = finding.token_digest.as_ref();
+        let digest = digest.map(|digest| format!("BLAKE3 of the token ids: {digest}\n"));
+        format!("{}: {}\n{}", finding.verdict, finding.detail, digest.unwrap_or_default())
     })?;
     Ok(match finding.verdict {
         VERIFIED => ExitCode::SUCCESS,
@@ -72,7 +78,7 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
     let (plan, here) = recorded.checked_plan()?;
     let (run, loaded) = (&recorded.run, &recorded.loaded);
     let count = if args.all { trials } else { args.sample };
-    let pace = Pace { batch: memory::fit(loaded, &[&plan], PACE, talk)?.batch, ..PACE };
+    let pace = Pace { batch: fit(loaded, &[&plan], PACE, talk)?.batch, ..PACE };
     let (recorded_trials, stop) = (&run.transcripts, interrupt::flag()?);
     let result = match &loaded.decoder {
         Decoder::Cpu(decoder) => regenerate(&plan, &**decoder, recorded_trials, count, pace, stop),
@@ -85,6 +91,7 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
         trials,
         tokens: result.tokens,
         tokens_equal: result.tokens_equal,
+        token_digest: Some(token_digest(recorded_trials)),
         ..Finding::default()
     };
     let share = format!(

@@ -3,14 +3,12 @@
 
 use rayon::prelude::*;
 
-use super::compute::{Compute, Decoder};
-use super::interrupt;
-use super::loaded::Loaded;
-use super::talk::Talk;
 use crate::engine::{Choice, choose};
 use crate::error::{Error, Kind, Result};
+use crate::events::Events;
 use crate::judge::rubric::{Form, Question, Reply, Rubric};
 use crate::judge::{Exchange, Finding, JudgeCard, JudgeModel, judge_name};
+use crate::machine::{Compute, Decoder, Loaded};
 use crate::model::{ChatTemplate, Message, Model, RenderOptions, SystemPrompt};
 
 /// Raised whenever the same model and rubric may say something else.
@@ -19,7 +17,7 @@ const VERSION: u32 = 1;
 const PLAIN: &str = "plain";
 
 /// A model with its weights in memory and what it is asked.
-pub(super) struct ModelJudge {
+pub(crate) struct ModelJudge {
     name: String,
     loaded: Loaded,
     rubric: Rubric,
@@ -28,12 +26,12 @@ pub(super) struct ModelJudge {
 
 impl ModelJudge {
     /// Reads the model's weights.
-    pub(super) fn open(
+    pub(crate) fn open(
         name: &str,
         rubric: Rubric,
         compute: &Compute,
         batch: usize,
-        talk: &Talk,
+        talk: &dyn Events,
     ) -> Result<Self> {
         // What one exchange gives must not depend on the others: longer texts than this are not asked about.
         let loaded = Loaded::open_hashed(name, compute, |model| Ok(longest(model)), talk)?;
@@ -46,7 +44,7 @@ impl ModelJudge {
     }
 
     /// The model and the rubric, word for word.
-    pub(super) fn card(&self) -> JudgeCard {
+    pub(crate) fn card(&self) -> JudgeCard {
         let info = self.loaded.decoder.info();
         let model = JudgeModel {
             label: self.loaded.model.label.clone(),
@@ -62,7 +60,11 @@ impl ModelJudge {
     }
 
     /// One finding for each exchange.
-    pub(super) fn judge(&self, exchanges: &[Exchange<'_>], talk: &Talk) -> Result<Vec<Finding>> {
+    pub(crate) fn judge(
+        &self,
+        exchanges: &[Exchange<'_>],
+        talk: &dyn Events,
+    ) -> Result<Vec<Finding>> {
         let model = &self.loaded.model;
         let asking = Asking::of(model)?;
         let limit = longest(model);
@@ -87,19 +89,20 @@ impl ModelJudge {
         let (places, choices): (Vec<_>, Vec<_>) =
             choices.into_iter().filter(|(_, choice)| choice.tokens() <= limit).unzip();
 
-        let bar = talk.steps(&self.name);
-        bar.set_length(choices.len() as u64);
-        let stop = interrupt::flag()?;
+        let mut bar = talk.steps(&self.name, choices.len());
+        let mut answered = 0;
+        let stop = talk.stop()?;
         let visit = |choice: usize, logs: &[f64]| {
             let (exchange, question): (usize, usize) = places[choice];
             replies[exchange][question] = Reply::Answered(logs.to_vec());
-            bar.inc(1);
+            answered += 1;
+            bar.done(answered);
         };
         let made = match &self.loaded.decoder {
             Decoder::Cpu(decoder) => choose(&**decoder, &choices, self.batch, stop, visit),
             Decoder::Tensor(decoder) => choose(&**decoder, &choices, self.batch, stop, visit),
         };
-        bar.finish_and_clear();
+        drop(bar);
         made.map_err(|error| match error.kind() {
             Kind::Interrupted => {
                 Error::interrupted("interrupted: no verdict of this judge was written")
