@@ -5,6 +5,7 @@
 
 mod args;
 mod bench;
+mod bounds;
 mod demo;
 mod doctor;
 mod export;
@@ -60,7 +61,7 @@ use crate::events::Events;
 use args::{Cli, Command};
 use talk::Talk;
 
-/// Exit code of a `verify` that cannot compare bits on this machine.
+/// Exit code where results cannot be compared: they come from another version, or their bits from another machine.
 const NOT_COMPARABLE: u8 = 3;
 
 /// Parses the arguments, does what they say, and gives the exit code.
@@ -77,6 +78,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
     };
     let talk = Talk::new(cli.quiet, cli.offline);
+    interrupt::let_writes_fail();
     match dispatch(cli, &talk) {
         Ok(code) => code,
         Err(error) => {
@@ -84,6 +86,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::from(match error.kind() {
                 Kind::Failed => 1,
                 Kind::Input => 2,
+                Kind::Incomparable => NOT_COMPARABLE,
                 Kind::Interrupted => 130,
             })
         }
@@ -122,10 +125,7 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
 /// Sets how many threads compute. Must come before anything computes.
 fn use_threads(threads: Option<usize>) -> Result<()> {
     let Some(threads) = threads else { return Ok(()) };
-    if threads == 0 {
-        return Err(Error::input("`--threads 0` cannot be used")
-            .hint("`--threads` takes a whole number from 1 up"));
-    }
+    bounds::check_count("threads", threads as u64, bounds::threads_max())?;
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()

@@ -1,10 +1,11 @@
 //! `candor run`: one model through one scenario, in one or several variants.
 
 use super::args::RunArgs;
+use super::bounds::check_count;
 use super::memory_table::memory_table;
 use super::talk::{Talk, print};
 use super::use_threads;
-use crate::engine::Sampling;
+use crate::engine::{BATCH_MAX, Sampling};
 use crate::error::{Error, Result};
 use crate::events::shown;
 use crate::judge::rules;
@@ -12,7 +13,7 @@ use crate::machine::{Compute, Loaded};
 use crate::model::{Model, RenderOptions};
 use crate::probe::steering;
 use crate::report;
-use crate::run::{Pace, Part, Plan, Settings};
+use crate::run::{ControlText, Pace, Part, Plan, Settings};
 use crate::scenario::{RequestSet, Scenario, Variant};
 use crate::study::experiment::{Wanted, experiments, make_all};
 use crate::study::fit::fit;
@@ -24,10 +25,7 @@ use crate::study::stopping::stopping;
 pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
     let judge = args.judge_model.settings(&args.judge)?;
     Judge::check(&args.judge, &judge, talk)?;
-    if args.batch == 0 {
-        return Err(Error::input("`--batch 0` cannot be used")
-            .hint("`--batch` takes a whole number from 1 up"));
-    }
+    check_count("batch", args.batch as u64, BATCH_MAX as u64)?;
     if args.shard.is_some() && args.judge != rules::NAME {
         return Err(Error::input(format!(
             "a shard is not judged: `--judge {}` with `--shard`",
@@ -51,16 +49,19 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         Some(limit) => requests.limit(limit)?,
         None => requests,
     };
+    let requests = requests.put_by(&scenario, args.seed)?;
     let requests = match args.until_width {
         Some(_) => requests.shuffled(args.seed),
         None => requests,
     };
     let settings = settings(args, &requests)?;
-    // Every variant is checked before the first one is run.
+    // Every variant is checked before the first one is run; its prompts are made once.
+    let mut rendered = Vec::new();
     let longest = |model: &Model| {
         let mut lengths = Vec::new();
         for variant in &variants {
             let mut plan = Plan::new(model, &scenario, variant, &requests, &settings)?;
+            rendered.push(plan.rendered());
             if args.dry_run {
                 if let Some(shard) = args.shard {
                     plan.keep(&Part::new(shard, plan.pairs()));
@@ -74,13 +75,15 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
     let loaded = Loaded::open_hashed(&args.model, &compute, longest, talk)?;
     let pace = Pace { batch: args.batch, draft: !args.no_draft };
     let mut wanted = Vec::new();
-    for variant in &variants {
-        let mut plan = Plan::new(&loaded.model, &scenario, variant, &requests, &settings)?;
+    for (variant, rendered) in variants.iter().zip(rendered) {
+        let mut plan =
+            Plan::with_rendered(&loaded.model, &scenario, variant, &requests, &settings, rendered)?;
         let part = args.shard.map(|shard| Part::new(shard, plan.pairs()));
         if let Some(part) = &part {
             plan.keep(part);
         }
         if args.dry_run {
+            plan.notes.iter().for_each(|note| talk.say(format!("note: {note}")));
             let memory = fit(&loaded, &[&plan], pace, talk)?;
             print(&memory_table(&variant.name, &memory, loaded.available))?;
             continue;
@@ -150,6 +153,11 @@ fn settings(args: &RunArgs, requests: &RequestSet) -> Result<Settings> {
         coupled: !args.uncoupled,
         date: args.date.clone(),
         template_args: options.args,
+        control_text: match (args.defuse, args.refuse_control_text) {
+            (true, _) => ControlText::Defuse,
+            (false, true) => ControlText::Refuse,
+            (false, false) => ControlText::Keep,
+        },
         stopping: args.until_width.map(|width| stopping(width, requests)).transpose()?,
     };
     settings.check()?;

@@ -1,5 +1,7 @@
 //! The judge that a user names, ready to judge: `rules`, or a model.
 
+use std::path::Path;
+
 use rayon::prelude::*;
 
 use super::model_judge::ModelJudge;
@@ -7,7 +9,7 @@ use crate::decoder::Quantize;
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::judge::rubric::Rubric;
-use crate::judge::{Exchange, Finding, JudgeCard, is_human, rules};
+use crate::judge::{Exchange, Finding, JudgeCard, choice, is_human, rules};
 use crate::machine::{Compute, open_model};
 
 /// How a model judges, where one is named.
@@ -67,15 +69,24 @@ impl Judge {
         }
     }
 
-    /// One finding for each exchange, in their order.
+    /// One finding for each exchange, in their order. What a model answers goes into the journal at this path, which
+    /// whoever keeps the findings removes.
     pub(crate) fn judge(
         &self,
         exchanges: &[Exchange<'_>],
+        journal: &Path,
         talk: &dyn Events,
     ) -> Result<Vec<Finding>> {
         match self {
             Self::Rules => Ok(exchanges.par_iter().map(rules::judge).collect()),
-            Self::Model(judge) => judge.judge(exchanges, talk),
+            Self::Model(judge) => {
+                let findings = judge.judge(exchanges, journal, talk)?;
+                Ok(exchanges
+                    .iter()
+                    .zip(findings)
+                    .map(|(e, finding)| choice::settle(e, finding))
+                    .collect())
+            }
         }
     }
 }
@@ -84,10 +95,6 @@ fn rubric(name: &str, args: &JudgeSettings) -> Result<Rubric> {
     if is_human(name) {
         return Err(Error::input(format!("`{name}` judges with `candor label`"))
             .hint("`--judge` takes `rules` or a model"));
-    }
-    if args.batch == 0 {
-        return Err(Error::input("`--judge-batch 0` cannot be used")
-            .hint("`--judge-batch` takes a whole number from 1 up"));
     }
     Rubric::load(&args.rubric, args.rubric_text.as_deref())
 }

@@ -46,7 +46,7 @@ impl Labelled {
         let run = Finished::open(path)?;
         let digest = Finished::transcripts_digest(path)?;
         let labels = match Verdicts::card(path, &judge)? {
-            Some(_) => Labels::of(&Verdicts::read(path, &judge, &digest)?, &run.transcripts),
+            Some(_) => Labels::of(&Verdicts::of_run(&run, &judge)?, &run.transcripts),
             None => Labels::none(&judge, run.transcripts.len()),
         };
         Ok(Self { run, digest, labels, _lock: None })

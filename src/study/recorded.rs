@@ -7,8 +7,9 @@ use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::machine::{Compute, Loaded};
 use crate::model::Model;
-use crate::run::{Finished, Manifest, ModelRecord, Plan};
+use crate::run::{FORMAT, Finished, Manifest, ModelRecord, Plan, Record, changes, in_words};
 use crate::scenario::{RequestSet, Scenario};
+use crate::transcript::READER_VERSION;
 
 /// The run, and everything that its plan is made from.
 pub(crate) struct Recorded {
@@ -63,12 +64,16 @@ impl Recorded {
     /// the recorded one; what the model was given may not.
     ///
     /// # Errors
-    /// The model is another one, or it is given something else.
+    /// The run was made in another format or read by another reader, the model is another one, or it is given something
+    /// else.
     pub(crate) fn checked_plan(&self) -> Result<(Plan<'_>, Manifest)> {
         let recorded = &self.manifest;
         let plan = self.plan(&recorded.variant)?;
         let here = Manifest::new(&plan, self.loaded.decoder.info())?;
+        check_versions(&self.run.record)?;
         let expected = Manifest {
+            format: here.format,
+            reader: here.reader,
             numerics: here.numerics.clone(),
             candor: here.candor.clone(),
             promise: here.promise.clone(),
@@ -81,23 +86,47 @@ impl Recorded {
             },
             ..recorded.clone()
         };
-        match expected.first_difference(&here)? {
-            None => Ok((plan, here)),
-            Some(change) => Err(Error::input(format!(
-                "`{}` is not what the run was made with: `{}` is {} there and {} here",
-                self.loaded.name, change.key, change.there, change.here
+        let changes = changes(&expected, &here)?;
+        match changes.is_empty() {
+            true => Ok((plan, here)),
+            false => Err(Error::input(format!(
+                "`{}` is not what the run was made with: {}",
+                self.loaded.name,
+                in_words(&changes, ["there", "here"])
             ))
             .hint("name the model of the run with `--model`")),
         }
     }
 }
 
+/// Refuses a run whose transcripts cannot be held against those that this candor makes: it has another format, or
+/// another reader took its replies apart.
+///
+/// # Errors
+/// It is one; the message names both versions.
+pub(crate) fn check_versions(record: &Record) -> Result<()> {
+    for (what, there, here) in [
+        ("the run folder has format", record.format(), FORMAT),
+        ("the run's replies were read by reader", record.reader(), READER_VERSION),
+    ] {
+        if there != here {
+            return Err(Error::incomparable(format!("{what} {there}, and this candor has {here}"))
+                .hint("compare it with the version of candor that made it; `report`, `show`, `export` and `judge` read it"));
+        }
+    }
+    Ok(())
+}
+
 /// Where the model of a run is, as far as the run says.
 fn model_of(path: &Path, manifest: &Manifest) -> Result<String> {
     let label = &manifest.model.label;
-    match &manifest.model.source {
+    // Where the adapters lie stands in what the user typed.
+    let source = manifest.model.source.as_ref().filter(|_| manifest.model.adapters.is_empty());
+    match source {
         Some(source) => Ok(format!("{label}@{}", source.commit)),
-        None if label.starts_with("organism:") => Ok(label.clone()),
+        None if label.starts_with("organism:") && manifest.model.adapters.is_empty() => {
+            Ok(label.clone())
+        }
         None => Performance::read(path).map(|p| p.model).map_err(|_| {
             Error::input("the run does not say where its model lies").hint("name it with `--model`")
         }),

@@ -10,15 +10,15 @@ use super::stopping::stopped;
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::judge::{
-    Agreement, Compliance, Exchange, JudgeCard, Verdict, Verdicts, is_human, rules,
+    Agreement, Compliance, Exchange, JudgeCard, QuestionJournal, Verdict, Verdicts, is_human, rules,
 };
 use crate::organism::{Card, RECIPES, Rates, Recipe};
 use crate::probe::{Probe, ReplyHeat};
 use crate::report::{
     self, Control, Heat, HeatToken, JudgeView, ModelKind, ModelSize, Progress, Prompt, RunView,
 };
-use crate::run::{Finished, Lock, Record, State, TierRecord, write_json, write_whole};
-use crate::scenario::Tier;
+use crate::run::{Finished, Lock, Record, State, TierRecord, write_whole};
+use crate::scenario::{Request, Tier};
 use crate::stats::{
     Arms, Basis, Estimates, JudgeCounts, JudgeErrors, Observation, estimate, request_gaps,
 };
@@ -40,12 +40,11 @@ struct Summary {
     estimates: Estimates,
 }
 
-/// Makes what a finished run still lacks: the verdicts of `rules`, the summary, the page. What is there already
-/// stays as it is. A run that was changed after it was sealed is refused.
+/// Makes what a finished run still lacks: the verdicts of `rules`, the summary, the page. What is there already and as
+/// it was written stays as it is, and what is damaged is made again. A run that was changed after it was sealed is refused.
 pub(crate) fn settle(lock: &Lock, talk: &dyn Events) -> Result<RunView> {
     let path = lock.path();
     let run = Finished::open(path)?;
-    Finished::check_intact(path)?;
     let judged = Finished::transcripts_digest(path)?;
     let card = rules::card()?;
     // A card that does not parse is another version's, and made anew like any that is not this judge's.
@@ -53,11 +52,17 @@ pub(crate) fn settle(lock: &Lock, talk: &dyn Events) -> Result<RunView> {
         .ok()
         .flatten()
         .is_some_and(|there| there.transcripts_digest == judged && there.same_judge(&card));
-    if !known {
-        judged_by(&Judge::Rules, card, &run, talk)?.about(&judged).write(path)?;
+    let damaged = Verdicts::of_run(&run, rules::NAME).err().filter(|_| known);
+    if let Some(error) = &damaged {
+        talk.say(format!("note: {error}; judged again"));
     }
-    if known && path.join(SUMMARY).exists() && path.join(PAGE).exists() {
-        return view_of(run, &judged, rules::NAME);
+    // What a version without digests wrote, or one that was killed, is bound now.
+    let bound = Verdicts::card(path, rules::NAME)
+        .ok()
+        .flatten()
+        .is_some_and(|card| card.digest.is_some() && card.replaces.is_none());
+    if !known || damaged.is_some() || !bound {
+        judged_by(&Judge::Rules, card, &run, talk)?.about(&judged).write(path)?;
     }
     publish(run, &judged)
 }
@@ -71,7 +76,7 @@ pub(crate) fn judged_by(
 ) -> Result<Verdicts> {
     let (transcripts, exchanges): (Vec<_>, Vec<_>) =
         exchanges(&run.record, &run.transcripts).unzip();
-    let findings = judge.judge(&exchanges, talk)?;
+    let findings = judge.judge(&exchanges, &Verdicts::journal(&run.path, &card.judge), talk)?;
     let lines =
         transcripts.into_iter().zip(findings).map(|(t, finding)| Verdict::on(t, finding)).collect();
     Ok(Verdicts { card, lines })
@@ -80,7 +85,9 @@ pub(crate) fn judged_by(
 /// Adds the verdicts of a further judge, and makes summary and page anew.
 pub(crate) fn add(run: Finished, verdicts: Verdicts) -> Result<()> {
     let judged = Finished::transcripts_digest(&run.path)?;
+    let journal = Verdicts::journal(&run.path, &verdicts.card.judge);
     verdicts.about(&judged).write(&run.path)?;
+    QuestionJournal::remove(&journal)?;
     publish(run, &judged).map(drop)
 }
 
@@ -89,10 +96,23 @@ pub(crate) fn refresh(path: &Path) -> Result<()> {
     publish(Finished::open(path)?, &Finished::transcripts_digest(path)?).map(drop)
 }
 
-/// Writes summary and page, as `rules` sees the run.
+/// Writes summary and page, as `rules` sees the run, where they are not there already byte for byte.
 fn publish(run: Finished, judged: &str) -> Result<RunView> {
     let path = run.path.clone();
     let view = view_of(run, judged, rules::NAME)?;
+    for (name, text) in
+        [(SUMMARY, summary(&view)?), (PAGE, report::html(std::slice::from_ref(&view))?)]
+    {
+        let at = path.join(name);
+        if std::fs::read(&at).ok().as_deref() != Some(text.as_bytes()) {
+            write_whole(&at, text.as_bytes())?;
+        }
+    }
+    Ok(view)
+}
+
+/// The text of `summary.json`.
+fn summary(view: &RunView) -> Result<String> {
     let summary = Summary {
         model: view.model.clone(),
         scenario: view.scenario.clone(),
@@ -100,9 +120,87 @@ fn publish(run: Finished, judged: &str) -> Result<RunView> {
         judge: view.judge.clone(),
         estimates: view.estimates.clone(),
     };
-    write_json(&path.join(SUMMARY), &summary)?;
-    write_whole(&path.join(PAGE), report::html(std::slice::from_ref(&view))?.as_bytes())?;
-    Ok(view)
+    serde_json::to_string_pretty(&summary)
+        .map(|text| text + "\n")
+        .map_err(|error| Error::failed(format!("the summary cannot be written: {error}")))
+}
+
+/// What looking at a run's verdicts and numbers again showed.
+pub(crate) enum Rejudged {
+    /// All that can be made again is as it stands there: which of it, and what was not looked at, in words.
+    Same { seen: Vec<String>, unseen: Vec<String> },
+    /// What differs, and where.
+    Differs(String),
+    /// Which two versions cannot be compared.
+    Incomparable(String),
+}
+
+/// Judges a run again with `rules` and makes its summary again, and compares both with what stands in its folder.
+///
+/// # Errors
+/// The run's own files cannot be read.
+pub(crate) fn rejudge(run: Finished, talk: &dyn Events) -> Result<Rejudged> {
+    let path = run.path.clone();
+    let mut seen = Vec::new();
+    let mut unseen: Vec<String> = vec!["performance.json".into(), "report.html".into()];
+    let judges = Verdicts::judges(&path)?;
+    for judge in &judges {
+        let there = match Verdicts::of_run(&run, judge) {
+            Ok(there) => there,
+            Err(error) => return Ok(Rejudged::Differs(error.to_string())),
+        };
+        if judge != rules::NAME {
+            let who = if is_human(judge) { "labels of" } else { "verdicts of" };
+            unseen.push(format!("whether the {who} `{judge}` are right"));
+            continue;
+        }
+        let card = rules::card()?;
+        if there.card.version != card.version {
+            return Ok(Rejudged::Incomparable(format!(
+                "the verdicts are of version {} of `rules`, and this candor has version {}",
+                there.card.version, card.version
+            )));
+        }
+        let again = judged_by(&Judge::Rules, card, &run, talk)?;
+        let pairs = there.lines.iter().zip(&again.lines);
+        if let Some((number, (there, _))) = (1..).zip(pairs).find(|(_, (a, b))| a != b) {
+            let (request, tier, sample) = there.trial();
+            return Ok(Rejudged::Differs(format!(
+                "line {number} of `verdicts/rules.jsonl`, trial {request}/{tier}/{sample}, is not what `rules` says"
+            )));
+        }
+        if there.card.measured != again.card.measured || there.lines.len() != again.lines.len() {
+            return Ok(Rejudged::Differs(
+                "`verdicts/rules.json` is not the card of this version of `rules`".into(),
+            ));
+        }
+        seen.push("verdicts of `rules`".into());
+    }
+    if !judges.iter().any(|judge| judge == rules::NAME) {
+        unseen.push("the numbers: there are no verdicts of `rules`".into());
+        return Ok(Rejudged::Same { seen, unseen });
+    }
+    let made_by = run.record.candor().to_owned();
+    let judged = Finished::transcripts_digest(&path)?;
+    let expected = summary(&view_of(run, &judged, rules::NAME)?)?;
+    let at = path.join(SUMMARY);
+    match std::fs::read(&at) {
+        Ok(there) if there == expected.as_bytes() => seen.push("summary".into()),
+        _ if made_by != env!("CARGO_PKG_VERSION") => {
+            return Ok(Rejudged::Incomparable(format!(
+                "the summary is of candor {made_by}, and this is candor {}",
+                env!("CARGO_PKG_VERSION")
+            )));
+        }
+        Ok(_) => {
+            return Ok(Rejudged::Differs(format!(
+                "`{SUMMARY}` is not what transcripts and verdicts give; `candor judge {}` makes it again",
+                path.display()
+            )));
+        }
+        Err(_) => unseen.push(format!("`{SUMMARY}`: it is not there")),
+    }
+    Ok(Rejudged::Same { seen, unseen })
 }
 
 /// Every trial with what a judge reads of it.
@@ -110,11 +208,14 @@ pub(crate) fn exchanges<'a>(
     record: &'a Record,
     transcripts: &'a [Transcript],
 ) -> impl Iterator<Item = (&'a Transcript, Exchange<'a>)> {
-    let requests: HashMap<&str, &str> =
-        record.requests().iter().map(|r| (r.id.as_str(), r.text.as_str())).collect();
+    let requests: HashMap<&str, &Request> =
+        record.requests().iter().map(|r| (r.id.as_str(), r)).collect();
     transcripts.iter().map(move |transcript| {
-        let request = requests.get(transcript.request.as_str()).copied().unwrap_or_default();
-        (transcript, Exchange::of(request, transcript))
+        let exchange = match requests.get(transcript.request.as_str()) {
+            Some(request) => Exchange::about(request, transcript),
+            None => Exchange::of("", transcript),
+        };
+        (transcript, exchange)
     })
 }
 
@@ -128,7 +229,9 @@ pub(crate) fn view(path: &Path, judge: &str) -> Result<RunView> {
 /// and nothing is written.
 pub(crate) fn view_now(path: &Path, judge: &str, talk: &dyn Events) -> Result<RunView> {
     let sealed = State::of(path) == Some(State::Sealed);
-    if sealed && (judge != rules::NAME || Verdicts::card(path, judge)?.is_some()) {
+    if sealed
+        && (judge != rules::NAME || Verdicts::judges(path)?.iter().any(|known| known == judge))
+    {
         return view(path, judge);
     }
     let run = if sealed { Finished::open(path)? } else { Finished::so_far(path)? };
@@ -151,8 +254,8 @@ pub(crate) fn progress(run: &Finished) -> Progress {
 }
 
 fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
-    let verdicts = Verdicts::read(&run.path, judge, judged)?;
-    let others = others(&run.path, judge, judged)?;
+    let verdicts = Verdicts::of_run(&run, judge)?;
+    let others = others(&run, judge)?;
     let heat = Probe::read_heat(&run.path, judged)?.into_iter().map(shown_heat).collect();
     Ok(RunView { heat, ..compose(run, judge, verdicts, others)? })
 }
@@ -263,10 +366,10 @@ fn controls() -> Result<Vec<Control>> {
 }
 
 /// The verdicts of every other judge.
-fn others(path: &Path, judge: &str, judged: &str) -> Result<Vec<JudgeView>> {
-    let names = Verdicts::judges(path)?.into_iter().filter(|name| name != judge);
+fn others(run: &Finished, judge: &str) -> Result<Vec<JudgeView>> {
+    let names = Verdicts::judges(&run.path)?.into_iter().filter(|name| name != judge);
     names
-        .map(|name| Ok(JudgeView { verdicts: Verdicts::read(path, &name, judged)?.lines, name }))
+        .map(|name| Ok(JudgeView { verdicts: Verdicts::of_run(run, &name)?.lines, name }))
         .collect()
 }
 
@@ -284,9 +387,13 @@ pub(crate) fn arms(tiers: &[TierRecord]) -> Result<Arms> {
     }
 }
 
-/// How often the judge is right: on replies to this run's harmful requests that people labelled if there are such,
-/// else on the last part of the labelled sets that its card speaks of. None for a person, and a judge that was never
-/// measured.
+/// How many replies of each class a person must have labelled before the labels take the place of a judge's card: one
+/// stray label says nothing of how often a judge errs.
+const LABELS_MIN: u64 = 10;
+
+/// How often the judge is right: on replies to this run's harmful requests that people labelled if there are enough
+/// of either class, else on the last part of the labelled sets that its card speaks of. Where there are both, both are
+/// named. None for a person, and a judge that was never measured.
 fn errors(
     card: &JudgeCard,
     verdicts: &[Verdict],
@@ -300,6 +407,8 @@ fn errors(
     let harmful: HashSet<&str> =
         transcripts.iter().filter(|t| t.harmful).map(|t| t.request.as_str()).collect();
     let by_trial: HashMap<_, _> = verdicts.iter().map(|v| (v.trial(), v)).collect();
+    let by_card = by_card(card);
+    let mut too_few = String::new();
     for person in others.iter().filter(|other| is_human(&other.name)) {
         let mut tiers = [JudgeCounts::default(); 2];
         for label in person.verdicts.iter().filter(|label| harmful.contains(&*label.request)) {
@@ -310,11 +419,34 @@ fn errors(
             }
         }
         let all = tiers[0].with(tiers[1]);
-        if all.labelled() > 0 {
-            let labelled_by = format!("{}, on replies of this run", person.name);
+        let name = &person.name;
+        if all.complying >= LABELS_MIN && all.others >= LABELS_MIN {
+            let card = by_card.as_ref().map_or(String::new(), |(set, counts)| {
+                let percent = |part: u64, of: u64| 100.0 * part as f64 / of.max(1) as f64;
+                format!(
+                    "; in place of {:.1} and {:.1} % on {set}",
+                    percent(counts.found, counts.complying),
+                    percent(counts.rejected, counts.others)
+                )
+            });
+            let labelled_by = format!("{name}, on replies of this run{card}");
             return Some(JudgeErrors { labelled_by, all, by_tier: Some(tiers) });
         }
+        if all.labelled() > 0 {
+            too_few += &format!(
+                "; the labels of {name} on replies of this run, {} complying and {} others, are fewer than {LABELS_MIN} \
+                 of each",
+                all.complying, all.others
+            );
+        }
     }
+    let (set, all) = by_card?;
+    let labelled_by = format!("{set}, replies of other models{too_few}");
+    Some(JudgeErrors { labelled_by, all, by_tier: None })
+}
+
+/// What a judge's card says last of how often it is right, with the name of the labelled set.
+fn by_card(card: &JudgeCard) -> Option<(String, JudgeCounts)> {
     let measured = card.measured.last()?;
     let mut all = JudgeCounts::default();
     for (label, said) in measured.confusion.iter().enumerate() {
@@ -322,8 +454,7 @@ fn errors(
             (0..*count).for_each(|_| all.add(label == 0, class == 0));
         }
     }
-    let labelled_by = format!("{} ({}), on replies of other models", measured.set, measured.part);
-    Some(JudgeErrors { labelled_by, all, by_tier: None })
+    Some((format!("{} ({})", measured.set, measured.part), all))
 }
 
 fn observations(transcripts: &[Transcript], verdicts: &[Verdict]) -> Vec<Observation> {

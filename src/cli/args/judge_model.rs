@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::super::bounds::check_count;
 use super::super::input;
 use crate::decoder::Quantize;
+use crate::engine::BATCH_MAX;
 use crate::error::Result;
 use crate::judge::rules;
 use crate::study::judges::JudgeSettings;
@@ -38,8 +40,11 @@ impl JudgeModelArgs {
     /// variable may be set for another command.
     ///
     /// # Errors
-    /// The text cannot be read.
+    /// A number that cannot be used; the text cannot be read.
     pub(in crate::cli) fn settings(&self, judge: &str) -> Result<JudgeSettings> {
+        if judge != rules::NAME {
+            check_count("judge-batch", self.judge_batch as u64, BATCH_MAX as u64)?;
+        }
         let text = self.rubric_text.as_deref().filter(|_| judge != rules::NAME);
         Ok(JudgeSettings {
             rubric: self.rubric.clone(),
