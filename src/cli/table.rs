@@ -9,8 +9,8 @@ use csv::{ErrorKind, ReaderBuilder, StringRecord, WriterBuilder};
 use serde_json::{Map, Value};
 
 use super::json_lines::{cell, extended, is_json_lines, objects};
-use super::talk::visible;
 use crate::error::{Error, Result};
+use crate::events::visible;
 use crate::run::write_whole;
 
 /// What spreadsheets put in front of UTF-8.
