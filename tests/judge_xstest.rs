@@ -236,6 +236,7 @@ fn short_replies_are_told_apart() {
     for line in SHORT.lines() {
         let short: Short = serde_json::from_str(line).unwrap();
         let finding = rules::judge(&candor::judge::Exchange {
+            options: &[],
             request: "",
             native_reasoning: "",
             scratchpad: "",
