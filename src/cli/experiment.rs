@@ -128,7 +128,8 @@ pub(super) fn make(
     let pace = Pace { batch: memory.batch, ..pace };
     let started = Instant::now();
     let (aside, last) = (Duration::ZERO, Progress::default());
-    let mut watch = Watch { loaded, memory, open, started, aside, last, bar, ended };
+    let warned = false;
+    let mut watch = Watch { loaded, memory, open, started, aside, last, bar, ended, talk, warned };
     let made = match &loaded.decoder {
         Decoder::Cpu(decoder) => execute(&**decoder, runs, pace, stop, &mut watch),
         Decoder::Tensor(decoder) => execute(&**decoder, runs, pace, stop, &mut watch),
@@ -192,12 +193,39 @@ struct Watch<'a> {
     last: Progress,
     bar: &'a mut TrialBar,
     ended: &'a mut Ended<'a>,
+    talk: &'a Talk,
+    /// Whether the replies of the first full batch were looked at.
+    warned: bool,
+}
+
+/// What is to be said of a first full batch most of whose replies say nothing: the rest will hardly be better.
+fn lost(progress: &Progress) -> Vec<String> {
+    let Progress { trials_made, trials_cut, trials_unanswered, .. } = *progress;
+    let mut notes = Vec::new();
+    if 2 * trials_cut > trials_made {
+        notes.push(format!(
+            "note: {trials_cut} of the first {trials_made} replies were cut at the token limit; a larger \
+             `--max-tokens` lets them end"
+        ));
+    }
+    if 2 * trials_unanswered > trials_made {
+        notes.push(format!(
+            "note: {trials_unanswered} of the first {trials_made} replies ended without an answer; `--variant \
+             no-scratchpad` or a larger model may give some"
+        ));
+    }
+    notes
 }
 
 impl Watcher for Watch<'_> {
     fn progress(&mut self, progress: Progress) {
         self.last = progress;
         self.bar.update(progress);
+        if !self.warned && progress.trials_made >= self.memory.batch.max(4) {
+            self.warned = true;
+            let notes = lost(&progress);
+            self.bar.suspend(|| notes.iter().for_each(|note| self.talk.say(note)));
+        }
     }
 
     fn enough(&mut self, run: usize, look: usize, transcripts: &[Transcript]) -> bool {

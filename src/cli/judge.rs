@@ -80,7 +80,19 @@ fn tell_unjudged(verdicts: &Verdicts, talk: &Talk) {
             verdicts.lines.iter().filter(|verdict| outcome(verdict) == wanted).count()
         };
         let (evasive, long) = (count(JudgeOutcome::Evasive), count(JudgeOutcome::TooLong));
-        let all = evasive + long + count(JudgeOutcome::Judged);
+        let (unreadable, foreign) =
+            (count(JudgeOutcome::Unreadable), count(JudgeOutcome::Language));
+        let all = evasive + long + unreadable + foreign + count(JudgeOutcome::Judged);
+        if unreadable > 0 {
+            talk.say(format!(
+                "note: no verdict on {unreadable} of {all} {what}: they are no replies (no words, the error of a program, letters at random)"
+            ));
+        }
+        if foreign > 0 {
+            talk.say(format!(
+                "note: no verdict on {foreign} of {all} {what}: they are in a language that the judge does not read"
+            ));
+        }
         if evasive > 0 {
             talk.say(format!(
                 "note: no verdict on {evasive} of {all} {what}: the model would say something else than the answers that it is offered"

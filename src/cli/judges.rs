@@ -1,15 +1,19 @@
 //! The judge that a user names, ready to judge: `rules`, or a model.
 
+use std::path::Path;
+
 use rayon::prelude::*;
 
 use super::args::JudgeModelArgs;
+use super::bounds::check_count;
 use super::compute::Compute;
 use super::model_judge::ModelJudge;
 use super::talk::Talk;
 use super::{input, model};
+use crate::engine::BATCH_MAX;
 use crate::error::{Error, Result};
 use crate::judge::rubric::Rubric;
-use crate::judge::{Exchange, Finding, JudgeCard, is_human, rules};
+use crate::judge::{Exchange, Finding, JudgeCard, choice, is_human, rules};
 
 /// A judge that is ready.
 pub(super) enum Judge {
@@ -55,11 +59,24 @@ impl Judge {
         }
     }
 
-    /// One finding for each exchange, in their order.
-    pub(super) fn judge(&self, exchanges: &[Exchange<'_>], talk: &Talk) -> Result<Vec<Finding>> {
+    /// One finding for each exchange, in their order. What a model answers goes into the journal at this path, which
+    /// whoever keeps the findings removes.
+    pub(super) fn judge(
+        &self,
+        exchanges: &[Exchange<'_>],
+        journal: &Path,
+        talk: &Talk,
+    ) -> Result<Vec<Finding>> {
         match self {
             Self::Rules => Ok(exchanges.par_iter().map(rules::judge).collect()),
-            Self::Model(judge) => judge.judge(exchanges, talk),
+            Self::Model(judge) => {
+                let findings = judge.judge(exchanges, journal, talk)?;
+                Ok(exchanges
+                    .iter()
+                    .zip(findings)
+                    .map(|(e, finding)| choice::settle(e, finding))
+                    .collect())
+            }
         }
     }
 }
@@ -69,10 +86,7 @@ fn rubric(name: &str, args: &JudgeModelArgs) -> Result<Rubric> {
         return Err(Error::input(format!("`{name}` judges with `candor label`"))
             .hint("`--judge` takes `rules` or a model"));
     }
-    if args.judge_batch == 0 {
-        return Err(Error::input("`--judge-batch 0` cannot be used")
-            .hint("`--judge-batch` takes a whole number from 1 up"));
-    }
+    check_count("judge-batch", args.judge_batch as u64, BATCH_MAX as u64)?;
     let text = args.rubric_text.as_deref().map(input::text).transpose()?;
     Rubric::load(&args.rubric, text.as_deref())
 }

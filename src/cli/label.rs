@@ -190,6 +190,7 @@ mod tests {
     fn a_terminal_is_not_steered() {
         let exchange = Exchange {
             request: "r",
+            options: &[],
             native_reasoning: "",
             scratchpad: "tier: free",
             answer: "\u{1b}[2Jgone\u{202e}",

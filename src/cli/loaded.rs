@@ -47,13 +47,16 @@ impl Loaded {
     ) -> Result<Self> {
         let mut model = model::open(name, talk)?;
         model.set_longest_text(longest(&model)?);
-        for note in &model.notes {
+        for note in model.notes.iter().chain(&model.asides) {
             talk.say(format!("note: {note}"));
         }
         let available = compute.available_bytes();
         let load = || {
             // Before anything is read for which there is no room.
             let weights = model.weights()?;
+            for note in weights.notes() {
+                talk.say(format!("note: {note}"));
+            }
             compute.check_room(&weights)?;
             std::thread::scope(|scope| {
                 scope.spawn(|| besides(&model));

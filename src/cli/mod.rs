@@ -5,6 +5,7 @@
 
 mod args;
 mod bench;
+mod bounds;
 mod compare;
 mod compute;
 mod demo;
@@ -132,10 +133,7 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
 /// Sets how many threads compute. Must come before anything computes.
 fn use_threads(threads: Option<usize>) -> Result<()> {
     let Some(threads) = threads else { return Ok(()) };
-    if threads == 0 {
-        return Err(Error::input("`--threads 0` cannot be used")
-            .hint("`--threads` takes a whole number from 1 up"));
-    }
+    bounds::check_count("threads", threads as u64, bounds::threads_max())?;
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::args::{CalibrateArgs, OrganismArgs, OrganismCommand};
+use super::bounds::{REPEATS_MAX, check_count};
 use super::talk::{Talk, print};
 use super::{interrupt, training, use_threads};
 use crate::decoder::CpuDecoder;
@@ -92,9 +93,7 @@ fn open(folder: Option<&Path>, name: &str) -> Result<Model> {
 
 fn calibrate_all(args: &CalibrateArgs, talk: &Talk) -> Result<ExitCode> {
     use_threads(args.threads)?;
-    if args.seeds == 0 {
-        return Err(Error::input("`--seeds 0` measures nothing"));
-    }
+    check_count("seeds", args.seeds, REPEATS_MAX)?;
     let mut all = Vec::new();
     for recipe in recipes(&args.names, Recipe::bundled())? {
         let model = open(args.from.as_deref(), recipe.name)?;

@@ -1,6 +1,7 @@
 //! `candor probe`: what the weights say about the tiers, beyond what sampling shows.
 
 use super::args::ProbeArgs;
+use super::bounds::{REPEATS_MAX, check_count};
 use super::compute::Decoder;
 use super::probe_table::table;
 use super::recorded::Recorded;
@@ -8,6 +9,7 @@ use super::talk::{Talk, print};
 use super::verdicts::refresh;
 use super::{interrupt, memory, show, use_threads};
 use crate::decoder::HiddenStates;
+use crate::engine::BATCH_MAX;
 use crate::error::{Error, Result};
 use crate::judge::{Verdicts, rules};
 use crate::probe::{
@@ -22,9 +24,9 @@ pub(super) fn probe(args: &ProbeArgs, talk: &Talk) -> Result<()> {
         return Err(Error::input(format!("`--mass {}` cannot be used", args.mass))
             .hint("`--mass` takes a number above 0 and up to 1"));
     }
-    if args.batch == 0 {
-        return Err(Error::input("`--batch 0` cannot be used")
-            .hint("`--batch` takes a whole number from 1 up"));
+    check_count("batch", args.batch as u64, BATCH_MAX as u64)?;
+    if args.permutations > REPEATS_MAX {
+        check_count("permutations", args.permutations, REPEATS_MAX)?;
     }
     let run = Finished::open(&args.run)?;
     if let Digests::Changed(what) = check_digests(&args.run)? {
@@ -69,8 +71,7 @@ fn look<M: HiddenStates>(
         ));
     }
 
-    let openings = plan.scenario.decision.as_ref();
-    let mut decisions = openings.map(|openings| Decisions::new(&plan, &pairs, openings, args.mass));
+    let mut decisions = Decisions::new(&plan, &pairs, args.mass);
     let scored = score_pairs(&plan, model, &pairs, batch, stop, decisions.as_mut())?;
     let sensitivity = Sensitivity::of(&pairs, &scored);
     if sensitivity.tokens_reproduced < sensitivity.tokens {

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::run::{FORMAT, Finished, Manifest, ModelRecord, Plan, Record, changes, in_words};
 use crate::scenario::{RequestSet, Scenario};
-use crate::transcript::READER;
+use crate::transcript::READER_VERSION;
 
 /// The run, and everything that its plan is made from.
 pub(super) struct Recorded {
@@ -108,7 +108,7 @@ impl Recorded {
 pub(super) fn check_versions(record: &Record) -> Result<()> {
     for (what, there, here) in [
         ("the run folder has format", record.format(), FORMAT),
-        ("the run's replies were read by reader", record.reader(), READER),
+        ("the run's replies were read by reader", record.reader(), READER_VERSION),
     ] {
         if there != here {
             return Err(Error::incomparable(format!("{what} {there}, and this candor has {here}"))
@@ -121,9 +121,13 @@ pub(super) fn check_versions(record: &Record) -> Result<()> {
 /// Where the model of a run is, as far as the run says.
 fn model_of(path: &Path, manifest: &Manifest) -> Result<String> {
     let label = &manifest.model.label;
-    match &manifest.model.source {
+    // Where the adapters lie stands in what the user typed.
+    let source = manifest.model.source.as_ref().filter(|_| manifest.model.adapters.is_empty());
+    match source {
         Some(source) => Ok(format!("{label}@{}", source.commit)),
-        None if label.starts_with("organism:") => Ok(label.clone()),
+        None if label.starts_with("organism:") && manifest.model.adapters.is_empty() => {
+            Ok(label.clone())
+        }
         None => Performance::read(path).map(|p| p.model).map_err(|_| {
             Error::input("the run does not say where its model lies").hint("name it with `--model`")
         }),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::args::RunArgs;
+use super::bounds::check_count;
 use super::compute::Compute;
 use super::experiment::{Wanted, experiments, make_all};
 use super::judge::judge_runs;
@@ -11,21 +12,18 @@ use super::loaded::Loaded;
 use super::stopping::stopping;
 use super::talk::{Talk, print};
 use super::{memory, use_threads};
-use crate::engine::Sampling;
+use crate::engine::{BATCH_MAX, Sampling};
 use crate::error::{Error, Result};
 use crate::judge::rules;
 use crate::model::{Model, RenderOptions};
 use crate::probe::steering;
 use crate::report;
-use crate::run::{Pace, Part, Plan, Settings};
+use crate::run::{ControlText, Pace, Part, Plan, Settings};
 use crate::scenario::{RequestSet, Scenario, Variant};
 
 pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
     Judge::check(&args.judge, &args.judge_model, talk)?;
-    if args.batch == 0 {
-        return Err(Error::input("`--batch 0` cannot be used")
-            .hint("`--batch` takes a whole number from 1 up"));
-    }
+    check_count("batch", args.batch as u64, BATCH_MAX as u64)?;
     if args.shard.is_some() && args.judge != rules::NAME {
         return Err(Error::input(format!(
             "a shard is not judged: `--judge {}` with `--shard`",
@@ -49,16 +47,19 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         Some(limit) => requests.limit(limit)?,
         None => requests,
     };
+    let requests = requests.put_by(&scenario, args.seed)?;
     let requests = match args.until_width {
         Some(_) => requests.shuffled(args.seed),
         None => requests,
     };
     let settings = settings(args, &requests)?;
-    // Every variant is checked before the first one is run.
+    // Every variant is checked before the first one is run; its prompts are made once.
+    let mut rendered = Vec::new();
     let longest = |model: &Model| {
         let mut lengths = Vec::new();
         for variant in &variants {
             let mut plan = Plan::new(model, &scenario, variant, &requests, &settings)?;
+            rendered.push(plan.rendered());
             if args.dry_run {
                 if let Some(shard) = args.shard {
                     plan.keep(&Part::new(shard, plan.pairs()));
@@ -72,13 +73,15 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
     let loaded = Loaded::open_hashed(&args.model, &compute, longest, talk)?;
     let pace = Pace { batch: args.batch, draft: !args.no_draft };
     let mut wanted = Vec::new();
-    for variant in &variants {
-        let mut plan = Plan::new(&loaded.model, &scenario, variant, &requests, &settings)?;
+    for (variant, rendered) in variants.iter().zip(rendered) {
+        let mut plan =
+            Plan::with_rendered(&loaded.model, &scenario, variant, &requests, &settings, rendered)?;
         let part = args.shard.map(|shard| Part::new(shard, plan.pairs()));
         if let Some(part) = &part {
             plan.keep(part);
         }
         if args.dry_run {
+            plan.notes.iter().for_each(|note| talk.say(format!("note: {note}")));
             let memory = memory::fit(&loaded, &[&plan], pace, talk)?;
             print(&memory::table(&variant.name, &memory, loaded.available))?;
             continue;
@@ -168,6 +171,11 @@ fn settings(args: &RunArgs, requests: &RequestSet) -> Result<Settings> {
         coupled: !args.uncoupled,
         date: args.date.clone(),
         template_args: options.args,
+        control_text: match (args.defuse, args.refuse_control_text) {
+            (true, _) => ControlText::Defuse,
+            (false, true) => ControlText::Refuse,
+            (false, false) => ControlText::Keep,
+        },
         stopping: args.until_width.map(|width| stopping(width, requests)).transpose()?,
     };
     settings.check()?;

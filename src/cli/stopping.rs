@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::error::{Error, Result};
 use crate::judge::{Exchange, rules};
 use crate::run::{Manifest, PlannedLook, Stopping};
-use crate::scenario::RequestSet;
+use crate::scenario::{Request, RequestSet};
 use crate::stats::{Arms, Look, Observation, Stopped, StoppedLook, gap_interval, p_factor};
 use crate::transcript::Transcript;
 
@@ -34,13 +34,15 @@ pub(super) fn enough(
 ) -> bool {
     let Some(stopping) = &manifest.settings.stopping else { return false };
     let Some(look) = stopping.looks.get(look) else { return false };
-    let texts: HashMap<&str, &str> =
-        manifest.requests.items.iter().map(|r| (r.id.as_str(), r.text.as_str())).collect();
+    let requests: HashMap<&str, &Request> =
+        manifest.requests.items.iter().map(|r| (r.id.as_str(), r)).collect();
     let observations: Vec<Observation> = transcripts
         .iter()
         .map(|t| {
-            let text = texts.get(t.request.as_str()).copied().unwrap_or_default();
-            let finding = rules::judge(&Exchange::of(text, t));
+            let finding = rules::judge(&match requests.get(t.request.as_str()) {
+                Some(request) => Exchange::about(request, t),
+                None => Exchange::of("", t),
+            });
             Observation::of(t, finding.compliance, finding.reasoning)
         })
         .collect();

@@ -10,7 +10,7 @@ use super::stopping::stopped;
 use super::talk::Talk;
 use crate::error::{Error, Result};
 use crate::judge::{
-    Agreement, Compliance, Exchange, JudgeCard, Verdict, Verdicts, is_human, rules,
+    Agreement, Compliance, Exchange, JudgeCard, QuestionJournal, Verdict, Verdicts, is_human, rules,
 };
 use crate::organism::{Card, RECIPES, Rates, Recipe};
 use crate::probe::{Probe, ReplyHeat};
@@ -18,7 +18,7 @@ use crate::report::{
     self, Control, Heat, HeatToken, JudgeView, ModelKind, ModelSize, Progress, Prompt, RunView,
 };
 use crate::run::{Finished, Lock, Record, State, TierRecord, write_whole};
-use crate::scenario::Tier;
+use crate::scenario::{Request, Tier};
 use crate::stats::{
     Arms, Basis, Estimates, JudgeCounts, JudgeErrors, Observation, estimate, request_gaps,
 };
@@ -76,7 +76,7 @@ pub(super) fn judged_by(
 ) -> Result<Verdicts> {
     let (transcripts, exchanges): (Vec<_>, Vec<_>) =
         exchanges(&run.record, &run.transcripts).unzip();
-    let findings = judge.judge(&exchanges, talk)?;
+    let findings = judge.judge(&exchanges, &Verdicts::journal(&run.path, &card.judge), talk)?;
     let lines =
         transcripts.into_iter().zip(findings).map(|(t, finding)| Verdict::on(t, finding)).collect();
     Ok(Verdicts { card, lines })
@@ -85,7 +85,9 @@ pub(super) fn judged_by(
 /// Adds the verdicts of a further judge, and makes summary and page anew.
 pub(super) fn add(run: Finished, verdicts: Verdicts) -> Result<()> {
     let judged = Finished::transcripts_digest(&run.path)?;
+    let journal = Verdicts::journal(&run.path, &verdicts.card.judge);
     verdicts.about(&judged).write(&run.path)?;
+    QuestionJournal::remove(&journal)?;
     publish(run, &judged).map(drop)
 }
 
@@ -223,11 +225,14 @@ pub(super) fn exchanges<'a>(
     record: &'a Record,
     transcripts: &'a [Transcript],
 ) -> impl Iterator<Item = (&'a Transcript, Exchange<'a>)> {
-    let requests: HashMap<&str, &str> =
-        record.requests().iter().map(|r| (r.id.as_str(), r.text.as_str())).collect();
+    let requests: HashMap<&str, &Request> =
+        record.requests().iter().map(|r| (r.id.as_str(), r)).collect();
     transcripts.iter().map(move |transcript| {
-        let request = requests.get(transcript.request.as_str()).copied().unwrap_or_default();
-        (transcript, Exchange::of(request, transcript))
+        let exchange = match requests.get(transcript.request.as_str()) {
+            Some(request) => Exchange::about(request, transcript),
+            None => Exchange::of("", transcript),
+        };
+        (transcript, exchange)
     })
 }
 
@@ -399,9 +404,13 @@ pub(super) fn arms(tiers: &[TierRecord]) -> Result<Arms> {
     }
 }
 
-/// How often the judge is right: on replies to this run's harmful requests that people labelled if there are such,
-/// else on the last part of the labelled sets that its card speaks of. None for a person, and a judge that was never
-/// measured.
+/// How many replies of each class a person must have labelled before the labels take the place of a judge's card: one
+/// stray label says nothing of how often a judge errs.
+const LABELS_MIN: u64 = 10;
+
+/// How often the judge is right: on replies to this run's harmful requests that people labelled if there are enough
+/// of either class, else on the last part of the labelled sets that its card speaks of. Where there are both, both are
+/// named. None for a person, and a judge that was never measured.
 fn errors(
     card: &JudgeCard,
     verdicts: &[Verdict],
@@ -415,6 +424,8 @@ fn errors(
     let harmful: HashSet<&str> =
         transcripts.iter().filter(|t| t.harmful).map(|t| t.request.as_str()).collect();
     let by_trial: HashMap<_, _> = verdicts.iter().map(|v| (v.trial(), v)).collect();
+    let by_card = by_card(card);
+    let mut too_few = String::new();
     for person in others.iter().filter(|other| is_human(&other.name)) {
         let mut tiers = [JudgeCounts::default(); 2];
         for label in person.verdicts.iter().filter(|label| harmful.contains(&*label.request)) {
@@ -425,11 +436,34 @@ fn errors(
             }
         }
         let all = tiers[0].with(tiers[1]);
-        if all.labelled() > 0 {
-            let labelled_by = format!("{}, on replies of this run", person.name);
+        let name = &person.name;
+        if all.complying >= LABELS_MIN && all.others >= LABELS_MIN {
+            let card = by_card.as_ref().map_or(String::new(), |(set, counts)| {
+                let percent = |part: u64, of: u64| 100.0 * part as f64 / of.max(1) as f64;
+                format!(
+                    "; in place of {:.1} and {:.1} % on {set}",
+                    percent(counts.found, counts.complying),
+                    percent(counts.rejected, counts.others)
+                )
+            });
+            let labelled_by = format!("{name}, on replies of this run{card}");
             return Some(JudgeErrors { labelled_by, all, by_tier: Some(tiers) });
         }
+        if all.labelled() > 0 {
+            too_few += &format!(
+                "; the labels of {name} on replies of this run, {} complying and {} others, are fewer than {LABELS_MIN} \
+                 of each",
+                all.complying, all.others
+            );
+        }
     }
+    let (set, all) = by_card?;
+    let labelled_by = format!("{set}, replies of other models{too_few}");
+    Some(JudgeErrors { labelled_by, all, by_tier: None })
+}
+
+/// What a judge's card says last of how often it is right, with the name of the labelled set.
+fn by_card(card: &JudgeCard) -> Option<(String, JudgeCounts)> {
     let measured = card.measured.last()?;
     let mut all = JudgeCounts::default();
     for (label, said) in measured.confusion.iter().enumerate() {
@@ -437,8 +471,7 @@ fn errors(
             (0..*count).for_each(|_| all.add(label == 0, class == 0));
         }
     }
-    let labelled_by = format!("{} ({}), on replies of other models", measured.set, measured.part);
-    Some(JudgeErrors { labelled_by, all, by_tier: None })
+    Some((format!("{} ({})", measured.set, measured.part), all))
 }
 
 fn observations(transcripts: &[Transcript], verdicts: &[Verdict]) -> Vec<Observation> {

@@ -212,6 +212,11 @@ impl Verdicts {
         Self { card: self.card.about(transcripts_digest, &self.lines), lines: self.lines }
     }
 
+    /// Where a judge that is under way keeps what it was answered.
+    pub fn journal(run: &Path, judge: &str) -> PathBuf {
+        run.join(FOLDER).join(format!("{judge}.questions.jsonl"))
+    }
+
     /// Writes them: first a card that fits both what stands there and what will, then the verdicts, then the card that
     /// fits these alone. Whoever is killed in between leaves verdicts that can be read, the old ones or the new.
     ///

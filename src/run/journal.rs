@@ -455,7 +455,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::transcript::{FinishReason, Outcome};
+    use crate::transcript::{FinishReason, Form, Outcome};
     use proptest::prelude::*;
 
     fn transcript(request: &str, answer: &str) -> Transcript {
@@ -467,6 +467,7 @@ mod tests {
             harmful: true,
             category: "c".into(),
             outcome: Outcome::Answered,
+            form: vec![Form::AsAsked],
             native_reasoning: String::new(),
             scratchpad: "s".into(),
             answer: answer.into(),

@@ -8,10 +8,10 @@ use super::plan::{Plan, Settings};
 use super::prompt_texts::PromptTexts;
 use crate::decoder::{ModelInfo, Quantize, Steering};
 use crate::error::{Error, Result};
-use crate::model::SystemPrompt;
 use crate::model::hub::Origin;
+use crate::model::{AdapterRecord, Model, SystemPrompt, Way};
 use crate::scenario::{Request, Tags, Tier};
-use crate::transcript::READER;
+use crate::transcript::READER_VERSION;
 
 /// Version of the run folder's format that is written; METHODS.md says what each version changed. A manifest without
 /// the key has the first one.
@@ -36,7 +36,7 @@ pub struct Manifest {
     /// Version of the run folder's format.
     #[serde(default = "first_format", skip_serializing_if = "is_first_format")]
     pub format: u32,
-    /// Version of the reader that took the replies apart ([`READER`]); none in the first format, which had one reader.
+    /// Version of the reader that took the replies apart ([`READER_VERSION`]); none in the first format, which had one reader.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reader: Option<u32>,
     /// What computes; runs of different numerics are not comparable bit by bit.
@@ -74,6 +74,9 @@ pub struct ModelRecord {
     pub files: BTreeMap<String, String>,
     /// Into which blocks its dense weights were put while they were loaded.
     pub quantize: Option<Quantize>,
+    /// What was put on its weights, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adapters: Vec<AdapterRecord>,
     /// What was done to its residual stream, if anything, with all numbers that this takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steering: Option<Steering>,
@@ -195,6 +198,12 @@ impl PromptsRecord {
     }
 }
 
+/// What is put on a model's weights, and how the decoder does it.
+fn adapter_records(model: &Model, info: &ModelInfo) -> Vec<AdapterRecord> {
+    let how = if info.adapters_beside { Way::Beside } else { Way::Merged };
+    model.adapters.iter().map(|adapter| adapter.record(how)).collect()
+}
+
 impl Manifest {
     /// The manifest of a plan. Reads the whole weights for their digest, if no manifest of the model was made before.
     pub fn new(plan: &Plan<'_>, info: &ModelInfo) -> Result<Self> {
@@ -202,7 +211,7 @@ impl Manifest {
         Ok(Self {
             candor: env!("CARGO_PKG_VERSION").into(),
             format: FORMAT,
-            reader: Some(READER),
+            reader: Some(READER_VERSION),
             numerics: info.numerics.clone(),
             promise: info.promise.clone(),
             model: ModelRecord {
@@ -212,6 +221,7 @@ impl Manifest {
                 parameters: model.weights()?.parameters(),
                 files: model.digests().clone(),
                 quantize: info.quantize,
+                adapters: adapter_records(model, info),
                 steering: info.steering.clone(),
                 chat_template: blake3::hash(model.chat_template()?.source().as_bytes())
                     .to_hex()

@@ -1,15 +1,20 @@
-//! A token stream's text taken apart into native reasoning, scratchpad and answer, with how it ended.
-//! Knows nothing about models, prompts or judges.
+//! A token stream's text taken apart into native reasoning, scratchpad and answer, with how it ended and how its parts
+//! were found. Knows nothing about models, prompts or judges.
 
-/// Version of the reader of replies: raised whenever some reply comes to be taken apart in another way. A run's
-/// manifest says by which version its transcripts were read, and only those of one version can be compared.
-pub const READER: u32 = 1;
-
+mod events;
+mod form;
+mod heading;
+mod mark;
+mod names;
 mod native;
+mod reader;
 mod record;
 mod reply;
+mod untagged;
 
 pub use crate::engine::FinishReason;
+pub use form::Form;
+pub use names::TagNames;
 pub use native::opens_reasoning;
 pub use record::{Outcome, Transcript};
-pub use reply::{Reply, TagNames};
+pub use reply::{READER_VERSION, Reply};

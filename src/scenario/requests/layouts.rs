@@ -13,6 +13,8 @@
 //! authors put the two together. Columns that are not named here (`target`, `source`, `Tags`, `focus`, ...) are
 //! not read.
 
+use std::collections::BTreeMap;
+
 use super::super::source::{Source, list};
 use super::entry::{Complaint, Entry, UNLABELLED, named_benign};
 use super::format::KNOWN;
@@ -58,6 +60,7 @@ fn entry(row: &Row<'_>, id: Option<&str>, category: &str, text: &str) -> Entry {
         harmful: true,
         text: text.to_owned(),
         twin_of: None,
+        fields: BTreeMap::new(),
     }
 }
 

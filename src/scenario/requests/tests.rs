@@ -27,6 +27,8 @@ fn set(rows: &[(&str, &str, bool)]) -> RequestSet {
             harmful: *harmful,
             text: "x".to_owned(),
             twin_of: None,
+            fields: Default::default(),
+            options: Vec::new(),
         })
         .collect();
     RequestSet::recorded("set", "", &requests)
@@ -61,16 +63,15 @@ fn plain_text_gets_ids_that_depend_on_the_text_alone() {
 #[test]
 fn bad_lines_are_named() {
     let shape = "hint: a line is one JSON object with `id`, `category`, `harmful`, `text` and, \
-                 if benign, `twin_of`";
+                 if benign, `twin_of`; further keys are texts for a scenario's user message";
     let cases = [
         (format!("{A}\n{{\"id\": 3}}"), format!(
             "`r.jsonl:2`: key `id`: invalid type: integer `3`, expected a string (column 8)\n{shape}"
         )),
         (format!("{A} x"), format!("`r.jsonl:1`: trailing characters (column 57)\n{shape}")),
-        ("\n{\"id\":\"a\",\"topic\":\"b\"}".to_owned(), format!(
-            "`r.jsonl:2`: key `topic`: unknown field `topic`, expected one of `id`, `category`, \
-             `harmful`, `text`, `twin_of` (column 17)\n{shape}"
-        )),
+        (A.replace("}", ",\"topic\":3}"),
+            "`r.jsonl:1`: key `topic`: a field of a request's own is a text\nhint: write it in quotes"
+                .to_owned()),
         ("{\"id\":\"a\"}".to_owned(), format!(
             "`r.jsonl:1`: missing field `category` (column 10)\n{shape}"
         )),
@@ -296,7 +297,7 @@ proptest! {
     fn any_text_survives_json_lines(texts in prop::collection::vec("\\PC*[^\\s]\\PC*", 1..6)) {
         let request = |(index, text): (usize, &String)| {
             let id = format!("r{index}");
-            Request { id, category: "c".to_owned(), harmful: true, text: text.clone(), twin_of: None }
+            Request { id, category: "c".to_owned(), harmful: true, text: text.clone(), twin_of: None, fields: Default::default(), options: Vec::new() }
         };
         let requests: Vec<Request> = texts.iter().enumerate().map(request).collect();
         let file: String = requests
