@@ -112,7 +112,7 @@ fn publish(run: Finished, judged: &str) -> Result<RunView> {
 }
 
 /// Where verdicts of `rules` that are not as they were written first say something else than `rules` does.
-fn first_changed(run: &Finished, judge: &str, talk: &Talk) -> Result<Option<String>> {
+fn first_changed(run: &Finished, judge: &str, talk: &dyn Events) -> Result<Option<String>> {
     let Some(there) = Verdicts::as_they_stand(&run.path, judge).filter(|_| judge == rules::NAME)
     else {
         return Ok(None);
