@@ -19,6 +19,6 @@ pub mod probe;
 pub mod report;
 pub mod exchange;
 pub mod sweep;
-pub mod study;
 pub mod organism;
+pub mod study;
 pub mod cli;
