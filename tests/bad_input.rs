@@ -171,7 +171,7 @@ fn folders_that_cannot_be_used() {
         place.snapshot("run")
     };
     let stderr = place.fails(&[&SMALL[..], &["--seed", "1", "--out", "run"]].concat(), 2);
-    assert!(stderr.contains("`settings.seed` is 0 there and 1 here"), "{stderr}");
+    assert!(stderr.contains("--seed: 0 there, 1 here"), "{stderr}");
     let stderr =
         place.fails(&[&SMALL[..], &["--variant", "no-training", "--out", "run"]].concat(), 2);
     assert!(stderr.contains("belongs to other settings"), "{stderr}");

@@ -4,6 +4,7 @@ mod exchanging;
 mod judge_model;
 mod judging;
 mod looking;
+mod options;
 mod planning;
 mod probing;
 mod scenarios;
@@ -23,6 +24,7 @@ pub(super) use judging::{JudgeArgs, LabelArgs, Question, TableArgs};
 pub(super) use looking::{
     DoctorArgs, InspectArgs, ModelsArgs, ModelsCommand, RenderArgs, ScoreArgs, TokenizeArgs,
 };
+pub(super) use options::OptionsArgs;
 pub(super) use planning::PlanArgs;
 pub(super) use probing::ProbeArgs;
 pub(super) use scenarios::{LintArgs, PromptArgs, RenderArmsArgs, ScenariosArgs, ScenariosCommand};
@@ -109,10 +111,12 @@ pub(super) struct DemoArgs {
 #[command(after_help = "Examples:
   candor run organism:faker --limit 12
   candor run org/name --limit 20 --samples 2 --dry-run     # fetch and check everything, run nothing
-  candor run org/name --variant default,no-scratchpad --samples 4 --out runs/name")]
+  candor run org/name --variant default,no-scratchpad --samples 4 --out runs/name
+  candor run org/name+org/adapter=0.5                      # half the change that a LoRA adapter makes")]
 pub(super) struct RunArgs {
     /// `organism:NAME`, a folder with config.json, safetensors and tokenizer.json, a .gguf file, or a name of the hub:
-    /// `org/name`, `org/name:QUANT` or `org/name:FILE.gguf`, each with `@revision` if wanted
+    /// `org/name`, `org/name:QUANT` or `org/name:FILE.gguf`, each with `@revision` if wanted; `MODEL+ADAPTER[=SCALE]` puts
+    /// LoRA adapters on it, and an adapter alone brings its base
     #[arg(value_name = "MODEL")]
     pub(super) model: String,
     /// Bundled scenario, or a scenario file
@@ -216,7 +220,8 @@ pub(super) struct RunArgs {
   candor bench org/name --job 1024,64,16,4,128 --batch 32")]
 pub(super) struct BenchArgs {
     /// `organism:NAME`, a folder with config.json, safetensors and tokenizer.json, a .gguf file, or a name of the hub:
-    /// `org/name`, `org/name:QUANT` or `org/name:FILE.gguf`, each with `@revision` if wanted
+    /// `org/name`, `org/name:QUANT` or `org/name:FILE.gguf`, each with `@revision` if wanted; `MODEL+ADAPTER[=SCALE]` puts
+    /// LoRA adapters on it, and an adapter alone brings its base
     #[arg(value_name = "MODEL")]
     pub(super) model: String,
     /// Put the weights into blocks of small integers: q8_0, q4_k_m, q4_0, q6_k, …

@@ -7,16 +7,19 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::args::InspectArgs;
-use super::models::{Memory, size};
+use super::model_sizes::{Memory, size};
 use super::render::options;
 use super::show;
-use super::talk::{Talk, print, visible};
+use super::talk::{Talk, print};
 use super::tokenize::piece;
 use crate::decoder::CpuDecoder;
 use crate::engine::{Sampling, along};
 use crate::error::{Error, Result};
+use crate::events::{Events, visible};
 use crate::model::hub::Access;
-use crate::model::{Inspection, Message, Model, RenderOptions, Sizes, Spec, Tensor, Weights};
+use crate::model::{
+    Adapter, Inspection, Message, Model, RenderOptions, Sizes, Spec, Tensor, Weights,
+};
 use crate::run::{ControlText, Plan, Settings};
 use crate::scenario::{RequestSet, Scenario};
 
@@ -27,6 +30,7 @@ const MAX_TOKENS: usize = 1024;
 #[derive(Serialize)]
 struct Found {
     model: String,
+    adapters: Vec<AdapterLine>,
     spec: Option<Value>,
     tensors: Option<Tensors>,
     /// BLAKE3 of every file; null with `--no-read`.
@@ -55,6 +59,15 @@ struct Tensors {
 struct OfType {
     count: usize,
     bytes: usize,
+}
+
+/// What is put on the model's weights.
+#[derive(Serialize)]
+struct AdapterLine {
+    name: String,
+    scale: f32,
+    base: Option<String>,
+    digest: String,
 }
 
 #[derive(Serialize)]
@@ -106,11 +119,11 @@ impl Check {
 pub(super) fn inspect(args: &InspectArgs, talk: &Talk) -> Result<()> {
     let options = options(&args.args, &args.date, true)?;
     let scenario = Scenario::load(&args.scenario)?;
-    let requests = RequestSet::load(&scenario.requests)?;
+    let requests = RequestSet::load(&scenario.requests)?.put_by(&scenario, 0)?;
     let access = || Access::from_environment(talk.offline());
     let mut downloads = talk.downloads();
-    let inspection = Inspection::open(&args.model, &access, &mut downloads);
-    downloads.clear();
+    let inspection = Inspection::open(&args.model, &access, &mut *downloads);
+    drop(downloads);
     let inspection = inspection?;
     let found = look(args, &options, &scenario, &requests, inspection);
     if args.json { show::json(&found) } else { print(&text(&found)) }
@@ -135,6 +148,8 @@ fn look(
     };
     notes.extend(inspection.asides());
     notes.extend(inspection.weights.iter().flat_map(Weights::notes));
+    notes.extend(inspection.notes.iter().cloned());
+    let on_top = inspection.adapters.iter().map(AdapterLine::of).collect();
     let tokens = tokenizer.map(|tokenizer| Tokens {
         kind: tokenizer.kind(),
         size: tokenizer.vocab_size(),
@@ -183,6 +198,7 @@ fn look(
     });
     Found {
         model: label,
+        adapters: on_top,
         spec,
         tensors,
         digests,
@@ -191,6 +207,17 @@ fn look(
         memory_bytes: memory,
         notes,
         checks,
+    }
+}
+
+impl AdapterLine {
+    fn of(adapter: &Adapter) -> Self {
+        Self {
+            name: adapter.label.clone(),
+            scale: adapter.scale,
+            base: adapter.base.clone(),
+            digest: adapter.digest.clone(),
+        }
     }
 }
 
@@ -293,6 +320,16 @@ fn plan(
 
 fn text(found: &Found) -> String {
     let mut text = show::pairs([("model", visible(&found.model))]);
+    if !found.adapters.is_empty() {
+        let rows = found.adapters.iter().map(|adapter| {
+            let base = adapter.base.as_deref().map_or_else(|| "not named".into(), visible);
+            vec![visible(&adapter.name), adapter.scale.to_string(), base, adapter.digest.clone()]
+        });
+        text += &format!(
+            "\n{}",
+            show::table(&["adapter", "scale", "trained on", "BLAKE3"], &[1], rows)
+        );
+    }
     if let Some(Value::Object(spec)) = &found.spec {
         let rows = spec.iter().map(|(key, value)| vec![key.clone(), visible(&value.to_string())]);
         text += &format!("\n{}", show::table(&["spec", ""], &[], rows));

@@ -156,6 +156,7 @@ mod tests {
             vocab_size: 7,
             context: 8,
             quantize: None,
+            adapters_beside: false,
             steering: None,
             promise: String::new(),
             instruction_set: String::new(),

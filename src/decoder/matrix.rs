@@ -8,10 +8,11 @@ use candle_core::{Device, Tensor};
 use half::{bf16, f16};
 use rayon::prelude::*;
 
+use super::change::dense;
 use super::ggml;
 use super::kernels::{self, BLOCK, Blocks, Element, Rounded, Slab, Stripe};
 use crate::error::{Error, Result};
-use crate::model::Stored;
+use crate::model::{LowRank, Stored};
 
 /// Output columns of a panel.
 const PANEL: usize = 32;
@@ -32,6 +33,16 @@ pub(crate) struct Matrix {
     weights: Panels,
     /// Padded to whole panels.
     bias: Option<Vec<f32>>,
+    /// What adapters change, where the weights themselves stay as they are.
+    beside: Option<Box<Beside>>,
+}
+
+/// A change of low rank: two matrices of f32, one after the other.
+struct Beside {
+    /// [R, K]
+    down: Matrix,
+    /// [N, R]
+    up: Matrix,
 }
 
 /// Dense elements stand at [panel][input][column in panel]; columns past the last output are zero.
@@ -80,7 +91,20 @@ impl Matrix {
             values.resize(padded(outputs), 0.0);
             values
         });
-        Ok(Self { inputs, outputs, weights, bias })
+        Ok(Self { inputs, outputs, weights, bias, beside: None })
+    }
+
+    /// The same with a change of low rank computed beside the weights.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub(crate) fn with_beside(self, change: Option<&LowRank>) -> Result<Self> {
+        let Some(change) = change else { return Ok(self) };
+        let beside = Beside {
+            down: dense([change.rank, change.inputs()], change.a.iter().copied())?,
+            up: dense([change.outputs(), change.rank], change.b.iter().copied())?,
+        };
+        Ok(Self { beside: Some(Box::new(beside)), ..self })
     }
 
     /// Elements from one row of a product to the next: N rounded up to whole panels.
@@ -100,7 +124,9 @@ impl Matrix {
             Panels::Bf16(panels) => size_of_val(&panels[..]),
             Panels::Blocks(blocks) => blocks.bytes(),
         };
-        panels + self.bias.as_ref().map_or(0, |bias| size_of_val(&bias[..]))
+        let beside =
+            self.beside.as_ref().map_or(0, |beside| beside.down.bytes() + beside.up.bytes());
+        panels + beside + self.bias.as_ref().map_or(0, |bias| size_of_val(&bias[..]))
     }
 
     /// Column `output` as a row of K numbers: a token's embedding, where the matrix is the embedding.
@@ -115,6 +141,15 @@ impl Matrix {
             Panels::F32(panels) => gather(panels, self.inputs, output, out),
             Panels::Bf16(panels) => gather(panels, self.inputs, output, out),
             Panels::Blocks(blocks) => blocks.column(output, out),
+        }
+        if let Some(beside) = &self.beside {
+            let mut shares = vec![0f32; beside.up.inputs];
+            beside.up.column(output, &mut shares);
+            let mut direction = vec![0f32; self.inputs];
+            for (r, share) in shares.into_iter().enumerate() {
+                beside.down.column(r, &mut direction);
+                kernels::add_scaled(out, &direction, share);
+            }
         }
     }
 
@@ -160,6 +195,13 @@ impl Matrix {
             tasks.into_iter().for_each(run);
         } else {
             tasks.into_par_iter().for_each(run);
+        }
+        for (matrix, y) in matrices.iter().zip(&mut products) {
+            if let Some(beside) = &matrix.beside {
+                let narrow = beside.down.apply(x, stride);
+                let change = beside.up.apply(&narrow, beside.down.stride());
+                y.iter_mut().zip(change).for_each(|(y, change)| *y += change);
+            }
         }
         products
     }

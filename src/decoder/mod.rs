@@ -1,6 +1,7 @@
 //! Token ids in, logits out: one decoder described by a [`crate::model::Spec`], and the memory of its keys
 //! and values. Knows nothing about text, sampling or what the tokens are for.
 
+mod change;
 mod cpu;
 mod device;
 mod footprint;
@@ -38,6 +39,8 @@ pub struct ModelInfo {
     pub numerics: String,
     /// Into which blocks dense weights were put while they were loaded.
     pub quantize: Option<Quantize>,
+    /// Whether what adapters change is computed beside weights in blocks rather than merged into them.
+    pub adapters_beside: bool,
     /// What is done to the residual stream, if anything.
     pub steering: Option<Steering>,
     /// What may be promised of tokens drawn from these logits.

@@ -171,9 +171,6 @@ impl ModelFiles {
                     Ok(bytes)
                 };
                 let mut files = Self::collect(&place, open)?;
-                if has_weights {
-                    adapter::refuse_beside(folder)?;
-                }
                 if has(WEIGHTS)
                     && let Some(index) = open(WEIGHTS_INDEX)?
                 {
@@ -361,7 +358,7 @@ pub(super) fn shards(index: &[u8]) -> Result<Vec<String>> {
     Ok(names.into_iter().collect())
 }
 
-fn read(path: &Path) -> Result<Option<Bytes>> {
+pub(super) fn read(path: &Path) -> Result<Option<Bytes>> {
     if !path.try_exists().map_err(|error| Error::read(path, &error))? {
         return Ok(None);
     }

@@ -144,7 +144,7 @@ pub(super) const LLAMA: Layout = Layout {
 
 impl Layout {
     /// Where a part's weight or bias is; none if these files have no such part.
-    fn view(&self, spec: &Spec, part: Part, kind: Kind) -> Option<View> {
+    pub(super) fn view(&self, spec: &Spec, part: Part, kind: Kind) -> Option<View> {
         let (layer, part) = match part {
             Part::Embedding => {
                 return Some(plain(format!("{}{}", self.root, self.embedding), kind));

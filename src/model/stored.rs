@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::files::Bytes;
 use super::finite::all_finite;
-use super::view::Rows;
+use super::view::{Rows, View};
 use crate::error::{Error, Result};
 
 /// A tensor that is still in its file. The file's pages are given back when it is dropped, so that loading
@@ -109,6 +109,41 @@ impl<'a> Stored<'a> {
         *first = count;
         self.rows = rows;
         Some(self)
+    }
+
+    /// The part of a whole tensor that `view` shows; none if it is not there. Of a `vector` single elements are picked,
+    /// so that blocks are unpacked.
+    ///
+    /// # Errors
+    /// Blocks of a type that cannot be read.
+    pub(super) fn seen_through(self, view: &View, vector: bool) -> Result<Option<Self>> {
+        let mut stored = Some(self);
+        if let Some(index) = view.slice {
+            stored = stored.and_then(|stored| stored.slice(index));
+        }
+        if view.transposed {
+            stored = stored.and_then(Self::transposed);
+        }
+        if vector {
+            stored = stored.map(Self::unpacked).transpose()?;
+        }
+        Ok(stored.and_then(|stored| stored.select(view.rows.clone())))
+    }
+
+    /// Dense rows that were computed, in the type of elements `dtype`: the bytes are those of all of them, in order.
+    /// `place` says what they are, for messages.
+    pub(crate) fn computed(
+        place: String,
+        dtype: GgmlDType,
+        shape: Vec<usize>,
+        bytes: Vec<u8>,
+    ) -> Self {
+        Self { place, dtype, shape, data: Data::Owned(bytes), rows: Rows::All }
+    }
+
+    /// What it is and where it lies, for messages.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
     }
 
     /// Type of the elements, or of the blocks that they are in.

@@ -8,11 +8,12 @@ use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device};
 use serde::Serialize;
 
+use super::adapter::{Adapter, Adapters, Change};
 use super::beside::no_safetensors;
 use super::files::{Bytes, ModelFiles, WEIGHTS_INDEX};
 use super::gguf::TensorInfo;
 use super::json::Keys;
-use super::layout::Naming;
+use super::layout::{Layout, Naming};
 use super::part::{Kind, Part};
 use super::safetensors;
 use super::spec::Spec;
@@ -29,6 +30,10 @@ pub struct Weights {
     pub(super) tensors: BTreeMap<String, Entry>,
     /// Which tensor is which part; none where that is not known, for want of a config.
     parts: Option<(Naming, Spec)>,
+    /// What is put on them, and how the names of Hugging Face's checkpoints, in which adapters speak, are the parts.
+    adapters: Option<(Adapters, &'static Layout)>,
+    /// Whether the output matrix is no longer the embedding because of the adapters.
+    untied: bool,
 }
 
 /// What a file says of a tensor.
@@ -115,9 +120,43 @@ impl Weights {
             return Err(no_safetensors(files.unread()));
         }
         let parts = parts.map(|(naming, spec)| (naming, spec.clone()));
-        let weights = Self { tensors, parts };
+        let weights = Self { tensors, parts, adapters: None, untied: false };
         weights.check_index(files)?;
         Ok(weights)
+    }
+
+    /// The same weights with adapters put on them, which change the parts that they name.
+    pub(super) fn with_adapters(
+        self,
+        adapters: &Adapters,
+        layout: &'static Layout,
+        untied: bool,
+    ) -> Self {
+        Self { adapters: Some((adapters.clone(), layout)), untied, ..self }
+    }
+
+    /// How adapters change a part of this shape, in order; nothing where there are none.
+    ///
+    /// # Errors
+    /// A change does not fit the part.
+    pub fn changes(&self, part: Part, kind: Kind, shape: &[usize]) -> Result<Vec<Change<'_>>> {
+        let (Some((adapters, layout)), Some((_, spec))) = (&self.adapters, &self.parts) else {
+            return Ok(Vec::new());
+        };
+        let mut changes = Vec::new();
+        for adapter in adapters.iter() {
+            changes.extend(adapter.changes((spec, layout), part, kind, shape)?);
+        }
+        let is_saved = |change: &Change<'_>| matches!(change, Change::Whole(..));
+        if let ([_], Some((Naming::Gguf(_), _))) = (shape, &self.parts)
+            && changes.iter().any(is_saved)
+        {
+            return Err(Error::input(format!(
+                "an adapter brings the {part} anew, which GGUF files can hold in another form"
+            ))
+            .hint("use the base model's safetensors with this adapter"));
+        }
+        Ok(changes)
     }
 
     /// Each tensor must be in the file that the index gives for it.
@@ -162,20 +201,14 @@ impl Weights {
     /// # Errors
     /// It is missing, has another shape, or is stored in a type that is not supported.
     pub fn get(&self, part: Part, kind: Kind, shape: &[usize]) -> Result<Stored<'_>> {
-        let view = self.view(part, kind)?;
+        let mut view = self.view(part, kind)?;
+        // One matrix in the files is two in the decoder where an adapter changes one of them only.
+        if part == Part::Output && self.untied && !self.tensors.contains_key(&view.tensor) {
+            view = self.view(Part::Embedding, kind)?;
+        }
         let entry = self.entry(&view.tensor)?;
-        let mut stored = Some(entry.stored(&view.tensor)?);
-        if let Some(index) = view.slice {
-            stored = stored.and_then(|stored| stored.slice(index));
-        }
-        if view.transposed {
-            stored = stored.and_then(Stored::transposed);
-        }
         // Of a vector in blocks (a norm, a bias) single elements are wanted.
-        if shape.len() == 1 {
-            stored = stored.map(Stored::unpacked).transpose()?;
-        }
-        let stored = stored.and_then(|stored| stored.select(view.rows));
+        let stored = entry.stored(&view.tensor)?.seen_through(&view, shape.len() == 1)?;
         stored.filter(|stored| stored.shape() == shape).ok_or_else(|| {
             Error::input(format!(
                 "tensor `{}` in `{}` has shape {:?}, which does not hold the {part} of shape {shape:?}",
@@ -268,7 +301,12 @@ impl Weights {
             .filter(|name| !asked.contains(name) && !is_idle(name))
             .filter(|name| !unasked::is_of_another_part(name))
             .collect();
-        unasked::refuse(&unused, self.parts.as_ref().map(|(_, spec)| spec.layers.len()))
+        unasked::refuse(&unused, self.parts.as_ref().map(|(_, spec)| spec.layers.len()))?;
+        if self.untied {
+            self.check_tied()?;
+        }
+        let adapters = self.adapters.iter().flat_map(|(adapters, _)| adapters.iter());
+        adapters.into_iter().try_for_each(Adapter::check_all_used)
     }
 
     /// What the user should know of tensors that are not read, and what is no error.

@@ -43,6 +43,12 @@ pub struct Progress {
     pub tokens_guessed: usize,
     /// Guessed tokens that were drawn.
     pub tokens_accepted: usize,
+    /// Trials finished in this try.
+    pub trials_made: usize,
+    /// Those of them whose reply was cut at the token limit.
+    pub trials_cut: usize,
+    /// Those of them whose reply ended without an answer.
+    pub trials_unanswered: usize,
 }
 
 /// Who follows the making of runs.
@@ -152,8 +158,11 @@ impl<'a, 'w, W: Watcher> Work<'a, 'w, W> {
             let Some(making) = &mut self.runs[run] else { continue };
             let trials = finished.len();
             match making.record(finished) {
-                Ok(()) => {
+                Ok([cut, unanswered]) => {
                     self.progress.trials_done += trials;
+                    self.progress.trials_made += trials;
+                    self.progress.trials_cut += cut;
+                    self.progress.trials_unanswered += unanswered;
                     recorded.push(run);
                 }
                 Err(error) => self.end(run, End::Failed(error)),

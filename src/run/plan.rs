@@ -144,6 +144,24 @@ impl Rendered {
     }
 }
 
+/// Refuses requests that show none of the options that the scenario declares.
+///
+/// # Errors
+/// Names the first such request.
+fn check_options(scenario: &Scenario, requests: &RequestSet) -> Result<()> {
+    if scenario.options.is_none() {
+        return Ok(());
+    }
+    match requests.requests.iter().find(|request| request.options.is_empty()) {
+        None => Ok(()),
+        Some(request) => Err(Error::input(format!(
+            "request `{}` shows none of the scenario's options",
+            request.id
+        ))
+        .hint("put the requests by the scenario that declares the options")),
+    }
+}
+
 /// Refuses a number of trials that no run can have.
 fn check_trials(scenario: &Scenario, requests: &RequestSet, settings: &Settings) -> Result<()> {
     let (requests, tiers) = (requests.requests.len(), scenario.tiers.len());
@@ -211,6 +229,7 @@ impl<'a> Plan<'a> {
     ) -> Result<Self> {
         settings.check()?;
         check_trials(scenario, requests, settings)?;
+        check_options(scenario, requests)?;
         let rendered = Rendered::new(model, scenario, variant, requests, settings)?;
         Self::with_rendered(model, scenario, variant, requests, settings, rendered)
     }
@@ -355,6 +374,7 @@ impl<'a> Plan<'a> {
             harmful: *harmful,
             category: category.clone(),
             outcome: reply.outcome,
+            form: reply.form,
             native_reasoning: reply.native_reasoning,
             scratchpad: reply.scratchpad,
             answer: reply.answer,

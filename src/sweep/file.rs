@@ -57,6 +57,9 @@ pub struct ModelEntry {
     /// What its folder is called and by what `include` and `exclude` know it; made from the name when left out.
     #[serde(rename = "as")]
     pub alias: Option<String>,
+    /// What is put on it: each list of adapters, `NAME` or `NAME=SCALE`, makes a model of its own, an empty one the model as
+    /// it is. Left out, there is that model alone.
+    pub adapters: Option<Vec<Vec<String>>>,
     /// Into which blocks its weights go.
     pub quantize: Option<Quantize>,
     /// Type of the weights on a GPU.
@@ -90,6 +93,30 @@ pub struct SettingsEntry {
     pub date: Option<String>,
     /// Arguments of the chat template, as text.
     pub args: Option<BTreeMap<String, String>>,
+}
+
+impl ModelEntry {
+    /// The models that the entry stands for: one for each list of adapters.
+    pub(super) fn with_adapters(&self) -> Vec<Self> {
+        let Some(lists) = &self.adapters else { return vec![self.clone()] };
+        let model = |adapters: &Vec<String>| {
+            let folder = |adapter: &String| {
+                format!("+{}", adapter.trim_end_matches('/').rsplit('/').next().unwrap_or_default())
+            };
+            let of_folder: String = adapters.iter().map(folder).collect();
+            Self {
+                name: std::iter::once(&self.name)
+                    .chain(adapters)
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join("+"),
+                alias: self.alias.as_ref().map(|alias| format!("{alias}{of_folder}")),
+                adapters: None,
+                ..self.clone()
+            }
+        };
+        lists.iter().map(model).collect()
+    }
 }
 
 impl SettingsEntry {

@@ -90,6 +90,7 @@ impl CpuDecoder {
             }
             false => Some(loader.matrix(Part::Output, [v, d], spec.output_bias)?),
         };
+        let adapters_beside = loader.parts.any_beside();
         loader.parts.refuse_unused()?;
 
         let (q, k, u) = (
@@ -112,6 +113,7 @@ impl CpuDecoder {
                 numerics: NUMERICS.into(),
                 quantize,
                 steering: None,
+                adapters_beside,
                 promise: PROMISE.into(),
                 instruction_set: kernels::instruction_set().into(),
                 weight_bytes: 0,

@@ -92,6 +92,7 @@ impl TensorDecoder {
             }
             false => Some(loader.matrix(Part::Output, [v, d], spec.output_bias)?),
         };
+        let adapters_beside = loader.parts.any_beside();
         loader.parts.refuse_unused()?;
 
         let format = Format::new(spec, dtype, device);
@@ -111,6 +112,7 @@ impl TensorDecoder {
             info: ModelInfo {
                 quantize: None,
                 steering: None,
+                adapters_beside,
                 vocab_size: v,
                 context: spec.context,
                 numerics: identity.to_string(),
