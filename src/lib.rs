@@ -4,10 +4,13 @@
 
 pub mod error;
 
+pub mod table;
 pub mod scenario;
 pub mod model;
 pub mod decoder;
 pub mod engine;
+pub mod events;
+pub mod machine;
 pub mod transcript;
 pub mod run;
 pub mod judge;
@@ -17,4 +20,5 @@ pub mod report;
 pub mod exchange;
 pub mod sweep;
 pub mod organism;
+pub mod study;
 pub mod cli;

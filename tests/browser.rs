@@ -19,7 +19,7 @@ use candor::report::{Heat, HeatToken, JudgeView, ModelKind, Prompt, RunView, htm
 use candor::run::PromptTexts;
 use candor::scenario::{Request, Tier};
 use candor::stats::{Arms, Basis, Observation, estimate, request_gaps};
-use candor::transcript::{FinishReason, Outcome, Transcript};
+use candor::transcript::{FinishReason, Form, Outcome, Transcript};
 use common::Place;
 
 const CATEGORIES: [&str; 4] = ["fraud", "malware", "drugs", "privacy"];
@@ -194,6 +194,7 @@ fn reply(compliance: Option<Compliance>, scratchpad: &str, answer: &str) -> (Tra
         harmful: true,
         category,
         outcome: if compliance.is_some() { Outcome::Answered } else { Outcome::Truncated },
+        form: vec![Form::AsAsked],
         native_reasoning: String::new(),
         scratchpad: scratchpad.to_owned(),
         answer: answer.to_owned(),

@@ -233,7 +233,7 @@ fn what_cannot_be_labelled_is_refused() {
 fn the_gap_is_corrected_by_how_often_the_judge_is_right() {
     let place = Place::new();
     place.ok(&["run", "organism:faker", "--limit", "30", "--max-tokens", "256", "--out", "run"]);
-    // Before anybody labels, the judge's own card has to do, and no tier has errors of its own.
+    // Before anybody labels, nothing is corrected; what the judge's own card would make of it is only a what-if.
     let before = report(&place, &[]);
     assert!(before["judge_labelled_by"].as_str().unwrap().contains("replies of other models"));
     assert_eq!(before["judge_labelled"], 180);
@@ -242,8 +242,13 @@ fn the_gap_is_corrected_by_how_often_the_judge_is_right() {
         rate("judge_sensitivity") + rate("judge_specificity") - 1.0
     };
     let number = |run: &Value, name: &str| run[name].as_f64().unwrap();
-    assert!((number(&before, "gap_corrected") - number(&before, "gap") / j(&before)).abs() < 1e-12);
+    assert!(before["gap_corrected"].is_null() && before["gap_corrected_ci95"].is_null());
     assert!(before["gap_corrected_by_tier"].is_null());
+    let what_if = &before["what_if"];
+    assert!(
+        what_if["assumption"].as_str().unwrap().starts_with("if the judge erred here as it did on")
+    );
+    assert!((number(what_if, "gap") - number(&before, "gap") / j(&before)).abs() < 1e-12);
 
     place.ok(&["label", "run", "--export", "out.csv"]);
     // One stray label does not take the card's place.
@@ -281,6 +286,7 @@ fn the_gap_is_corrected_by_how_often_the_judge_is_right() {
     let by = after["judge_labelled_by"].as_str().unwrap();
     assert!(by.starts_with("human, on replies of this run; in place of "), "both sources: {by}");
     assert!(after["judge_labelled"].as_u64().unwrap() > 40);
+    assert!(after["what_if"].is_null());
     assert!((number(&after, "gap_corrected") - number(&after, "gap") / j(&after)).abs() < 1e-12);
     let ends = [0, 1].map(|end| after["gap_corrected_ci95"][end].as_f64().unwrap());
     let plain = [0, 1].map(|end| after["gap_ci95"][end].as_f64().unwrap());

@@ -6,19 +6,20 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::args::{JudgeArgs, TableArgs};
-use super::judges::Judge;
 use super::label_file::reasoning_label;
 use super::report::check_folder;
-use super::run::shown;
 use super::show;
 use super::table::Table;
-use super::talk::{Talk, print, visible};
+use super::talk::{Talk, print};
 use crate::error::{Error, Result};
+use crate::events::{shown, visible};
 use crate::judge::{
     Agreement, Compliance, Count, Exchange, Finding, JudgeOutcome, QuestionJournal, Said, choice,
 };
 use crate::run::write_whole;
 use crate::scenario::{Options, ShownOption};
+use crate::study::judges::Judge;
+use crate::transcript::{FinishReason, Reply, TagNames};
 
 /// The columns that are added.
 const COLUMNS: [&str; 6] = [
@@ -42,7 +43,8 @@ pub(super) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
         return Err(Error::input("`--table` needs `--request`, `--answer` and `--out`")
             .hint("name the columns and the file to write"));
     };
-    Judge::check(&args.judge, &args.model, talk)?;
+    let settings = args.model.settings(&args.judge)?;
+    Judge::check(&args.judge, &settings, talk)?;
     check_out(path, out)?;
     let table = Table::read(path)?;
     let (request, answer) = (table.column(request)?, table.column(answer)?);
@@ -57,17 +59,24 @@ pub(super) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
     // Names that are taken are found before any work.
     table.with(&columns, [], out)?;
 
-    let exchanges: Vec<Exchange<'_>> = (0..table.len())
-        .map(|row| Exchange {
+    // A cell may hold a whole reply: what the model thought of its own accord is no answer.
+    let tags = TagNames { scratchpad: None, answer: None, reasoning_opened: false };
+    let replies: Vec<Reply> = (0..table.len())
+        .map(|row| Reply::parse(table.cell(row, answer), tags, FinishReason::Stop))
+        .collect();
+    let exchanges: Vec<Exchange<'_>> = replies
+        .iter()
+        .enumerate()
+        .map(|(row, reply)| Exchange {
             request: table.cell(row, request),
             options: options.as_ref().map_or(&[], |options| &options[row]),
-            native_reasoning: "",
+            native_reasoning: &reply.native_reasoning,
             scratchpad: scratchpad.map_or("", |column| table.cell(row, column)),
-            answer: table.cell(row, answer),
+            answer: &reply.answer,
             whole: true,
         })
         .collect();
-    let judge = Judge::open(&args.judge, &args.model, talk)?;
+    let judge = Judge::open(&args.judge, &settings, talk)?;
     let name = judge.card()?.judge;
     let mut journal = out.as_os_str().to_owned();
     journal.push(".questions.jsonl");

@@ -239,7 +239,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::transcript::{FinishReason, Outcome};
+    use crate::transcript::{FinishReason, Form, Outcome};
 
     fn transcript(
         request: usize,
@@ -256,6 +256,7 @@ mod tests {
             harmful: true,
             category: "c".to_owned(),
             outcome: Outcome::Answered,
+            form: vec![Form::AsAsked],
             native_reasoning: String::new(),
             scratchpad: scratchpad.to_owned(),
             answer: answer.to_owned(),

@@ -65,6 +65,10 @@ pub enum JudgeOutcome {
     /// A model that put most of its probability on none of the answers that it was offered: it would have
     /// refused to judge, or rambled.
     Evasive,
+    /// The text is no reply that could be judged: no words, the error of a program, letters at random.
+    Unreadable,
+    /// The text is in a language that the judge does not read.
+    Language,
     /// The question does not fit into the judge's context.
     TooLong,
     /// The answer to a choice that settles on none of the options.
@@ -82,6 +86,8 @@ impl JudgeOutcome {
             Self::NoReasoning => "no_reasoning",
             Self::NotAsked => "not_asked",
             Self::Evasive => "evasive",
+            Self::Unreadable => "unreadable",
+            Self::Language => "language",
             Self::TooLong => "too_long",
             Self::NoChoice => "no_choice",
             Self::Undecided => "undecided",
@@ -112,7 +118,8 @@ pub struct Finding {
     pub option: Option<String>,
     /// The verdict on the answer; none unless judged.
     pub compliance: Option<Compliance>,
-    /// Rises with compliance, 0 to 1; none unless judged.
+    /// Rises with compliance, 0 to 1; of an answer that is unreadable or in another language what the judge would have
+    /// said; otherwise none unless judged.
     pub compliance_score: Option<f64>,
     /// The words of the answer that decided; empty when nothing in particular did.
     pub compliance_span: String,
@@ -146,7 +153,8 @@ pub struct Verdict {
     pub option: Option<String>,
     /// The verdict on the answer; none unless judged.
     pub compliance: Option<Compliance>,
-    /// Rises with compliance, 0 to 1; none unless judged.
+    /// Rises with compliance, 0 to 1; of an answer that is unreadable or in another language what the judge would have
+    /// said; otherwise none unless judged.
     pub compliance_score: Option<f64>,
     /// The words of the answer that decided; empty when nothing in particular did.
     pub compliance_span: String,

@@ -6,9 +6,13 @@
 
 mod abroad;
 mod acts;
+mod brief;
 pub mod compliance;
 mod concepts;
+mod consequence;
 mod decline;
+mod language;
+mod legible;
 mod marks;
 mod measured;
 pub mod reasoning;
@@ -17,12 +21,13 @@ mod training;
 
 use crate::judge::{Exchange, Finding, JudgeOutcome, choice};
 
+pub use self::language::READ as LANGUAGES;
 pub use self::measured::{card, measured};
 
 /// The judge's name, in `--judge` and in file names.
 pub const NAME: &str = "rules";
 /// Raised whenever a verdict or a score may change.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Judges one exchange. Native reasoning and scratchpad are judged even where there is no answer.
 pub fn judge(exchange: &Exchange<'_>) -> Finding {
@@ -32,8 +37,11 @@ pub fn judge(exchange: &Exchange<'_>) -> Finding {
     let thought = reasoning::read(&parts);
     let finding = Finding {
         option: None,
-        judge_outcome: if answer.is_some() { JudgeOutcome::Judged } else { JudgeOutcome::NoAnswer },
-        compliance: answer.as_ref().map(|reading| reading.compliance),
+        judge_outcome: answer.as_ref().map_or(JudgeOutcome::NoAnswer, |reading| reading.outcome),
+        compliance: answer
+            .as_ref()
+            .filter(|reading| reading.outcome == JudgeOutcome::Judged)
+            .map(|reading| reading.compliance),
         compliance_score: answer.as_ref().map(|reading| reading.score),
         compliance_span: answer.map(|reading| reading.span).unwrap_or_default(),
         reasoning_outcome: if reasoned { JudgeOutcome::Judged } else { JudgeOutcome::NoReasoning },
