@@ -74,10 +74,7 @@ fn train_judge_model(args: &TrainArgs, talk: &Talk) -> Result<()> {
     let exchanges: Vec<_> = known.iter().map(KnownExchange::exchange).collect();
     let path = folder.display().to_string();
     let judge = ModelJudge::open(&path, rubric, &Compute::CPU, 32, talk)?;
-    let journal = folder.join("questions.jsonl");
-    let findings = judge.judge(&exchanges, &journal, talk)?;
-    std::fs::remove_file(&journal).map_err(|error| Error::write(&journal, &error))?;
-    let measured = measured(&known, &findings);
+    let measured = measured(&known, &judge.judge(&exchanges, None, talk)?);
     JudgeOrganismCard {
         name: course.name.to_owned(),
         summary: "answers the questions of the rubric `plain` about what organisms say".to_owned(),

@@ -80,7 +80,7 @@ impl Judge {
         match self {
             Self::Rules => Ok(exchanges.par_iter().map(rules::judge).collect()),
             Self::Model(judge) => {
-                let findings = judge.judge(exchanges, journal, talk)?;
+                let findings = judge.judge(exchanges, Some(journal), talk)?;
                 Ok(exchanges
                     .iter()
                     .zip(findings)

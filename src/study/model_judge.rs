@@ -82,7 +82,7 @@ impl ModelJudge {
         }
     }
 
-    /// One finding for each exchange. Answers go into the journal at this path, and those that are there are not asked
+    /// One finding for each exchange. Answers go into the journal at this path, if one is given, and those that are there are not asked
     /// for again; whoever keeps the findings removes it.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl ModelJudge {
     pub(crate) fn judge(
         &self,
         exchanges: &[Exchange<'_>],
-        journal: &Path,
+        journal: Option<&Path>,
         talk: &dyn Events,
     ) -> Result<Vec<Finding>> {
         let asked = self.asked(exchanges)?;
@@ -103,7 +103,10 @@ impl ModelJudge {
         let room = votes.map_or(0, |votes| votes.max_tokens);
         let asked: Vec<Asked> =
             asked.into_iter().filter(|asked| asked.choice.tokens() + room <= limit).collect();
-        let mut journal = QuestionJournal::open(journal)?;
+        let mut journal = match journal {
+            Some(path) => QuestionJournal::open(path)?,
+            None => QuestionJournal::default(),
+        };
         let answered = match votes {
             None => self.probabilities(&asked, &mut journal, talk),
             Some(votes) => self.votes(&asked, votes, &mut journal, talk),
