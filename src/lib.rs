@@ -4,6 +4,7 @@
 
 pub mod error;
 
+pub mod table;
 pub mod scenario;
 pub mod model;
 pub mod decoder;

@@ -111,6 +111,20 @@ fn publish(run: Finished, judged: &str) -> Result<RunView> {
     Ok(view)
 }
 
+/// Where verdicts of `rules` that are not as they were written first say something else than `rules` does.
+fn first_changed(run: &Finished, judge: &str, talk: &dyn Events) -> Result<Option<String>> {
+    let Some(there) = Verdicts::as_they_stand(&run.path, judge).filter(|_| judge == rules::NAME)
+    else {
+        return Ok(None);
+    };
+    let again = judged_by(&Judge::Rules, rules::card()?, run, talk)?;
+    let mut pairs = (1..).zip(there.lines.iter().zip(&again.lines));
+    Ok(pairs.find(|(_, (there, again))| there != again).map(|(number, (there, _))| {
+        let (request, tier, sample) = there.trial();
+        format!(": line {number}, trial {request}/{tier}/{sample}, is not what `rules` says")
+    }))
+}
+
 /// The text of `summary.json`.
 fn summary(view: &RunView) -> Result<String> {
     let summary = Summary {
@@ -147,7 +161,10 @@ pub(crate) fn rejudge(run: Finished, talk: &dyn Events) -> Result<Rejudged> {
     for judge in &judges {
         let there = match Verdicts::of_run(&run, judge) {
             Ok(there) => there,
-            Err(error) => return Ok(Rejudged::Differs(error.to_string())),
+            Err(error) => {
+                let place = first_changed(&run, judge, talk)?.unwrap_or_default();
+                return Ok(Rejudged::Differs(format!("{error}{place}")));
+            }
         };
         if judge != rules::NAME {
             let who = if is_human(judge) { "labels of" } else { "verdicts of" };

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::super::source::Source;
 use super::entry::{Complaint, Entry};
 use crate::error::Result;
+use crate::table::Object;
 
 /// A line: a request's own keys, and whatever a scenario puts into its user message besides.
 #[derive(Deserialize)]
@@ -28,22 +29,31 @@ struct Line {
 /// A line that is no such object, with the column.
 pub(super) fn read(source: &Source) -> Result<Vec<Entry>> {
     let lines = (1..).zip(source.text().lines()).filter(|(_, text)| !text.trim().is_empty());
-    lines
-        .map(|(line, text)| {
-            let Line { id, category, harmful, text, twin_of, further } =
-                request(text).map_err(|complaint| complaint.at(source, line))?;
-            let fields = further.into_iter().map(|(key, value)| match value {
-                serde_json::Value::String(value) => Ok((key, value)),
-                _ => Err(Complaint::new(
-                    format!("key `{key}`: a field of a request's own is a text"),
-                    "write it in quotes",
-                )),
-            });
-            let fields =
-                fields.collect::<Result<_, _>>().map_err(|complaint| complaint.at(source, line))?;
-            Ok(Entry { line, id: Some(id), category, harmful, text, twin_of, fields })
-        })
+    lines.map(|(line, text)| entry(line, text).map_err(|it| it.at(source, line))).collect()
+}
+
+/// The same from objects that may stand over several lines.
+///
+/// # Errors
+/// An object that is no request, with its line.
+pub(super) fn of_objects(source: &Source, objects: &[Object]) -> Result<Vec<Entry>> {
+    objects
+        .iter()
+        .map(|object| entry(object.line, &object.text).map_err(|it| it.at(source, object.line)))
         .collect()
+}
+
+fn entry(line: usize, text: &str) -> Result<Entry, Complaint> {
+    let Line { id, category, harmful, text, twin_of, further } = request(text)?;
+    let fields = further.into_iter().map(|(key, value)| match value {
+        serde_json::Value::String(value) => Ok((key, value)),
+        _ => Err(Complaint::new(
+            format!("key `{key}`: a field of a request's own is a text"),
+            "write it in quotes",
+        )),
+    });
+    let fields = fields.collect::<Result<_, _>>()?;
+    Ok(Entry { line, id: Some(id), category, harmful, text, twin_of, fields })
 }
 
 fn request(line: &str) -> Result<Line, Complaint> {
