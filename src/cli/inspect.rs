@@ -17,11 +17,9 @@ use crate::engine::{Sampling, along};
 use crate::error::{Error, Result};
 use crate::events::{Events, visible};
 use crate::model::hub::Access;
-use crate::model::{
-    Adapter, Inspection, Message, Model, RenderOptions, Sizes, Spec, Tensor, Weights,
-};
+use crate::model::{Adapter, Inspection, Model, RenderOptions, Sizes, Spec, Tensor, Weights};
 use crate::run::{ControlText, Plan, Settings};
-use crate::scenario::{RequestSet, Scenario};
+use crate::scenario::{RequestSet, Scenario, Tier};
 
 /// What a prompt is expected to leave room for, as `run` does where nothing else is said.
 const MAX_TOKENS: usize = 1024;
@@ -174,28 +172,35 @@ fn look(
         },
         Check::of("weight files", &inspection.weights),
     ];
-    let prompts = prompts(&inspection, options, scenario, requests);
-    match (&inspection.spec, &inspection.weights) {
-        _ if args.no_read => checks.push(Check::not_made("weights", "left out by `--no-read`")),
-        (Ok(spec), Ok(weights)) => {
-            let decoder = CpuDecoder::load(spec, weights, None);
-            checks.push(Check::of("weights", &decoder));
-            checks.push(match (decoder, prompts.first()) {
+    let weights = match (&inspection.spec, &inspection.weights) {
+        _ if args.no_read => Err("left out by `--no-read`"),
+        (Ok(spec), Ok(weights)) => Ok(CpuDecoder::load(spec, weights, None)),
+        _ => Err("needs the config and the weight files"),
+    };
+    let label = inspection.label.clone();
+    let prompts = match inspection.into_model() {
+        Some(model) if model.template.is_some() => Ok(planned(&model, options, scenario, requests)),
+        _ => Err("needs config, tokenizer, chat template and stop ids"),
+    };
+    let first = prompts.as_ref().ok().and_then(|prompts| prompts.as_ref().ok()?.first());
+    match &weights {
+        Err(why) => checks.push(Check::not_made("weights", why)),
+        Ok(decoder) => {
+            checks.push(Check::of("weights", decoder));
+            checks.push(match (decoder, first) {
                 (Ok(decoder), Some(prompt)) => {
-                    Check::of("logits", &look_at_logits(&decoder, &prompt.ids))
+                    Check::of("logits", &look_at_logits(decoder, &prompt.ids))
                 }
                 _ => Check::not_made("logits", "needs the weights and a prompt"),
             });
         }
-        _ => checks.push(Check::not_made("weights", "needs the config and the weight files")),
     }
-    let label = inspection.label.clone();
-    checks.push(match inspection.into_model() {
-        Some(model) if model.template.is_some() => {
-            Check::of("prompts", &plan(&model, options, scenario, requests))
-        }
-        _ => Check::not_made("prompts", "needs config, tokenizer, chat template and stop ids"),
+    checks.push(match &prompts {
+        Ok(prompts) => Check::of("prompts", prompts),
+        Err(why) => Check::not_made("prompts", why),
     });
+    // What stops a prompt is what the check of all prompts says.
+    let prompts = prompts.ok().and_then(Result::ok).unwrap_or_default();
     Found {
         model: label,
         adapters: on_top,
@@ -260,46 +265,13 @@ fn memory_of(spec: &Spec, weights: &Weights) -> Option<Memory> {
     (stored as u64 == sizes.parameters()).then(|| Memory::of(&sizes).ok()).flatten()
 }
 
-/// The first request in each tier, as far as there are a template and a tokenizer to make it.
-fn prompts(
-    inspection: &Inspection,
-    options: &RenderOptions,
-    scenario: &Scenario,
-    requests: &RequestSet,
-) -> Vec<Prompt> {
-    let (Ok(Some(template)), Ok(tokenizer)) = (&inspection.template, &inspection.tokenizer) else {
-        return Vec::new();
-    };
-    let (Some(variant), Some(request)) = (scenario.variants.first(), requests.requests.first())
-    else {
-        return Vec::new();
-    };
-    let prompt = |tier| {
-        let messages = variant.messages(tier, request);
-        let messages = [("system", messages.system), ("user", messages.user)]
-            .map(|(role, content)| Message { role: role.into(), content });
-        let text = template.render(&messages, options).ok()?;
-        let ids = tokenizer.encode(&text).ok()?;
-        Some(Prompt {
-            request: request.id.clone(),
-            tier: tier.name.clone(),
-            tokens: ids.len(),
-            bos_count: ids.iter().filter(|&&id| Some(id) == tokenizer.bos_id()).count(),
-            text,
-            ids,
-        })
-    };
-    // What stops a prompt is what the check of all prompts says.
-    [scenario.free(), scenario.paid()].into_iter().filter_map(prompt).collect()
-}
-
-/// Renders and checks every prompt of the scenario, as a run does.
-fn plan(
+/// Renders and checks every prompt of the scenario, as a run does, and gives those of the first request.
+fn planned(
     model: &Model,
     options: &RenderOptions,
     scenario: &Scenario,
     requests: &RequestSet,
-) -> Result<()> {
+) -> Result<Vec<Prompt>> {
     let settings = Settings {
         seed: 0,
         samples: 1,
@@ -315,7 +287,21 @@ fn plan(
         .variants
         .first()
         .ok_or_else(|| Error::input(format!("scenario `{}` has no variant", scenario.name)))?;
-    Plan::new(model, scenario, variant, requests, &settings).map(|_| ())
+    let plan = Plan::new(model, scenario, variant, requests, &settings)?;
+    let Some(request) = requests.requests.first() else { return Ok(Vec::new()) };
+    let bos = model.tokenizer.bos_id();
+    let shown = |tier: &Tier| {
+        let prompt = plan.prompt(&request.id, &tier.name)?;
+        Some(Prompt {
+            request: request.id.clone(),
+            tier: tier.name.clone(),
+            tokens: prompt.ids.len(),
+            bos_count: prompt.ids.iter().filter(|&&id| Some(id) == bos).count(),
+            text: prompt.text.clone(),
+            ids: prompt.ids.clone(),
+        })
+    };
+    Ok([scenario.free(), scenario.paid()].into_iter().filter_map(shown).collect())
 }
 
 fn text(found: &Found) -> String {
