@@ -7,14 +7,12 @@ use serde::Serialize;
 
 use super::args::BenchArgs;
 use super::bounds::{REPEATS_MAX, check_count};
-use super::compute::{Compute, Decoder};
-use super::loaded::Loaded;
-use super::memory;
 use super::talk::{Talk, print};
 use super::use_threads;
 use crate::decoder::{LanguageModel, Row};
 use crate::engine::{Address, BATCH_MAX, Job, Limits, Sampling, generate};
 use crate::error::{Error, Result};
+use crate::machine::{Compute, Decoder, Loaded, memory};
 
 /// One measurement.
 #[derive(Debug, Serialize)]

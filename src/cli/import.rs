@@ -5,15 +5,15 @@ use std::path::Path;
 
 use super::args::ImportArgs;
 use super::report::color;
-use super::run::shown;
 use super::talk::{Talk, print};
-use super::verdicts::settle;
 use crate::error::{Error, Result};
+use crate::events::shown;
 use crate::exchange::{Log, Reading, Taken, read_inspect};
 use crate::judge::choice;
 use crate::report;
 use crate::run::{ReadingRecord, import as make_folder};
 use crate::scenario::{Options, Request, ShownOption};
+use crate::study::verdicts::settle;
 
 /// Bytes of a log that is read.
 const LOG_MAX: u64 = 4 << 30;

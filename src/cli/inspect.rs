@@ -7,14 +7,15 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::args::InspectArgs;
-use super::models::{Memory, size};
+use super::model_sizes::{Memory, size};
 use super::render::options;
 use super::show;
-use super::talk::{Talk, print, visible};
+use super::talk::{Talk, print};
 use super::tokenize::piece;
 use crate::decoder::CpuDecoder;
 use crate::engine::{Sampling, along};
 use crate::error::{Error, Result};
+use crate::events::{Events, visible};
 use crate::model::hub::Access;
 use crate::model::{
     Adapter, Inspection, Message, Model, RenderOptions, Sizes, Spec, Tensor, Weights,
@@ -121,8 +122,8 @@ pub(super) fn inspect(args: &InspectArgs, talk: &Talk) -> Result<()> {
     let requests = RequestSet::load(&scenario.requests)?.put_by(&scenario, 0)?;
     let access = || Access::from_environment(talk.offline());
     let mut downloads = talk.downloads();
-    let inspection = Inspection::open(&args.model, &access, &mut downloads);
-    downloads.clear();
+    let inspection = Inspection::open(&args.model, &access, &mut *downloads);
+    drop(downloads);
     let inspection = inspection?;
     let found = look(args, &options, &scenario, &requests, inspection);
     if args.json { show::json(&found) } else { print(&text(&found)) }

@@ -6,19 +6,19 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::args::{JudgeArgs, TableArgs};
-use super::judges::Judge;
 use super::label_file::reasoning_label;
 use super::report::check_folder;
-use super::run::shown;
 use super::show;
 use super::table::Table;
-use super::talk::{Talk, print, visible};
+use super::talk::{Talk, print};
 use crate::error::{Error, Result};
+use crate::events::{shown, visible};
 use crate::judge::{
     Agreement, Compliance, Count, Exchange, Finding, JudgeOutcome, QuestionJournal, Said, choice,
 };
 use crate::run::write_whole;
 use crate::scenario::{Options, ShownOption};
+use crate::study::judges::Judge;
 use crate::transcript::{FinishReason, Reply, TagNames};
 
 /// The columns that are added.
@@ -43,7 +43,8 @@ pub(super) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
         return Err(Error::input("`--table` needs `--request`, `--answer` and `--out`")
             .hint("name the columns and the file to write"));
     };
-    Judge::check(&args.judge, &args.model, talk)?;
+    let settings = args.model.settings(&args.judge)?;
+    Judge::check(&args.judge, &settings, talk)?;
     check_out(path, out)?;
     let table = Table::read(path)?;
     let (request, answer) = (table.column(request)?, table.column(answer)?);
@@ -75,7 +76,7 @@ pub(super) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
             whole: true,
         })
         .collect();
-    let judge = Judge::open(&args.judge, &args.model, talk)?;
+    let judge = Judge::open(&args.judge, &settings, talk)?;
     let name = judge.card()?.judge;
     let mut journal = out.as_os_str().to_owned();
     journal.push(".questions.jsonl");

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::args::{CalibrateArgs, OrganismArgs, OrganismCommand};
 use super::bounds::{REPEATS_MAX, check_count};
+use super::recipes::recipes;
 use super::talk::{Talk, print};
 use super::{interrupt, training, use_threads};
 use crate::decoder::CpuDecoder;
@@ -19,23 +20,6 @@ pub(super) fn organism(args: &OrganismArgs, talk: &Talk) -> Result<ExitCode> {
         OrganismCommand::Calibrate(args) => return calibrate_all(args, talk),
     }?;
     Ok(ExitCode::SUCCESS)
-}
-
-pub(super) fn recipes(
-    names: &[String],
-    unless_given: impl Iterator<Item = &'static Recipe>,
-) -> Result<Vec<Recipe>> {
-    if names.is_empty() {
-        return Ok(unless_given.copied().collect());
-    }
-    let recipe = |name: &String| {
-        Recipe::named(name).copied().ok_or_else(|| {
-            let known: Vec<&str> = Recipe::all().map(|recipe| recipe.name).collect();
-            Error::input(format!("there is no organism `{name}`"))
-                .hint(format!("organisms: {}", known.join(", ")))
-        })
-    };
-    names.iter().map(recipe).collect()
 }
 
 fn json_text(value: &impl serde::Serialize) -> Result<String> {

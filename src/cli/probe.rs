@@ -2,21 +2,22 @@
 
 use super::args::ProbeArgs;
 use super::bounds::{REPEATS_MAX, check_count};
-use super::compute::Decoder;
 use super::probe_table::table;
-use super::recorded::Recorded;
 use super::talk::{Talk, print};
-use super::verdicts::refresh;
-use super::{interrupt, memory, show, use_threads};
+use super::{interrupt, show, use_threads};
 use crate::decoder::HiddenStates;
 use crate::engine::BATCH_MAX;
 use crate::error::{Error, Result};
 use crate::judge::{Verdicts, rules};
+use crate::machine::{Decoder, fit_prompts};
 use crate::probe::{
     Activations, Decisions, LinearProbes, Origin, Pairs, Position, Probe, ProbeSettings,
     Sensitivity, Swaps, control, heat, parse_depths, score_pairs,
 };
 use crate::run::{Digests, Finished, Lock, Pace, Plan, check_digests};
+use crate::study::fit::fit;
+use crate::study::recorded::Recorded;
+use crate::study::verdicts::refresh;
 
 pub(super) fn probe(args: &ProbeArgs, talk: &Talk) -> Result<()> {
     use_threads(args.threads)?;
@@ -63,7 +64,7 @@ fn look<M: HiddenStates>(
         args.controls.iter().map(|variant| recorded.plan(variant)).collect::<Result<_>>()?;
     let pairs = Pairs::of(&plan, &run.transcripts, args.pairs)?;
     let asked = Pace { batch: args.batch, draft: false };
-    let batch = memory::fit(&recorded.loaded, &[&plan], asked, talk)?.batch;
+    let batch = fit(&recorded.loaded, &[&plan], asked, talk)?.batch;
     if plan.settings.sampling.temperature != 1.0 {
         talk.say(format!(
             "note: the run was drawn at temperature {}; probabilities here are those of the model, at temperature 1",
@@ -107,11 +108,12 @@ fn look<M: HiddenStates>(
                 show::grouped(most as u64)
             ));
             let pace = Pace { batch: args.batch, draft: true };
-            let fitted = memory::fit_prompts(
+            let fitted = fit_prompts(
                 &recorded.loaded,
                 &swaps.prompts(),
                 plan.settings.max_tokens,
-                pace,
+                pace.batch,
+                pace.draft,
                 talk,
             )?;
             let bar = talk.answers(&plan.model.label, swaps.answers());

@@ -1,7 +1,7 @@
 //! What `candor probe` shows in a terminal: tables of at most 80 columns, and what they amount to in words.
 
 use super::show;
-use super::talk::visible;
+use crate::events::visible;
 use crate::probe::{
     Changed, Control, DecisionEstimates, Effects, Estimate, Label, Labels, LinearProbes,
     PartControl, PartSensitivity, Probe, Reached, Sensitivity, SwapEstimates,

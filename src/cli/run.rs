@@ -1,28 +1,30 @@
 //! `candor run`: one model through one scenario, in one or several variants.
 
-use std::path::Path;
-
 use super::args::RunArgs;
 use super::bounds::check_count;
-use super::compute::Compute;
-use super::experiment::{Wanted, experiments, make_all};
-use super::judge::judge_runs;
-use super::judges::Judge;
-use super::loaded::Loaded;
-use super::stopping::stopping;
+use super::memory_table::memory_table;
 use super::talk::{Talk, print};
-use super::{memory, use_threads};
+use super::use_threads;
 use crate::engine::{BATCH_MAX, Sampling};
 use crate::error::{Error, Result};
+use crate::events::shown;
 use crate::judge::rules;
+use crate::machine::{Compute, Loaded};
 use crate::model::{Model, RenderOptions};
 use crate::probe::steering;
 use crate::report;
 use crate::run::{ControlText, Pace, Part, Plan, Settings};
 use crate::scenario::{RequestSet, Scenario, Variant};
+use crate::study::experiment::{Wanted, experiments, make_all};
+use crate::study::fit::fit;
+use crate::study::judged::judge_runs;
+use crate::study::judges::Judge;
+use crate::study::longest::one_side;
+use crate::study::stopping::stopping;
 
 pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
-    Judge::check(&args.judge, &args.judge_model, talk)?;
+    let judge = args.judge_model.settings(&args.judge)?;
+    Judge::check(&args.judge, &judge, talk)?;
     check_count("batch", args.batch as u64, BATCH_MAX as u64)?;
     if args.shard.is_some() && args.judge != rules::NAME {
         return Err(Error::input(format!(
@@ -82,8 +84,8 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         }
         if args.dry_run {
             plan.notes.iter().for_each(|note| talk.say(format!("note: {note}")));
-            let memory = memory::fit(&loaded, &[&plan], pace, talk)?;
-            print(&memory::table(&variant.name, &memory, loaded.available))?;
+            let memory = fit(&loaded, &[&plan], pace, talk)?;
+            print(&memory_table(&variant.name, &memory, loaded.available))?;
             continue;
         }
         let out = args.out.as_ref().map(|out| match variants.len() {
@@ -107,33 +109,13 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
     if args.judge != rules::NAME {
         // The model that was measured makes room for the one that judges it.
         drop(loaded);
-        views = judge_runs(&folders, &args.judge, &args.judge_model, talk)?;
+        views = judge_runs(&folders, &args.judge, &judge, talk)?;
     }
     print(&report::table(&views, super::report::color()))?;
     for folder in &folders {
         talk.say(format!("report: {}", shown(&folder.join("report.html"))));
     }
     Ok(())
-}
-
-/// The longest of the variants' texts. Where a model computes otherwise for long texts, all variants must be
-/// on the same side: what one of them gives must not depend on the others.
-pub(super) fn one_side(model: &Model, lengths: &[usize]) -> Result<usize> {
-    let (short, long) =
-        (lengths.iter().min().copied().unwrap_or(0), lengths.iter().max().copied().unwrap_or(0));
-    match model.spec.short_context() {
-        Some(limit) if short <= limit && long > limit => Err(Error::input(format!(
-            "`{}` computes otherwise for texts of more than {limit} tokens, and only some of the variants have such",
-            model.label
-        ))
-        .hint("run these variants one by one, or lower `--max-tokens`")),
-        _ => Ok(long),
-    }
-}
-
-/// A path for people: visible, and not longer than it needs to be.
-pub(super) fn shown(path: &Path) -> String {
-    super::talk::visible(&path.display().to_string())
 }
 
 pub(super) fn variants<'a>(scenario: &'a Scenario, names: &[String]) -> Result<Vec<&'a Variant>> {

@@ -9,8 +9,8 @@ use csv::WriterBuilder;
 use serde_json::{Map, Value};
 
 use super::json_lines::{extended, is_json_lines};
-use super::talk::visible;
 use crate::error::{Error, Result};
+use crate::events::visible;
 use crate::run::write_whole;
 use crate::table::Sheet;
 

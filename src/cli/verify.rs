@@ -5,17 +5,19 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::args::VerifyArgs;
-use super::compute::Decoder;
-use super::recorded::{Recorded, check_versions};
 use super::talk::{Talk, print};
-use super::verdicts::{Rejudged, rejudge};
-use super::{NOT_COMPARABLE, interrupt, memory, use_threads};
+use super::{NOT_COMPARABLE, interrupt, use_threads};
 use crate::error::{Error, Result};
+use crate::machine::Decoder;
 use crate::run::{
     Digests, Finished, Manifest, Pace, Record, Reread, TierRecord, check_digests, check_journal,
     check_trials, derived, read_again, regenerate,
 };
 use crate::scenario::Scenario;
+use crate::study::fit::fit;
+use crate::study::recorded::{Recorded, check_versions};
+use crate::study::verdicts::{Rejudged, rejudge};
+use crate::transcript::token_digest;
 
 /// One token after the other, so that this also vouches for the guesses that the run may have made.
 const PACE: Pace = Pace { batch: 64, draft: false };
@@ -35,6 +37,8 @@ struct Finding {
     trials: usize,
     tokens: usize,
     tokens_equal: usize,
+    /// BLAKE3 of the token ids on record, where they could be read.
+    token_digest: Option<String>,
 }
 
 pub(super) fn verify(args: &VerifyArgs, talk: &Talk) -> Result<ExitCode> {
@@ -45,7 +49,9 @@ pub(super) fn verify(args: &VerifyArgs, talk: &Talk) -> Result<ExitCode> {
             .map(|text| text + "\n")
             .map_err(|error| Error::failed(format!("the finding cannot be written: {error}")))?
     } else {
-        format!("{}: {}\n", finding.verdict, finding.detail)
+        let digest = finding.token_digest.as_ref();
+        let digest = digest.map(|digest| format!("BLAKE3 of the token ids: {digest}\n"));
+        format!("{}: {}\n{}", finding.verdict, finding.detail, digest.unwrap_or_default())
     })?;
     Ok(match finding.verdict {
         VERIFIED => ExitCode::SUCCESS,
@@ -159,7 +165,7 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
         return Ok(differs(what));
     }
     let count = if args.all { trials } else { args.sample };
-    let pace = Pace { batch: memory::fit(loaded, &[&plan], PACE, talk)?.batch, ..PACE };
+    let pace = Pace { batch: fit(loaded, &[&plan], PACE, talk)?.batch, ..PACE };
     let (recorded_trials, stop) = (&run.transcripts, interrupt::flag()?);
     let result = match &loaded.decoder {
         Decoder::Cpu(decoder) => regenerate(&plan, &**decoder, recorded_trials, count, pace, stop),
@@ -172,6 +178,7 @@ fn examine(args: &VerifyArgs, talk: &Talk) -> Result<Finding> {
         trials,
         tokens: result.tokens,
         tokens_equal: result.tokens_equal,
+        token_digest: Some(token_digest(recorded_trials)),
         ..Finding::default()
     };
     let share = format!(

@@ -31,10 +31,24 @@ pub fn along<M: LanguageModel>(
         going_on(stop)?;
         let row = Row { sequence: &mut sequence, tokens, logits: tokens.len() };
         let logits = model.step(&mut [row])?;
+        if (0..tokens.len()).any(|j| logits.row(j).is_err()) {
+            // A token whose keys and values are no numbers spoils what is computed beside it, before it too: one by
+            // one they tell which it is.
+            model.truncate(&mut sequence, i * piece);
+            for (j, token) in tokens.iter().enumerate() {
+                let tokens = std::slice::from_ref(token);
+                let logits =
+                    model.step(&mut [Row { sequence: &mut sequence, tokens, logits: 1 }])?;
+                let position = i * piece + j;
+                let logits = logits.row(0).map_err(|broken| after(broken, position + 1))?;
+                visit(position, logits)?;
+                next = largest(logits);
+            }
+            continue;
+        }
         for j in 0..tokens.len() {
-            let position = i * piece + j;
-            let logits = logits.row(j).map_err(|broken| after(broken, position + 1))?;
-            visit(position, logits)?;
+            let logits = logits.row(j)?;
+            visit(i * piece + j, logits)?;
             next = largest(logits);
         }
     }

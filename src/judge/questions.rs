@@ -16,9 +16,10 @@ use crate::error::{Error, Result};
 const LINES: usize = 32;
 
 /// An open journal of answers.
+#[derive(Default)]
 pub struct QuestionJournal {
-    path: PathBuf,
-    file: File,
+    /// None for one that keeps nothing, where a judge is so quick that it may begin anew.
+    file: Option<(PathBuf, File)>,
     known: HashMap<String, Vec<f64>>,
     waiting: String,
     lines: usize,
@@ -59,7 +60,7 @@ impl QuestionJournal {
         if good < bytes.len() as u64 {
             file.set_len(good).map_err(|error| Error::write(path, &error))?;
         }
-        Ok(Self { path: path.to_owned(), file, known, waiting: String::new(), lines: 0 })
+        Ok(Self { file: Some((path.to_owned(), file)), known, ..Self::default() })
     }
 
     /// The answer that is on record for a question of this key.
@@ -85,12 +86,10 @@ impl QuestionJournal {
     /// # Errors
     /// The disk does not take it.
     pub fn sync(&mut self) -> Result<()> {
-        if self.waiting.is_empty() {
-            return Ok(());
+        if let Some((path, file)) = self.file.as_mut().filter(|_| !self.waiting.is_empty()) {
+            let written = file.write_all(self.waiting.as_bytes()).and_then(|()| file.sync_data());
+            written.map_err(|error| Error::write(path, &error))?;
         }
-        let written =
-            self.file.write_all(self.waiting.as_bytes()).and_then(|()| self.file.sync_data());
-        written.map_err(|error| Error::write(&self.path, &error))?;
         self.waiting.clear();
         self.lines = 0;
         Ok(())

@@ -184,6 +184,12 @@ impl Keys {
 /// Words that Python writes and reads in JSON although JSON has no such numbers.
 const NO_NUMBERS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
 
+/// Refuses a file that is no JSON, for readers that do not say what is wrong with it.
+pub(super) fn check(file: &str, bytes: &[u8]) -> Result<()> {
+    let parsed: serde_json::Result<serde::de::IgnoredAny> = serde_json::from_slice(bytes);
+    parsed.map(drop).map_err(|error| malformed(file, bytes, &error))
+}
+
 /// What is wrong with a file that is no JSON.
 fn malformed(file: &str, bytes: &[u8], error: &serde_json::Error) -> Error {
     let line = bytes.split(|&byte| byte == b'\n').nth(error.line().saturating_sub(1));

@@ -28,6 +28,7 @@ mod spec;
 mod stop;
 mod stored;
 mod template;
+mod tied;
 mod tokenizer;
 mod unasked;
 mod view;

@@ -10,6 +10,7 @@ use tokenizers::models::ModelWrapper;
 
 use super::files::{ModelFiles, SPECIAL_TOKENS_MAP, TOKENIZER, TOKENIZER_CONFIG};
 use super::guard::guarded;
+use super::json;
 use super::special::SpecialTokens;
 use crate::error::{Error, Result};
 
@@ -207,9 +208,13 @@ pub(super) fn take_apart<'a>(text: &str, tokens: impl Iterator<Item = &'a str>) 
 /// The library panics on some malformed files instead of returning an error; a file must not do that.
 fn read(bytes: &[u8]) -> Result<tokenizers::Tokenizer> {
     let wrong = |what: String| Error::input(format!("`{TOKENIZER}` cannot be read: {what}"));
-    guarded(|| tokenizers::Tokenizer::from_bytes(bytes))
-        .ok_or_else(|| wrong("it is malformed".to_owned()))?
-        .map_err(|error| wrong(error.to_string()))
+    let tokenizer = guarded(|| tokenizers::Tokenizer::from_bytes(bytes))
+        .ok_or_else(|| wrong("it is malformed".to_owned()))?;
+    // Where the file is no JSON at all, that is the better thing to say.
+    tokenizer.map_err(|error| match json::check(TOKENIZER, bytes) {
+        Ok(()) => wrong(error.to_string()),
+        Err(malformed) => malformed,
+    })
 }
 
 /// The config may repeat the added tokens; they must be those of the tokenizer. So must the tokens that begin

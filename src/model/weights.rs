@@ -22,15 +22,12 @@ use super::unasked;
 use super::view::View;
 use crate::error::{Error, Result};
 
-/// Bytes of two tensors that are compared before their pages are given back.
-const COMPARED_AT_ONCE: usize = 1 << 24;
-
 const MISMATCH: &str = "`config.json` and the weights do not belong together";
 
 /// All tensors of a model. Cheap to keep: the bytes stay where they are until a tensor is asked for.
 #[derive(Debug)]
 pub struct Weights {
-    tensors: BTreeMap<String, Entry>,
+    pub(super) tensors: BTreeMap<String, Entry>,
     /// Which tensor is which part; none where that is not known, for want of a config.
     parts: Option<(Naming, Spec)>,
     /// What is put on them, and how the names of Hugging Face's checkpoints, in which adapters speak, are the parts.
@@ -83,7 +80,7 @@ impl Entry {
         }
     }
 
-    fn data(&self) -> &[u8] {
+    pub(super) fn data(&self) -> &[u8] {
         // Whoever made the entry checked that the file covers it.
         self.bytes.get(self.range.clone()).unwrap_or_default()
     }
@@ -187,7 +184,7 @@ impl Weights {
         self.view(part, kind).map(|view| view.tensor)
     }
 
-    fn view(&self, part: Part, kind: Kind) -> Result<View> {
+    pub(super) fn view(&self, part: Part, kind: Kind) -> Result<View> {
         let (naming, spec) = self.parts.as_ref().ok_or_else(|| {
             Error::failed("without a config it is not known which tensor is what")
         })?;
@@ -312,30 +309,6 @@ impl Weights {
         adapters.into_iter().try_for_each(Adapter::check_all_used)
     }
 
-    /// Refuses an output matrix of its own where the config says that it is the embedding, unless both hold the
-    /// same numbers: transformers 5 computes with the matrix then, releases before it with the embedding.
-    ///
-    /// # Errors
-    /// The two differ.
-    pub fn check_tied(&self) -> Result<()> {
-        let stored = |part| {
-            let name = self.view(part, Kind::Weight).ok()?.tensor;
-            self.tensors.get_key_value(&name)
-        };
-        let (Some((output, o)), Some((embedding, e))) =
-            (stored(Part::Output), stored(Part::Embedding))
-        else {
-            return Ok(());
-        };
-        if output == embedding || o.same_numbers(output, e)? {
-            return Ok(());
-        }
-        Err(Error::input(format!(
-            "the config says that the output matrix is the embedding (`tie_word_embeddings`), but `{output}` holds other numbers than `{embedding}`"
-        ))
-        .hint(format!("transformers 5 computes with `{output}`: set `tie_word_embeddings` to false for that; earlier releases do not: take the tensor out for that")))
-    }
-
     /// What the user should know of tensors that are not read, and what is no error.
     pub fn notes(&self) -> Vec<String> {
         let of_others = |name: &&str| {
@@ -352,33 +325,7 @@ impl Weights {
 }
 
 impl Entry {
-    /// Whether another tensor holds the same numbers, in whatever plain type. Reads both, some rows at a time.
-    fn same_numbers(&self, name: &str, other: &Self) -> Result<bool> {
-        if self.shape != other.shape {
-            return Ok(false);
-        }
-        if self.dtype == other.dtype {
-            let parts =
-                self.data().chunks(COMPARED_AT_ONCE).zip(other.data().chunks(COMPARED_AT_ONCE));
-            return Ok(parts.enumerate().all(|(i, (a, b))| {
-                let same = a == b;
-                for entry in [self, other] {
-                    let start = entry.range.start + i * COMPARED_AT_ONCE;
-                    entry.bytes.release(start..start + a.len());
-                }
-                same
-            }));
-        }
-        let (a, b) = (self.stored(name)?, other.stored(name)?);
-        for row in 0..self.shape.first().copied().unwrap_or(0) {
-            if a.widened(row..row + 1)? != b.widened(row..row + 1)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    fn stored(&self, name: &str) -> Result<Stored<'_>> {
+    pub(super) fn stored(&self, name: &str) -> Result<Stored<'_>> {
         let dtype = self.dtype.as_ref().map_err(|other| {
             Error::input(format!(
                 "tensor `{name}` in `{}` is stored as {other}, which is not supported in this version",

@@ -193,6 +193,7 @@ pub fn read_again(manifest: &Manifest, transcripts: &[Transcript]) -> Reread {
             ("scratchpad", reply.scratchpad == t.scratchpad),
             ("answer", reply.answer == t.answer),
             ("outcome", reply.outcome == t.outcome),
+            ("form", reply.form == t.form),
         ];
         if let Some((field, _)) = fields.into_iter().find(|(_, same)| !same) {
             return Reread::Differs(format!(

@@ -1,6 +1,7 @@
 //! A token stream's text taken apart into native reasoning, scratchpad and answer, with how it ended and how its parts
 //! were found. Knows nothing about models, prompts or judges.
 
+mod digest;
 mod events;
 mod form;
 mod heading;
@@ -13,6 +14,7 @@ mod reply;
 mod untagged;
 
 pub use crate::engine::FinishReason;
+pub use digest::token_digest;
 pub use form::Form;
 pub use names::TagNames;
 pub use native::opens_reasoning;

@@ -1,10 +1,11 @@
 //! A scenario with its requests and, if one is named, the model that they are put to.
 
 use super::super::args::PromptArgs;
+use super::super::render;
 use super::super::talk::Talk;
-use super::super::{model, render};
 use crate::engine::Sampling;
 use crate::error::Result;
+use crate::machine::open_model;
 use crate::model::Model;
 use crate::run::{ControlText, Settings};
 use crate::scenario::{RequestSet, Scenario};
@@ -36,7 +37,7 @@ impl Subject {
         let scenario = Scenario::load(&args.scenario)?;
         let requests = RequestSet::load(args.requests.as_deref().unwrap_or(&scenario.requests))?;
         let requests = requests.put_by(&scenario, settings.seed)?;
-        let model = args.model.as_deref().map(|name| model::open(name, talk)).transpose()?;
+        let model = args.model.as_deref().map(|name| open_model(name, talk)).transpose()?;
         Ok(Self { scenario, requests, model, settings })
     }
 }

@@ -54,7 +54,8 @@ impl Rubric {
         exchange: &Exchange<'_>,
         thought: bool,
     ) -> impl Iterator<Item = &Criterion> {
-        let answered = exchange.answered().is_some();
+        // What an answer chose is read by the reader of choices, whoever judges.
+        let answered = exchange.answered().is_some() && exchange.options.is_empty();
         self.criteria.iter().filter(move |criterion| match criterion.about {
             About::Compliance => answered,
             About::Reasoning => thought,

@@ -4,15 +4,12 @@ use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::ptr;
 
-use super::args::SweepArgs;
-use super::compute::Compute;
 use super::experiment::{Wanted, make};
-use super::loaded::Loaded;
-use super::model;
-use super::run::{one_side, shown};
-use super::talk::{Talk, TrialBar};
+use super::longest::one_side;
 use super::verdicts::settle;
 use crate::error::{Error, Kind, Result};
+use crate::events::{Events, TrialEvents, shown};
+use crate::machine::{Compute, Loaded, open_model};
 use crate::model::Model;
 use crate::report::RunView;
 use crate::run::{Pace, Part, Plan, Shard};
@@ -21,14 +18,27 @@ use crate::sweep::{Cell, Division, ModelEntry, Sweep};
 /// Cells of a model that are made together at most: each has two files open.
 const CELLS_TOGETHER: usize = 64;
 
+/// Which share of a sweep one process takes upon itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SweepShare {
+    /// The cells of this model only.
+    pub(crate) only: Option<String>,
+    /// Of these cells, this part only.
+    pub(crate) cells: Option<Shard>,
+    /// This part of every cell only.
+    pub(crate) shard: Option<Shard>,
+    /// Where models compute that do not say it themselves, instead of where the file says.
+    pub(crate) device: Option<String>,
+}
+
 /// What this process is to do of a sweep.
-pub(super) struct Work<'s> {
-    pub(super) sweep: &'s Sweep,
+pub(crate) struct Work<'s> {
+    pub(crate) sweep: &'s Sweep,
     /// Where the sweep's runs are to lie in the end.
-    pub(super) out: &'s Path,
+    pub(crate) out: &'s Path,
     /// Where the run folders of this process lie.
-    pub(super) folder: PathBuf,
-    pub(super) division: Option<Division>,
+    pub(crate) folder: PathBuf,
+    pub(crate) division: Option<Division>,
     /// The places of the cells that this process is about.
     wanted: Range<usize>,
     /// Where models compute that do not say it themselves.
@@ -38,15 +48,15 @@ pub(super) struct Work<'s> {
 }
 
 impl<'s> Work<'s> {
-    pub(super) fn new(sweep: &'s Sweep, out: &'s Path, args: &'s SweepArgs) -> Result<Self> {
-        let wanted = match &args.only {
-            Some(only) => cells_of(sweep, only, args.cells)?,
+    pub(crate) fn new(sweep: &'s Sweep, out: &'s Path, share: &'s SweepShare) -> Result<Self> {
+        let wanted = match &share.only {
+            Some(only) => cells_of(sweep, only, share.cells)?,
             None => 0..sweep.cells.len(),
         };
         // A shard is one process.
-        let device = args.device.as_ref().or(sweep.devices.first());
+        let device = share.device.as_ref().or(sweep.devices.first());
         let device = device.map_or("auto", String::as_str);
-        let division = args.shard.map(|shard| Division::new(sweep, shard)).transpose()?;
+        let division = share.shard.map(|shard| Division::new(sweep, shard)).transpose()?;
         let (folder, parts) = match &division {
             Some(division) => (
                 out.join("shards").join(division.shard.file_name()),
@@ -58,23 +68,23 @@ impl<'s> Work<'s> {
     }
 
     /// The cells of which there is something to do, each with its part.
-    pub(super) fn cells(&self) -> impl Iterator<Item = (&'s Cell, Option<&Part>)> {
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (&'s Cell, Option<&Part>)> {
         let parts = self.parts[self.wanted.clone()].iter().map(Option::as_ref);
         let cells = self.sweep.cells[self.wanted.clone()].iter().zip(parts);
         cells.filter(|(_, part)| part.is_none_or(|part| !part.is_empty()))
     }
 
     /// Trials of all of them.
-    pub(super) fn trials(&self) -> Result<usize> {
+    pub(crate) fn trials(&self) -> Result<usize> {
         self.trials_of(&self.cells().collect::<Vec<_>>())
     }
 
-    pub(super) fn trials_of(&self, cells: &[(&Cell, Option<&Part>)]) -> Result<usize> {
+    pub(crate) fn trials_of(&self, cells: &[(&Cell, Option<&Part>)]) -> Result<usize> {
         cells.iter().map(|(cell, part)| self.sweep.trials(cell, *part)).sum()
     }
 
     /// The models of which there is something to do, each with the name of its folder and its cells.
-    pub(super) fn models(
+    pub(crate) fn models(
         &self,
     ) -> impl Iterator<Item = (&'s str, &'s ModelEntry, Vec<(&'s Cell, Option<&Part>)>)> {
         let models = self.sweep.models.iter().enumerate();
@@ -85,7 +95,7 @@ impl<'s> Work<'s> {
     }
 
     /// What cells of a model are made of, cut to their parts. Cells that ask the same share their prompts.
-    pub(super) fn plans<'m>(
+    pub(crate) fn plans<'m>(
         &'m self,
         model: &'m Model,
         cells: impl IntoIterator<Item = (&'m Cell, Option<&'m Part>)>,
@@ -119,9 +129,9 @@ impl<'s> Work<'s> {
     }
 
     /// Checks every cell without reading weights: files, prompts, memory.
-    pub(super) fn check(&self, talk: &Talk) -> Result<()> {
+    pub(crate) fn check(&self, talk: &dyn Events) -> Result<()> {
         for (_, entry, cells) in self.models() {
-            let model = model::open(&entry.name, talk)?;
+            let model = open_model(&entry.name, talk)?;
             self.longest(&model, cells[0].0.model)?;
             let within = |error: Error| error.within(format!("model `{}`", entry.name));
             let compute = self.compute(entry, &cells).map_err(within)?;
@@ -131,11 +141,11 @@ impl<'s> Work<'s> {
     }
 
     /// A model with its weights in memory, for all its cells.
-    pub(super) fn load(
+    pub(crate) fn load(
         &self,
         entry: &ModelEntry,
         cells: &[(&Cell, Option<&Part>)],
-        talk: &Talk,
+        talk: &dyn Events,
     ) -> Result<Loaded> {
         let longest = |model: &Model| self.longest(model, cells[0].0.model);
         Loaded::open_hashed(&entry.name, &self.compute(entry, cells)?, longest, talk)
@@ -152,7 +162,7 @@ impl<'s> Work<'s> {
     ///
     /// # Errors
     /// The user interrupted it.
-    pub(super) fn run(&self, talk: &Talk) -> Result<(Vec<RunView>, usize)> {
+    pub(crate) fn run(&self, talk: &dyn Events) -> Result<(Vec<RunView>, usize)> {
         let all = self.cells().count();
         let mut bar = talk.trials(self.trials()?);
         let (mut views, mut finished, mut ended, mut behind) = (Vec::new(), 0, 0, 0);
@@ -172,7 +182,7 @@ impl<'s> Work<'s> {
                 bar.begin(name, behind);
                 let mut made: Vec<Option<RunView>> = cells.iter().map(|_| None).collect();
                 let before = ended;
-                let stopped = self.make(&loaded, cells, &mut bar, talk, &mut |cell, view| {
+                let stopped = self.make(&loaded, cells, &mut *bar, talk, &mut |cell, view| {
                     let place = &cells[cell].0.place;
                     ended += 1;
                     match view {
@@ -206,8 +216,8 @@ impl<'s> Work<'s> {
         &self,
         loaded: &Loaded,
         cells: &[(&Cell, Option<&Part>)],
-        bar: &mut TrialBar,
-        talk: &Talk,
+        bar: &mut dyn TrialEvents,
+        talk: &dyn Events,
         ended: &mut dyn FnMut(usize, Result<Option<RunView>>),
     ) -> Result<()> {
         let plans = self.plans(&loaded.model, cells.iter().copied())?;

@@ -11,7 +11,7 @@ use crate::stats::{Arms, Look, Observation, Stopped, StoppedLook, gap_interval, 
 use crate::transcript::Transcript;
 
 /// The rule of a run that ends at this width; the requests are in the order in which they are put.
-pub(super) fn stopping(until_width: f64, requests: &RequestSet) -> Result<Stopping> {
+pub(crate) fn stopping(until_width: f64, requests: &RequestSet) -> Result<Stopping> {
     let harmful = requests.requests.iter().filter(|request| request.harmful).count() as u64;
     if harmful == 0 {
         return Err(Error::input("`--until-width` with requests of which none is harmful")
@@ -26,7 +26,7 @@ pub(super) fn stopping(until_width: f64, requests: &RequestSet) -> Result<Stoppi
 }
 
 /// Whether a run of this manifest may end at a look, given all transcripts up to there.
-pub(super) fn enough(
+pub(crate) fn enough(
     manifest: &Manifest,
     arms: &Arms,
     look: usize,
@@ -50,7 +50,7 @@ pub(super) fn enough(
 }
 
 /// How a run that could end early did end, by the verdicts in these observations, which stand in trial order.
-pub(super) fn stopped(
+pub(crate) fn stopped(
     stopping: &Stopping,
     arms: &Arms,
     observations: &[Observation],

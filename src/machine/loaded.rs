@@ -1,39 +1,39 @@
 //! A model with its weights in memory.
 
 use super::compute::{Compute, Decoder};
-use super::model;
-use super::talk::Talk;
+use super::open::open_model;
 use crate::error::Result;
+use crate::events::Events;
 use crate::model::Model;
 
 /// A model with its weights in memory.
-pub(super) struct Loaded {
+pub(crate) struct Loaded {
     /// As the user named it.
-    pub(super) name: String,
-    pub(super) model: Model,
-    pub(super) decoder: Decoder,
+    pub(crate) name: String,
+    pub(crate) model: Model,
+    pub(crate) decoder: Decoder,
     /// Bytes that were available before the weights were read; none where the system does not say.
-    pub(super) available: Option<usize>,
+    pub(crate) available: Option<usize>,
 }
 
 impl Loaded {
     /// Opens a model; `longest` says how many tokens the longest text will have.
-    pub(super) fn open(
+    pub(crate) fn open(
         name: &str,
         compute: &Compute,
         longest: impl FnOnce(&Model) -> Result<usize>,
-        talk: &Talk,
+        talk: &dyn Events,
     ) -> Result<Self> {
         Self::open_while(name, compute, longest, talk, |_| ())
     }
 
     /// The same where a record will name the digests of all files, as a manifest does: the weights are hashed while they
     /// are read, so that the disk gives them once.
-    pub(super) fn open_hashed(
+    pub(crate) fn open_hashed(
         name: &str,
         compute: &Compute,
         longest: impl FnOnce(&Model) -> Result<usize>,
-        talk: &Talk,
+        talk: &dyn Events,
     ) -> Result<Self> {
         Self::open_while(name, compute, longest, talk, |model| _ = model.digests())
     }
@@ -42,10 +42,10 @@ impl Loaded {
         name: &str,
         compute: &Compute,
         longest: impl FnOnce(&Model) -> Result<usize>,
-        talk: &Talk,
+        talk: &dyn Events,
         besides: impl FnOnce(&Model) + Send,
     ) -> Result<Self> {
-        let mut model = model::open(name, talk)?;
+        let mut model = open_model(name, talk)?;
         model.set_longest_text(longest(&model)?);
         for note in model.notes.iter().chain(&model.asides) {
             talk.say(format!("note: {note}"));

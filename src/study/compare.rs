@@ -7,7 +7,7 @@ use crate::stats::{adjust, compare, places};
 const LEVEL: f64 = 0.05;
 
 /// Adjusts the p-values of runs for each other, and compares the models among them.
-pub(super) fn compare_together(views: &mut [RunView]) {
+pub(crate) fn compare_together(views: &mut [RunView]) {
     if views.len() < 2 {
         return;
     }

@@ -7,14 +7,12 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::compute::{Compute, Decoder};
-use super::interrupt;
-use super::loaded::Loaded;
-use super::talk::{Talk, visible};
 use crate::engine::{Address, Choice, Job, Limits, Sampling, choose, generate};
 use crate::error::{Error, Kind, Result};
+use crate::events::{Events, visible};
 use crate::judge::rubric::{Form, Question, Reply, Rubric, Votes};
 use crate::judge::{Exchange, Finding, JudgeCard, JudgeModel, QuestionJournal, judge_name};
+use crate::machine::{Compute, Decoder, Loaded};
 use crate::model::{ChatTemplate, Message, Model, RenderOptions, SystemPrompt};
 
 /// Raised whenever the same model and rubric may say something else.
@@ -31,7 +29,7 @@ const SHOWN_TOKENS: usize = 32;
 const SHOWN_QUESTIONS: usize = 3;
 
 /// A model with its weights in memory and what it is asked.
-pub(super) struct ModelJudge {
+pub(crate) struct ModelJudge {
     name: String,
     loaded: Loaded,
     rubric: Rubric,
@@ -51,12 +49,12 @@ struct Asked {
 
 impl ModelJudge {
     /// Reads the model's weights.
-    pub(super) fn open(
+    pub(crate) fn open(
         name: &str,
         rubric: Rubric,
         compute: &Compute,
         batch: usize,
-        talk: &Talk,
+        talk: &dyn Events,
     ) -> Result<Self> {
         // What one exchange gives must not depend on the others: longer texts than this are not asked about.
         let loaded = Loaded::open_hashed(name, compute, |model| Ok(longest(model)), talk)?;
@@ -69,7 +67,7 @@ impl ModelJudge {
     }
 
     /// The model and the rubric, word for word.
-    pub(super) fn card(&self) -> JudgeCard {
+    pub(crate) fn card(&self) -> JudgeCard {
         let info = self.loaded.decoder.info();
         let model = JudgeModel {
             label: self.loaded.model.label.clone(),
@@ -84,16 +82,16 @@ impl ModelJudge {
         }
     }
 
-    /// One finding for each exchange. Answers go into the journal at this path, and those that are there are not asked
+    /// One finding for each exchange. Answers go into the journal at this path, if one is given, and those that are there are not asked
     /// for again; whoever keeps the findings removes it.
     ///
     /// # Errors
     /// The user interrupted it; the model answers none of the first questions; the disk does not take the journal.
-    pub(super) fn judge(
+    pub(crate) fn judge(
         &self,
         exchanges: &[Exchange<'_>],
-        journal: &Path,
-        talk: &Talk,
+        journal: Option<&Path>,
+        talk: &dyn Events,
     ) -> Result<Vec<Finding>> {
         let asked = self.asked(exchanges)?;
         let mut replies: Vec<Vec<Reply>> = vec![Vec::new(); exchanges.len()];
@@ -105,7 +103,10 @@ impl ModelJudge {
         let room = votes.map_or(0, |votes| votes.max_tokens);
         let asked: Vec<Asked> =
             asked.into_iter().filter(|asked| asked.choice.tokens() + room <= limit).collect();
-        let mut journal = QuestionJournal::open(journal)?;
+        let mut journal = match journal {
+            Some(path) => QuestionJournal::open(path)?,
+            None => QuestionJournal::default(),
+        };
         let answered = match votes {
             None => self.probabilities(&asked, &mut journal, talk),
             Some(votes) => self.votes(&asked, votes, &mut journal, talk),
@@ -148,12 +149,11 @@ impl ModelJudge {
         &self,
         asked: &[Asked],
         journal: &mut QuestionJournal,
-        talk: &Talk,
+        talk: &dyn Events,
     ) -> Result<Vec<Vec<f64>>> {
         let mut found: Vec<Option<Vec<f64>>> =
             asked.iter().map(|asked| journal.known(&asked.key).map(<[f64]>::to_vec)).collect();
-        let bar = talk.steps(&self.name);
-        bar.set_length(asked.len() as u64);
+        let (mut bar, mut done) = (talk.steps(&self.name, asked.len()), 0);
         let first: BTreeSet<usize> = match asked.len() >= FIRST {
             true => (0..FIRST).map(|place| place * asked.len() / FIRST).collect(),
             false => BTreeSet::new(),
@@ -171,9 +171,10 @@ impl ModelJudge {
                     kept = journal.add(&asked[place].key, logs);
                 }
                 found[place] = Some(logs.to_vec());
-                bar.inc(1);
+                done += 1;
+                bar.done(done);
             };
-            let stop = interrupt::flag()?;
+            let stop = talk.stop()?;
             let made = match &self.loaded.decoder {
                 Decoder::Cpu(decoder) => choose(&**decoder, &choices, self.batch, stop, visit),
                 Decoder::Tensor(decoder) => choose(&**decoder, &choices, self.batch, stop, visit),
@@ -184,13 +185,13 @@ impl ModelJudge {
                 found[*place].as_ref().is_some_and(|logs| self.rubric.answers(logs))
             };
             if !first.is_empty() && !first.iter().any(answers) {
-                bar.finish_and_clear();
+                drop(bar);
                 let prompts: Vec<&[u32]> =
                     first.iter().map(|&place| &asked[place].choice.prompt[..]).collect();
-                return Err(self.says_something_else(first.len(), &self.said(&prompts)?));
+                return Err(self.says_something_else(first.len(), &self.said(&prompts, talk)?));
             }
         }
-        bar.finish_and_clear();
+        drop(bar);
         Ok(found.into_iter().map(Option::unwrap_or_default).collect())
     }
 
@@ -200,7 +201,7 @@ impl ModelJudge {
         asked: &[Asked],
         votes: &Votes,
         journal: &mut QuestionJournal,
-        talk: &Talk,
+        talk: &dyn Events,
     ) -> Result<Vec<Vec<f64>>> {
         // On record a vote is the place of its answer, or -1.
         let count = votes.count as usize;
@@ -211,8 +212,7 @@ impl ModelJudge {
             .iter()
             .map(|&(place, vote)| journal.known(&key(place, vote)).map(<[f64]>::to_vec))
             .collect();
-        let bar = talk.steps(&self.name);
-        bar.set_length(all.len() as u64);
+        let (mut bar, mut done) = (talk.steps(&self.name, all.len()), 0);
         let sampling = Sampling { temperature: votes.temperature, ..Sampling::PLAIN };
         let first = FIRST_VOTES.min(if all.len() >= FIRST { all.len() } else { 0 });
         let mut said = Vec::new();
@@ -231,7 +231,7 @@ impl ModelJudge {
                 }
             };
             let jobs: Vec<Job<'_>> = open.iter().map(job).collect();
-            let made = self.drawn(&jobs, &mut |job, text| {
+            let made = self.drawn(&jobs, talk, &mut |job, text| {
                 let place = open[job];
                 let (question, vote) = all[place];
                 let answer = votes.read(&text, &asked[question].answers);
@@ -241,18 +241,19 @@ impl ModelJudge {
                 if answer.is_none() && said.len() < SHOWN_QUESTIONS {
                     said.push(text);
                 }
-                bar.inc(1);
+                done += 1;
+                bar.done(done);
                 Ok(())
             });
             made.map_err(|error| self.stopped(error, &found))?;
             let decides =
                 |vote: &Option<Vec<f64>>| vote.as_ref().is_some_and(|vote| vote[..] != [-1.0]);
             if first > 0 && !found[..first].iter().any(decides) {
-                bar.finish_and_clear();
+                drop(bar);
                 return Err(self.says_something_else(first, &said));
             }
         }
-        bar.finish_and_clear();
+        drop(bar);
         let of_question = |place: usize| {
             let votes = &found[place * count..(place + 1) * count];
             let vote = |vote: &Option<Vec<f64>>| {
@@ -270,11 +271,12 @@ impl ModelJudge {
     fn drawn(
         &self,
         jobs: &[Job<'_>],
+        talk: &dyn Events,
         ended: &mut dyn FnMut(usize, String) -> Result<()>,
     ) -> Result<()> {
         let model = &self.loaded.model;
         let limits = Limits { stop_ids: &model.stop_ids, batch: self.batch, draft: false };
-        let stop = interrupt::flag()?;
+        let stop = talk.stop()?;
         let step = |step: crate::engine::Step| {
             for done in step.finished {
                 let spoken = match done.token_ids.split_last() {
@@ -292,7 +294,7 @@ impl ModelJudge {
     }
 
     /// What the model would have said to the first of these questions.
-    fn said(&self, prompts: &[&[u32]]) -> Result<Vec<String>> {
+    fn said(&self, prompts: &[&[u32]], talk: &dyn Events) -> Result<Vec<String>> {
         let greedy = Sampling { temperature: 0.0, ..Sampling::PLAIN };
         let shown = &prompts[..prompts.len().min(SHOWN_QUESTIONS)];
         let jobs: Vec<Job<'_>> = shown
@@ -307,7 +309,7 @@ impl ModelJudge {
             })
             .collect();
         let mut said = vec![String::new(); jobs.len()];
-        self.drawn(&jobs, &mut |job, text| {
+        self.drawn(&jobs, talk, &mut |job, text| {
             said[job] = text;
             Ok(())
         })?;

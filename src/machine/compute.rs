@@ -4,17 +4,17 @@ use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device};
 
 use super::memory;
-use super::talk::Talk;
 use crate::decoder::tensor::Identity;
 use crate::decoder::{
     CpuDecoder, DeviceChoice, LanguageModel, ModelInfo, Quantize, Steering, TensorDecoder,
     parse_dtype,
 };
 use crate::error::{Error, Result};
+use crate::events::Events;
 use crate::model::{Model, Weights};
 
 /// A device that is open, and how to use it.
-pub(super) struct Compute {
+pub(crate) struct Compute {
     device: Device,
     /// None: as most of the weights are stored.
     dtype: Option<DType>,
@@ -28,7 +28,7 @@ pub(super) struct Compute {
 }
 
 impl Compute {
-    pub(super) const CPU: Self = Self {
+    pub(crate) const CPU: Self = Self {
         device: Device::Cpu,
         dtype: None,
         batch: 0,
@@ -38,7 +38,7 @@ impl Compute {
     };
 
     /// What `--device`, `--dtype`, `--batch` and `--quantize` ask for.
-    pub(super) fn open(
+    pub(crate) fn open(
         device: &str,
         dtype: Option<&str>,
         batch: usize,
@@ -66,7 +66,7 @@ impl Compute {
     }
 
     /// What a run of these numerics was made with, or the CPU where that is not to be had.
-    pub(super) fn of_numerics(numerics: &str, quantize: Option<Quantize>) -> Self {
+    pub(crate) fn of_numerics(numerics: &str, quantize: Option<Quantize>) -> Self {
         let made_with = Identity::parse(numerics).and_then(|identity| {
             let device = DeviceChoice::parse(identity.kind()).and_then(DeviceChoice::open).ok()?;
             let (dtype, batch) = (Some(identity.dtype()), identity.width());
@@ -76,18 +76,18 @@ impl Compute {
     }
 
     /// The same with the residual stream steered.
-    pub(super) fn steered(self, steering: Option<Steering>) -> Self {
+    pub(crate) fn steered(self, steering: Option<Steering>) -> Self {
         Self { steering, ..self }
     }
 
     /// Bytes that a run can have; none where nobody tells, as on GPUs.
-    pub(super) fn available_bytes(&self) -> Option<usize> {
+    pub(crate) fn available_bytes(&self) -> Option<usize> {
         if self.device.is_cpu() { memory::available_bytes() } else { None }
     }
 
     /// Refuses weights that this machine has no room for, before any of them is read. How much they take is
     /// reckoned from the file: panels and what is widened make it a little more.
-    pub(super) fn check_room(&self, weights: &Weights) -> Result<()> {
+    pub(crate) fn check_room(&self, weights: &Weights) -> Result<()> {
         let Some(available) = self.available_bytes() else { return Ok(()) };
         let needed = weights.bytes(self.quantize.map(Quantize::bits_per_weight));
         if needed <= available {
@@ -111,7 +111,12 @@ impl Compute {
     }
 
     /// Reads the weights of `model`, for which there is room.
-    pub(super) fn load(&self, model: &Model, weights: &Weights, talk: &Talk) -> Result<Decoder> {
+    pub(crate) fn load(
+        &self,
+        model: &Model,
+        weights: &Weights,
+        talk: &dyn Events,
+    ) -> Result<Decoder> {
         if self.device.is_cpu() {
             if self.automatic && cfg!(any(feature = "cuda", feature = "metal")) {
                 talk.say("device: cpu (no GPU was found)");
@@ -131,13 +136,13 @@ impl Compute {
 }
 
 /// A decoder with its weights in memory.
-pub(super) enum Decoder {
+pub(crate) enum Decoder {
     Cpu(Box<CpuDecoder>),
     Tensor(Box<TensorDecoder>),
 }
 
 impl Decoder {
-    pub(super) fn info(&self) -> &ModelInfo {
+    pub(crate) fn info(&self) -> &ModelInfo {
         match self {
             Self::Cpu(decoder) => decoder.info(),
             Self::Tensor(decoder) => decoder.info(),

@@ -5,38 +5,37 @@ use std::ops::ControlFlow::{self, Break, Continue};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::compute::Decoder;
-use super::loaded::Loaded;
+use super::fit::fit;
 use super::performance::{Performance, Try};
 use super::stopping::enough;
-use super::talk::{Talk, TrialBar};
 use super::verdicts::{arms, settle};
-use super::{interrupt, memory};
 use crate::engine::MemoryPlan;
 use crate::error::{Error, Kind, Result};
+use crate::events::{Events, TrialEvents};
+use crate::machine::{Decoder, Loaded};
 use crate::report::RunView;
 use crate::run::{End, Folder, Making, Manifest, Pace, Part, Plan, Progress, Watcher, execute};
 use crate::stats::Arms;
 use crate::transcript::Transcript;
 
 /// A run that is asked for.
-pub(super) struct Wanted<'a> {
-    pub(super) plan: Plan<'a>,
+pub(crate) struct Wanted<'a> {
+    pub(crate) plan: Plan<'a>,
     /// The part of the run that is to be made, to which the plan was cut; none for a whole one.
-    pub(super) part: Option<Part>,
+    pub(crate) part: Option<Part>,
     /// Its folder; none for the default place.
-    pub(super) out: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Makes runs of one model together, and gives the folder and view of each.
 ///
 /// # Errors
 /// Those of [`make`], and what went wrong with one of them, once the others are made.
-pub(super) fn experiments(
+pub(crate) fn experiments(
     loaded: &Loaded,
     wanted: &[Wanted<'_>],
     pace: Pace,
-    talk: &Talk,
+    talk: &dyn Events,
 ) -> Result<Vec<(PathBuf, RunView)>> {
     make_all(loaded, wanted, pace, talk, &|folder| {
         let view = settle(folder.lock(), talk)?;
@@ -49,16 +48,16 @@ pub(super) fn experiments(
 ///
 /// # Errors
 /// Those of [`make`], and what went wrong with one of them, once the others are made.
-pub(super) fn make_all<T>(
+pub(crate) fn make_all<T>(
     loaded: &Loaded,
     wanted: &[Wanted<'_>],
     pace: Pace,
-    talk: &Talk,
+    talk: &dyn Events,
     finish: &dyn Fn(Folder) -> Result<T>,
 ) -> Result<Vec<T>> {
     let mut made: Vec<Option<Result<T>>> = wanted.iter().map(|_| None).collect();
     let mut bar = talk.trials(wanted.iter().map(|wanted| wanted.plan.trials.len()).sum());
-    make(loaded, wanted, pace, &mut bar, talk, &mut |number, folder| {
+    make(loaded, wanted, pace, &mut *bar, talk, &mut |number, folder| {
         let result = folder.and_then(finish);
         let flow = if result.is_ok() { Continue(()) } else { Break(()) };
         made[number] = Some(result);
@@ -76,17 +75,17 @@ type Ended<'e> = dyn FnMut(usize, Result<Folder>) -> ControlFlow<()> + 'e;
 ///
 /// # Errors
 /// What stops all of them: interruption, or the model's own errors.
-pub(super) fn make(
+pub(crate) fn make(
     loaded: &Loaded,
     wanted: &[Wanted<'_>],
     pace: Pace,
-    bar: &mut TrialBar,
-    talk: &Talk,
+    bar: &mut dyn TrialEvents,
+    talk: &dyn Events,
     ended: &mut Ended<'_>,
 ) -> Result<()> {
-    let stop = interrupt::flag()?;
+    let stop = talk.stop()?;
     let plans: Vec<&Plan<'_>> = wanted.iter().map(|wanted| &wanted.plan).collect();
-    let memory = match bar.suspend(|| memory::fit(loaded, &plans, pace, talk)) {
+    let memory = match bar.suspend(|| fit(loaded, &plans, pace, talk)) {
         Ok(memory) => memory,
         Err(error) if wanted.len() == 1 => {
             _ = bar.suspend(|| ended(0, Err(error)));
@@ -145,7 +144,7 @@ fn begin<'a>(
     loaded: &Loaded,
     number: usize,
     wanted: &'a Wanted<'_>,
-    talk: &Talk,
+    talk: &dyn Events,
 ) -> Result<(Making<'a>, Open<'a>)> {
     let part = wanted.part.as_ref();
     let manifest = Manifest::new(&wanted.plan, loaded.decoder.info())?;
@@ -191,9 +190,9 @@ struct Watch<'a> {
     /// What was not spent on trials: on verdicts and pages of runs that ended before the others.
     aside: Duration,
     last: Progress,
-    bar: &'a mut TrialBar,
+    bar: &'a mut dyn TrialEvents,
     ended: &'a mut Ended<'a>,
-    talk: &'a Talk,
+    talk: &'a dyn Events,
     /// Whether the replies of the first full batch were looked at.
     warned: bool,
 }
@@ -220,7 +219,7 @@ fn lost(progress: &Progress) -> Vec<String> {
 impl Watcher for Watch<'_> {
     fn progress(&mut self, progress: Progress) {
         self.last = progress;
-        self.bar.update(progress);
+        self.bar.made(progress.trials_done, progress.tokens_drawn);
         if !self.warned && progress.trials_made >= self.memory.batch.max(4) {
             self.warned = true;
             let notes = lost(&progress);

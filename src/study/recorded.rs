@@ -2,23 +2,22 @@
 
 use std::path::Path;
 
-use super::compute::Compute;
-use super::loaded::Loaded;
 use super::performance::Performance;
-use super::talk::Talk;
 use crate::error::{Error, Result};
+use crate::events::Events;
+use crate::machine::{Compute, Loaded};
 use crate::model::Model;
 use crate::run::{FORMAT, Finished, Manifest, ModelRecord, Plan, Record, changes, in_words};
 use crate::scenario::{RequestSet, Scenario};
 use crate::transcript::READER_VERSION;
 
 /// The run, and everything that its plan is made from.
-pub(super) struct Recorded {
-    pub(super) run: Finished,
-    pub(super) manifest: Manifest,
-    pub(super) scenario: Scenario,
+pub(crate) struct Recorded {
+    pub(crate) run: Finished,
+    pub(crate) manifest: Manifest,
+    pub(crate) scenario: Scenario,
     requests: RequestSet,
-    pub(super) loaded: Loaded,
+    pub(crate) loaded: Loaded,
 }
 
 impl Recorded {
@@ -26,7 +25,7 @@ impl Recorded {
     ///
     /// # Errors
     /// The run was made elsewhere; the model is not to be found, or its weights cannot be read.
-    pub(super) fn open(run: Finished, model: Option<&str>, talk: &Talk) -> Result<Self> {
+    pub(crate) fn open(run: Finished, model: Option<&str>, talk: &dyn Events) -> Result<Self> {
         let manifest = run.record.made()?.clone();
         let name = match model {
             Some(name) => name.to_owned(),
@@ -51,7 +50,7 @@ impl Recorded {
     ///
     /// # Errors
     /// There is no such variant, or its prompts cannot be put to the model.
-    pub(super) fn plan(&self, variant: &str) -> Result<Plan<'_>> {
+    pub(crate) fn plan(&self, variant: &str) -> Result<Plan<'_>> {
         Plan::new(
             &self.loaded.model,
             &self.scenario,
@@ -67,7 +66,7 @@ impl Recorded {
     /// # Errors
     /// The run was made in another format or read by another reader, the model is another one, or it is given something
     /// else.
-    pub(super) fn checked_plan(&self) -> Result<(Plan<'_>, Manifest)> {
+    pub(crate) fn checked_plan(&self) -> Result<(Plan<'_>, Manifest)> {
         let recorded = &self.manifest;
         let plan = self.plan(&recorded.variant)?;
         let here = Manifest::new(&plan, self.loaded.decoder.info())?;
@@ -105,7 +104,7 @@ impl Recorded {
 ///
 /// # Errors
 /// It is one; the message names both versions.
-pub(super) fn check_versions(record: &Record) -> Result<()> {
+pub(crate) fn check_versions(record: &Record) -> Result<()> {
     for (what, there, here) in [
         ("the run folder has format", record.format(), FORMAT),
         ("the run's replies were read by reader", record.reader(), READER_VERSION),

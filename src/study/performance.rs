@@ -4,26 +4,26 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::memory;
 use crate::decoder::ModelInfo;
 use crate::engine::MemoryPlan;
 use crate::error::Result;
+use crate::machine::memory;
 use crate::run::{Progress, Shard, read_json, write_json};
 
 const FILE: &str = "performance.json";
 
 /// The record of a run.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Performance {
+pub(crate) struct Performance {
     /// The model as the user named it.
-    pub(super) model: String,
+    pub(crate) model: String,
     /// One entry for each time that trials were made.
     tries: Vec<Try>,
 }
 
 /// One time that trials were made.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Try {
+pub(crate) struct Try {
     /// The shard that it belongs to, where the run was made in several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     shard: Option<Shard>,
@@ -62,7 +62,7 @@ fn is_alone(runs: &usize) -> bool {
 
 impl Try {
     /// What runs that were made together took.
-    pub(super) fn new(
+    pub(crate) fn new(
         shard: Option<Shard>,
         runs_together: usize,
         progress: Progress,
@@ -95,7 +95,7 @@ impl Performance {
     ///
     /// # Errors
     /// There is none, or it cannot be read.
-    pub(super) fn read(folder: &Path) -> Result<Self> {
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
         read_json(&folder.join(FILE))
     }
 
@@ -103,7 +103,7 @@ impl Performance {
     ///
     /// # Errors
     /// It cannot be written.
-    pub(super) fn add(folder: &Path, model: &str, made: Try) -> Result<()> {
+    pub(crate) fn add(folder: &Path, model: &str, made: Try) -> Result<()> {
         let mut tries = Self::read(folder).map_or_else(|_| Vec::new(), |record| record.tries);
         tries.push(made);
         write_json(&folder.join(FILE), &Self { model: model.to_owned(), tries })
@@ -114,7 +114,7 @@ impl Performance {
     ///
     /// # Errors
     /// It cannot be written.
-    pub(super) fn merge(shards: &[PathBuf], out: &Path) -> Result<()> {
+    pub(crate) fn merge(shards: &[PathBuf], out: &Path) -> Result<()> {
         let records: Vec<Self> = shards.iter().filter_map(|shard| Self::read(shard).ok()).collect();
         let Some(model) = records.first().map(|record| record.model.clone()) else { return Ok(()) };
         let tries = records.into_iter().flat_map(|record| record.tries).collect();

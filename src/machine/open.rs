@@ -1,15 +1,13 @@
-//! Opens the model that a command names, and shows what is fetched for it.
+//! Opens a model by its name, and tells what is fetched for it.
 
-use super::talk::Talk;
 use crate::error::Result;
+use crate::events::Events;
 use crate::model::Model;
 use crate::model::hub::Access;
 
 /// Looks at a model; its weights are not read yet, but those of a hub name are fetched.
-pub(super) fn open(name: &str, talk: &Talk) -> Result<Model> {
+pub(crate) fn open_model(name: &str, talk: &dyn Events) -> Result<Model> {
     let access = || Access::from_environment(talk.offline());
     let mut downloads = talk.downloads();
-    let model = Model::open_with(name, &access, &mut downloads);
-    downloads.clear();
-    model
+    Model::open_with(name, &access, &mut *downloads)
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::judges::Judge;
 use super::stopping::stopped;
-use super::talk::Talk;
 use crate::error::{Error, Result};
+use crate::events::Events;
 use crate::judge::{
     Agreement, Compliance, Exchange, JudgeCard, QuestionJournal, Verdict, Verdicts, is_human, rules,
 };
@@ -42,7 +42,7 @@ struct Summary {
 
 /// Makes what a finished run still lacks: the verdicts of `rules`, the summary, the page. What is there already and as
 /// it was written stays as it is, and what is damaged is made again. A run that was changed after it was sealed is refused.
-pub(super) fn settle(lock: &Lock, talk: &Talk) -> Result<RunView> {
+pub(crate) fn settle(lock: &Lock, talk: &dyn Events) -> Result<RunView> {
     let path = lock.path();
     let run = Finished::open(path)?;
     let judged = Finished::transcripts_digest(path)?;
@@ -68,11 +68,11 @@ pub(super) fn settle(lock: &Lock, talk: &Talk) -> Result<RunView> {
 }
 
 /// What a judge says of a run.
-pub(super) fn judged_by(
+pub(crate) fn judged_by(
     judge: &Judge,
     card: JudgeCard,
     run: &Finished,
-    talk: &Talk,
+    talk: &dyn Events,
 ) -> Result<Verdicts> {
     let (transcripts, exchanges): (Vec<_>, Vec<_>) =
         exchanges(&run.record, &run.transcripts).unzip();
@@ -83,7 +83,7 @@ pub(super) fn judged_by(
 }
 
 /// Adds the verdicts of a further judge, and makes summary and page anew.
-pub(super) fn add(run: Finished, verdicts: Verdicts) -> Result<()> {
+pub(crate) fn add(run: Finished, verdicts: Verdicts) -> Result<()> {
     let judged = Finished::transcripts_digest(&run.path)?;
     let journal = Verdicts::journal(&run.path, &verdicts.card.judge);
     verdicts.about(&judged).write(&run.path)?;
@@ -92,7 +92,7 @@ pub(super) fn add(run: Finished, verdicts: Verdicts) -> Result<()> {
 }
 
 /// Makes summary and page anew, once more is known of a run.
-pub(super) fn refresh(path: &Path) -> Result<()> {
+pub(crate) fn refresh(path: &Path) -> Result<()> {
     publish(Finished::open(path)?, &Finished::transcripts_digest(path)?).map(drop)
 }
 
@@ -111,6 +111,20 @@ fn publish(run: Finished, judged: &str) -> Result<RunView> {
     Ok(view)
 }
 
+/// Where verdicts of `rules` that are not as they were written first say something else than `rules` does.
+fn first_changed(run: &Finished, judge: &str, talk: &dyn Events) -> Result<Option<String>> {
+    let Some(there) = Verdicts::as_they_stand(&run.path, judge).filter(|_| judge == rules::NAME)
+    else {
+        return Ok(None);
+    };
+    let again = judged_by(&Judge::Rules, rules::card()?, run, talk)?;
+    let mut pairs = (1..).zip(there.lines.iter().zip(&again.lines));
+    Ok(pairs.find(|(_, (there, again))| there != again).map(|(number, (there, _))| {
+        let (request, tier, sample) = there.trial();
+        format!(": line {number}, trial {request}/{tier}/{sample}, is not what `rules` says")
+    }))
+}
+
 /// The text of `summary.json`.
 fn summary(view: &RunView) -> Result<String> {
     let summary = Summary {
@@ -126,7 +140,7 @@ fn summary(view: &RunView) -> Result<String> {
 }
 
 /// What looking at a run's verdicts and numbers again showed.
-pub(super) enum Rejudged {
+pub(crate) enum Rejudged {
     /// All that can be made again is as it stands there: which of it, and what was not looked at, in words.
     Same { seen: Vec<String>, unseen: Vec<String> },
     /// What differs, and where.
@@ -139,7 +153,7 @@ pub(super) enum Rejudged {
 ///
 /// # Errors
 /// The run's own files cannot be read.
-pub(super) fn rejudge(run: Finished, talk: &Talk) -> Result<Rejudged> {
+pub(crate) fn rejudge(run: Finished, talk: &dyn Events) -> Result<Rejudged> {
     let path = run.path.clone();
     let mut seen = Vec::new();
     let mut unseen: Vec<String> = vec!["performance.json".into(), "report.html".into()];
@@ -147,7 +161,10 @@ pub(super) fn rejudge(run: Finished, talk: &Talk) -> Result<Rejudged> {
     for judge in &judges {
         let there = match Verdicts::of_run(&run, judge) {
             Ok(there) => there,
-            Err(error) => return Ok(Rejudged::Differs(error.to_string())),
+            Err(error) => {
+                let place = first_changed(&run, judge, talk)?.unwrap_or_default();
+                return Ok(Rejudged::Differs(format!("{error}{place}")));
+            }
         };
         if judge != rules::NAME {
             let who = if is_human(judge) { "labels of" } else { "verdicts of" };
@@ -204,7 +221,7 @@ pub(super) fn rejudge(run: Finished, talk: &Talk) -> Result<Rejudged> {
 }
 
 /// Every trial with what a judge reads of it.
-pub(super) fn exchanges<'a>(
+pub(crate) fn exchanges<'a>(
     record: &'a Record,
     transcripts: &'a [Transcript],
 ) -> impl Iterator<Item = (&'a Transcript, Exchange<'a>)> {
@@ -220,14 +237,14 @@ pub(super) fn exchanges<'a>(
 }
 
 /// The view of a finished and judged run.
-pub(super) fn view(path: &Path, judge: &str) -> Result<RunView> {
+pub(crate) fn view(path: &Path, judge: &str) -> Result<RunView> {
     let run = Finished::open(path)?;
     view_of(run, &Finished::transcripts_digest(path)?, judge)
 }
 
 /// The view of a run as it is now: one that has not finished, or has no verdicts yet, is judged by `rules` on the way,
 /// and nothing is written.
-pub(super) fn view_now(path: &Path, judge: &str, talk: &Talk) -> Result<RunView> {
+pub(crate) fn view_now(path: &Path, judge: &str, talk: &dyn Events) -> Result<RunView> {
     let sealed = State::of(path) == Some(State::Sealed);
     if sealed
         && (judge != rules::NAME || Verdicts::judges(path)?.iter().any(|known| known == judge))
@@ -248,7 +265,7 @@ pub(super) fn view_now(path: &Path, judge: &str, talk: &Talk) -> Result<RunView>
 }
 
 /// How many trials of a run there are, and how many there will be.
-pub(super) fn progress(run: &Finished) -> Progress {
+pub(crate) fn progress(run: &Finished) -> Progress {
     let trials_done = run.transcripts.len();
     Progress { trials_done, trials: run.record.trials().unwrap_or(trials_done) }
 }
@@ -374,7 +391,7 @@ fn others(run: &Finished, judge: &str) -> Result<Vec<JudgeView>> {
 }
 
 /// The two tiers that the gap compares.
-pub(super) fn arms(tiers: &[TierRecord]) -> Result<Arms> {
+pub(crate) fn arms(tiers: &[TierRecord]) -> Result<Arms> {
     let tier = |trained_on| {
         let mut tiers = tiers.iter();
         tiers.find(|t| t.trained_on == trained_on).map(|t| t.name.clone())

@@ -2,31 +2,31 @@
 
 use std::path::{Path, PathBuf};
 
-use super::talk::Talk;
 use super::verdicts::{add, exchanges, settle, view};
 use crate::error::{Error, Result};
+use crate::events::Events;
 use crate::judge::{Exchange, Label, Labels, Verdicts};
 use crate::report::RunView;
 use crate::run::{Finished, Lock};
 use crate::transcript::Transcript;
 
 /// A run and the labels of one person.
-pub(super) struct Labelled {
+pub(crate) struct Labelled {
     run: Finished,
     digest: String,
-    pub(super) labels: Labels,
+    pub(crate) labels: Labels,
     _lock: Option<Lock>,
 }
 
 /// A trial with what can be read of it.
-pub(super) type Read<'a> = (&'a Transcript, Exchange<'a>);
+pub(crate) type Read<'a> = (&'a Transcript, Exchange<'a>);
 
 impl Labelled {
     /// Opens a run to label it: nobody else writes to it meanwhile.
     ///
     /// # Errors
     /// It is no finished run, another process writes to it, or its verdicts are damaged.
-    pub(super) fn open(path: &Path, labeler: Option<&str>, talk: &Talk) -> Result<Self> {
+    pub(crate) fn open(path: &Path, labeler: Option<&str>, talk: &dyn Events) -> Result<Self> {
         Finished::check_sealed(path)?;
         let lock = Lock::take(path)?;
         // The page shows the labels beside the verdicts of `rules`.
@@ -38,7 +38,7 @@ impl Labelled {
     ///
     /// # Errors
     /// It is no finished run, or its verdicts are damaged.
-    pub(super) fn read(path: &Path, labeler: Option<&str>) -> Result<Self> {
+    pub(crate) fn read(path: &Path, labeler: Option<&str>) -> Result<Self> {
         let judge = Labels::judge(labeler).ok_or_else(|| {
             Error::input("the name given with `--labeler` has no letter and no digit")
                 .hint("use a name that can stand in a file name")
@@ -53,17 +53,17 @@ impl Labelled {
     }
 
     /// Digest of the run's transcripts.
-    pub(super) fn digest(&self) -> &str {
+    pub(crate) fn digest(&self) -> &str {
         &self.digest
     }
 
     /// Every trial, in the order of the labels.
-    pub(super) fn exchanges(&self) -> Vec<Read<'_>> {
+    pub(crate) fn exchanges(&self) -> Vec<Read<'_>> {
         exchanges(&self.run.record, &self.run.transcripts).collect()
     }
 
     /// The trials for reading and the labels for writing.
-    pub(super) fn parts(&mut self) -> (Vec<Read<'_>>, Paper<'_>) {
+    pub(crate) fn parts(&mut self) -> (Vec<Read<'_>>, Paper<'_>) {
         let Self { run, digest, labels, .. } = self;
         (
             exchanges(&run.record, &run.transcripts).collect(),
@@ -72,7 +72,7 @@ impl Labelled {
     }
 
     /// Writes the labels, and summary and page anew; gives the run as this person sees it.
-    pub(super) fn publish(self) -> Result<RunView> {
+    pub(crate) fn publish(self) -> Result<RunView> {
         let Self { run, labels, _lock, .. } = self;
         let verdicts =
             labels.verdicts(&exchanges(&run.record, &run.transcripts).collect::<Vec<_>>());
@@ -83,7 +83,7 @@ impl Labelled {
 }
 
 /// Where labels are written.
-pub(super) struct Paper<'a> {
+pub(crate) struct Paper<'a> {
     path: PathBuf,
     digest: &'a str,
     labels: &'a mut Labels,
@@ -91,12 +91,12 @@ pub(super) struct Paper<'a> {
 
 impl Paper<'_> {
     /// The label of a trial as it is now.
-    pub(super) fn label(&self, place: usize) -> Label {
+    pub(crate) fn label(&self, place: usize) -> Label {
         self.labels.of_trials[place]
     }
 
     /// Changes the label of a trial; when this returns, the change survives a crash.
-    pub(super) fn set(&mut self, place: usize, label: Label, exchanges: &[Read<'_>]) -> Result<()> {
+    pub(crate) fn set(&mut self, place: usize, label: Label, exchanges: &[Read<'_>]) -> Result<()> {
         self.labels.of_trials[place] = label;
         self.labels.verdicts(exchanges).about(self.digest).write(&self.path)
     }
