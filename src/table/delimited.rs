@@ -51,8 +51,11 @@ pub(super) fn records(place: &str, text: &str) -> Result<Vec<Record>, Broken> {
 /// and either tabs separate them or the first row has names and not sentences.
 pub(crate) fn looks_like_table(text: &str) -> bool {
     let named = |cell: &String| {
-        let cell = cell.trim();
-        !cell.is_empty() && cell.split_whitespace().count() <= 2 && !cell.ends_with(['.', '?', '!'])
+        // A blank behind the separator is that of a sentence.
+        cell.trim() == cell
+            && !cell.is_empty()
+            && cell.split_whitespace().count() <= 2
+            && !cell.ends_with(['.', '?', '!'])
     };
     SEPARATORS.iter().any(|&separator| match split(text, separator) {
         Ok(records) => match records.split_first() {
