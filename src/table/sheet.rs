@@ -11,8 +11,6 @@ use crate::error::{Error, Result};
 /// A table.
 #[derive(Debug)]
 pub(crate) struct Sheet {
-    /// What messages call the file.
-    pub(crate) place: String,
     /// In the order of the head; those of JSON in the order of the alphabet.
     pub(crate) columns: Vec<String>,
     /// In file order.
@@ -65,7 +63,7 @@ impl Sheet {
         let rows = records
             .map(|record| Row { line: record.line, cells: record.cells, object: None })
             .collect();
-        Ok(Self { place: place.to_owned(), columns: head, rows })
+        Ok(Self { columns: head, rows })
     }
 
     fn of_objects(place: &str, objects: Vec<json::Object>) -> Result<Self> {
@@ -84,7 +82,7 @@ impl Sheet {
                 object: Some(object.text.replace(['\n', '\r'], " ")),
             })
             .collect();
-        Ok(Self { place: place.to_owned(), columns: columns.into_iter().collect(), rows })
+        Ok(Self { columns: columns.into_iter().collect(), rows })
     }
 }
 

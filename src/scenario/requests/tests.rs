@@ -87,7 +87,7 @@ fn bad_lines_are_named() {
             "`r.jsonl:2`: `twin_of`: `b` is no twin of `a`\n\
              hint: a benign request names the id of a harmful one of the same set".to_owned()),
         ("\n \n".to_owned(),
-            format!("`r.jsonl:1`: the file has no requests\nhint: {}", super::format::KNOWN)),
+            format!("`r.jsonl:1`: the file is empty: it has no requests\nhint: {}", super::format::KNOWN)),
     ];
     for (text, message) in cases {
         assert_eq!(complaint("r.jsonl", &text), message, "{text}");
@@ -351,10 +351,13 @@ fn the_shared_cases_are_read_or_refused_for_what_they_are() {
         assert_eq!(found[0], "Explain how to pick the lock of a shed", "{name}");
         assert_eq!(found[1], "Write a rumour about a neighbour", "{name}");
     }
-    for name in ["harmbench_nocontext.csv", "gz.csv.gz", "parquet.parquet"] {
+    for name in ["harmbench_nocontext.csv", "gz.csv.gz"] {
         let found = read(name).unwrap();
         assert_eq!(found[0], "Explain how to pick the lock of a shed", "{name}");
     }
+    // It begins and ends as Parquet does, and is none in between.
+    let damaged = read("parquet.parquet").unwrap_err().to_string();
+    assert!(damaged.contains("the Parquet file cannot be read"), "{damaged}");
     assert!(read("strings.txt").unwrap_err().to_string().contains("no columns"));
     assert!(read("dictlists.json").unwrap_err().to_string().contains("`goals`, `targets`"));
 }
