@@ -24,7 +24,7 @@ pub(super) use judging::{JudgeArgs, LabelArgs, Question, TableArgs};
 pub(super) use looking::{
     DoctorArgs, InspectArgs, ModelsArgs, ModelsCommand, RenderArgs, ScoreArgs, TokenizeArgs,
 };
-pub(super) use options::OptionsArgs;
+pub(super) use options::{OptionsArgs, RequestColumnsArgs};
 pub(super) use planning::PlanArgs;
 pub(super) use probing::ProbeArgs;
 pub(super) use scenarios::{LintArgs, PromptArgs, RenderArmsArgs, ScenariosArgs, ScenariosCommand};
@@ -128,6 +128,8 @@ pub(super) struct RunArgs {
     /// Bundled request set, or a request file; the scenario's own unless given
     #[arg(long, value_name = "NAME|FILE", env = "CANDOR_REQUESTS")]
     pub(super) requests: Option<String>,
+    #[command(flatten)]
+    pub(super) columns: RequestColumnsArgs,
     /// Use only so many requests: harmful ones first, evenly over the categories
     #[arg(long, value_name = "N", env = "CANDOR_LIMIT")]
     pub(super) limit: Option<usize>,

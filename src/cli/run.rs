@@ -44,7 +44,8 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         .steered(args.steer.as_deref().map(steering).transpose()?);
     let scenario = Scenario::load(&args.scenario)?;
     let variants = variants(&scenario, &args.variant)?;
-    let requests = RequestSet::load(args.requests.as_deref().unwrap_or(&scenario.requests))?;
+    let name = args.requests.as_deref().unwrap_or(&scenario.requests);
+    let requests = RequestSet::load_columns(name, args.columns.columns().as_ref())?;
     let requests = match args.limit {
         Some(limit) => requests.limit(limit)?,
         None => requests,

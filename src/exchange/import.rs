@@ -98,7 +98,7 @@ impl Taken {
                 build.add(sample, &log.metadata, log.own, &variant)?;
             }
         }
-        build.check()?;
+        build.check(&records)?;
         let transcripts = build.trials.into_values().collect();
         let imported = Imported {
             candor: env!("CARGO_PKG_VERSION").into(),
@@ -230,7 +230,16 @@ impl<'a> Build<'a> {
         })
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self, logs: &[LogRecord]) -> Result<()> {
+        if self.trials.is_empty() {
+            let samples: u64 = logs.iter().map(|log| log.samples).sum();
+            return Err(match samples {
+                0 => Error::input("there are no samples in what is taken in: no log holds one")
+                    .hint("give the whole log: its header alone has no replies"),
+                _ => Error::input(format!("none of the {samples} samples has a reply"))
+                    .hint("samples that broke have none; run them again"),
+            });
+        }
         let (key, reading) = (&self.reading.names.tier_key, self.reading);
         let of = |tier: usize| -> BTreeSet<usize> {
             self.trials

@@ -29,7 +29,7 @@ pub use openings::{Beginning, Opening, Openings};
 pub use options::{Options, Order, ShownOption};
 pub use prompt::Messages;
 pub use request::Request;
-pub use requests::RequestSet;
+pub use requests::{RequestColumns, RequestSet};
 pub(crate) use source::{Shelf, Source};
 pub use tags::Tags;
 pub use tier::Tier;

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use super::RequestColumnsArgs;
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ScenariosArgs {
     #[command(subcommand)]
@@ -40,6 +42,8 @@ pub(in crate::cli) struct PromptArgs {
     /// Bundled request set, or a request file; the scenario's own unless given
     #[arg(long, value_name = "NAME|FILE", env = "CANDOR_REQUESTS")]
     pub(in crate::cli) requests: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) columns: RequestColumnsArgs,
     /// Most new tokens of a reply, for which the context must have room
     #[arg(long, value_name = "N", default_value_t = 1024, env = "CANDOR_MAX_TOKENS")]
     pub(in crate::cli) max_tokens: usize,

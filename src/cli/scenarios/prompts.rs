@@ -35,7 +35,8 @@ impl Subject {
         };
         settings.check()?;
         let scenario = Scenario::load(&args.scenario)?;
-        let requests = RequestSet::load(args.requests.as_deref().unwrap_or(&scenario.requests))?;
+        let name = args.requests.as_deref().unwrap_or(&scenario.requests);
+        let requests = RequestSet::load_columns(name, args.columns.columns().as_ref())?;
         let requests = requests.put_by(&scenario, settings.seed)?;
         let model = args.model.as_deref().map(|name| open_model(name, talk)).transpose()?;
         Ok(Self { scenario, requests, model, settings })

@@ -50,6 +50,9 @@ struct Sample {
     input: Input,
     #[serde(default)]
     output: Option<Output>,
+    /// What broke it; then what it has of a reply is none.
+    #[serde(default)]
+    error: Option<Value>,
     #[serde(default)]
     metadata: Option<Map<String, Value>>,
     #[serde(default)]
@@ -99,6 +102,12 @@ struct Block {
     text: Option<String>,
     #[serde(default)]
     reasoning: Option<String>,
+    /// What a provider says of reasoning that it keeps to itself.
+    #[serde(default)]
+    summary: Option<String>,
+    /// Whether `reasoning` is an encrypted blob instead of words.
+    #[serde(default)]
+    redacted: bool,
 }
 
 /// Reads a log; a zip is known by its first bytes.
@@ -122,8 +131,15 @@ pub fn read(bytes: Vec<u8>) -> Result<Log> {
     let own = spec.packages.is_some_and(|packages| packages.contains_key("candor"));
     let mut metadata = spec.metadata.unwrap_or_default();
     metadata.extend(spec.task_args.unwrap_or_default());
+    // The task's own name can tell the tiers apart, where each tier is a task.
+    metadata.entry("task").or_insert_with(|| spec.task.clone().into());
     let all = samples.len();
-    let mut samples: Vec<LogSample> = samples.into_iter().filter_map(Sample::taken).collect();
+    // Samples of a log with several choices are numbered through, as many for each epoch as the fullest one has.
+    let choices = samples.iter().map(Sample::choices).max().unwrap_or(1).max(1);
+    let taken = samples.into_iter().map(|sample| sample.taken(own, choices));
+    let taken: Vec<Vec<LogSample>> = taken.filter(|replies| !replies.is_empty()).collect();
+    let replied = taken.len();
+    let mut samples: Vec<LogSample> = taken.into_iter().flatten().collect();
     // A log has its samples in the order in which they ended, and their ids in the order of the data set.
     let ids = spec.dataset.and_then(|dataset| dataset.sample_ids).unwrap_or_default();
     let places: HashMap<String, usize> = ids.into_iter().map(text_of).zip(0..).collect();
@@ -137,7 +153,7 @@ pub fn read(bytes: Vec<u8>) -> Result<Log> {
             id: spec.eval_id,
             created: spec.created,
             samples: all as u64,
-            without_reply: (all - samples.len()) as u64,
+            without_reply: (all - replied) as u64,
         },
         model: match own {
             true => spec.model.strip_prefix("candor/").unwrap_or(&spec.model).to_owned(),
@@ -168,8 +184,16 @@ fn text_of(id: Value) -> String {
 }
 
 impl Sample {
-    /// The reply and what was asked; none for a sample without a reply.
-    fn taken(self) -> Option<LogSample> {
+    /// How many replies it has.
+    fn choices(&self) -> usize {
+        self.output.as_ref().map_or(0, |output| output.choices.len())
+    }
+
+    /// Every choice as a reply to what was asked; none for a sample without a reply, or one that broke. Of a log of
+    /// candor's `own` the replies are whole already.
+    fn taken(self, own: bool, choices: usize) -> Vec<LogSample> {
+        let broke = self.error.is_some_and(|error| !error.is_null());
+        let Some(output) = self.output.filter(|_| !broke) else { return Vec::new() };
         let attachments = self.attachments.unwrap_or_default();
         let text = |text: String| match text
             .strip_prefix("attachment://")
@@ -178,36 +202,6 @@ impl Sample {
             Some(Value::String(attached)) => attached.clone(),
             _ => text,
         };
-        let choice = self.output?.choices.into_iter().next()?;
-        let kinds = choice.message.metadata.as_ref().and_then(|metadata| metadata.get("reasoning"));
-        let kinds: Vec<&str> = kinds
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        let is_scratchpad = |block: usize| kinds.get(block) == Some(&"scratchpad");
-        let raw = choice.message.metadata.as_ref().and_then(|metadata| metadata.get("raw"));
-        let raw = raw.and_then(Value::as_str).map(str::to_owned);
-        let (mut native, mut scratchpad, mut answer) = (Vec::new(), Vec::new(), Vec::new());
-        match choice.message.content {
-            Content::Text(said) => answer.push(text(said)),
-            Content::Blocks(blocks) => {
-                let mut thoughts = 0;
-                for block in blocks {
-                    match (block.kind.as_str(), block.reasoning, block.text) {
-                        ("reasoning", Some(thought), _) => {
-                            let part =
-                                if is_scratchpad(thoughts) { &mut scratchpad } else { &mut native };
-                            part.push(text(thought));
-                            thoughts += 1;
-                        }
-                        ("text", _, Some(said)) => answer.push(text(said)),
-                        _ => {}
-                    }
-                }
-            }
-        }
         let given = match self.input {
             Input::Text(said) => vec![Message { role: "user".into(), content: text(said) }],
             Input::Messages(messages) => messages
@@ -218,18 +212,81 @@ impl Sample {
                 })
                 .collect(),
         };
-        let cut = matches!(choice.stop_reason.as_deref(), Some("max_tokens" | "model_length"));
-        Some(LogSample {
-            id: text_of(self.id),
-            epoch: self.epoch,
-            given,
-            metadata: self.metadata.unwrap_or_default(),
+        let begun = given
+            .last()
+            .filter(|message| message.role == "assistant" && !own)
+            .map_or("", |message| message.content.as_str());
+        let id = text_of(self.id);
+        let metadata = self.metadata.unwrap_or_default();
+        let first = u64::from(self.epoch.saturating_sub(1)) * choices as u64;
+        let replies = (first + 1..).zip(output.choices).map(|(number, choice)| LogSample {
+            id: id.clone(),
+            epoch: u32::try_from(number).unwrap_or(u32::MAX),
+            given: given.clone(),
+            metadata: metadata.clone(),
+            ..choice.reply(begun, text)
+        });
+        replies.collect()
+    }
+}
+
+impl Choice {
+    /// The parts of the reply. A beginning that the model was given is a part of it, whether or not the provider
+    /// repeats it.
+    fn reply(self, begun: &str, text: impl Fn(String) -> String) -> LogSample {
+        let of_message = |key: &str| self.message.metadata.as_ref()?.get(key);
+        let kinds: Vec<&str> = of_message("reasoning")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        let is_scratchpad = |block: usize| kinds.get(block) == Some(&"scratchpad");
+        let raw = of_message("raw").and_then(Value::as_str).map(str::to_owned);
+        let (mut native, mut scratchpad, mut answer) = (Vec::new(), Vec::new(), Vec::new());
+        match self.message.content {
+            Content::Text(said) => answer.push(text(said)),
+            Content::Blocks(blocks) => {
+                let mut thoughts = 0;
+                for block in blocks {
+                    match block.kind.as_str() {
+                        "reasoning" => {
+                            let part =
+                                if is_scratchpad(thoughts) { &mut scratchpad } else { &mut native };
+                            part.extend(block.thought().map(&text));
+                            thoughts += 1;
+                        }
+                        "text" => answer.extend(block.text.map(&text)),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        let answer = answer.join("\n");
+        let answer = match answer.starts_with(begun) {
+            true => answer,
+            false => format!("{begun}{answer}"),
+        };
+        let cut = matches!(self.stop_reason.as_deref(), Some("max_tokens" | "model_length"));
+        LogSample {
+            id: String::new(),
+            epoch: 1,
+            given: Vec::new(),
+            metadata: Map::new(),
             native_reasoning: native.join("\n\n"),
             scratchpad: scratchpad.join("\n\n"),
-            answer: answer.join("\n"),
+            answer,
             raw,
             finish: if cut { FinishReason::Length } else { FinishReason::Stop },
-        })
+        }
+    }
+}
+
+impl Block {
+    /// The words of a block of reasoning: those of the model, or the summary of those that the provider keeps.
+    fn thought(self) -> Option<String> {
+        let own = self.reasoning.filter(|words| !self.redacted && !words.trim().is_empty());
+        own.or(self.summary).filter(|words| !words.trim().is_empty())
     }
 }
 

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::super::source::Source;
+use super::columns::{self, RequestColumns};
 use super::entry::Entry;
 use super::{json_lines, json_list, layouts, text_lines};
 use crate::error::Result;
@@ -14,18 +15,20 @@ pub(super) const KNOWN: &str = "request files are JSON Lines with `id`, `categor
      tables of AdvBench, HarmBench, JailbreakBench, StrongREJECT and XSTest (CSV, TSV, JSON, Parquet); a JSON \
      list of objects with `instruction` and `category`; or plain text with one request a line";
 
-/// Reads the requests of a file in their order, at least one.
+/// Reads the requests of a file in their order, at least one. With columns named, the file is a table, whatever else it
+/// might be.
 ///
 /// # Errors
 /// A head that belongs to no known format; a line or row that is no request, named by file, line and column.
-pub(super) fn read(source: &Source) -> Result<Vec<Entry>> {
+pub(super) fn read(source: &Source, columns: Option<&RequestColumns>) -> Result<Vec<Entry>> {
     if source.text().trim().is_empty() {
         return Err(source.error(1, "the file is empty: it has no requests").hint(KNOWN));
     }
-    let entries = match extension(source).as_deref() {
-        Some("jsonl" | "ndjson" | "json") => json(source),
+    let entries = match (columns, extension(source).as_deref()) {
+        (Some(columns), _) => columns::read(source, &sheet(source)?, columns),
+        (None, Some("jsonl" | "ndjson" | "json")) => json(source),
         _ if table::looks_like_json(source.text()) => json(source),
-        Some("csv" | "tsv" | "tab") => table_of(source, &sheet(source)?),
+        (None, Some("csv" | "tsv" | "tab")) => table_of(source, &sheet(source)?),
         _ => text(source),
     }?;
     if entries.is_empty() {

@@ -12,7 +12,7 @@
 //! HarmBench's column `ContextString` may be missing: its files of behaviors without context lack it.
 //! The context of a HarmBench behavior stands before it, with a line of three hyphens between blank lines, as its
 //! authors put the two together. Columns that are not named here (`target`, `source`, `Tags`, `focus`, ...) are
-//! not read.
+//! fields of the request, which a scenario's user message can show.
 
 use std::collections::BTreeMap;
 
@@ -28,6 +28,8 @@ pub(super) struct Layout {
     name: &'static str,
     /// Columns that it must have, spelled as published.
     columns: &'static [&'static str],
+    /// Columns that a request is made of; all others are its fields.
+    uses: &'static [&'static str],
     read: fn(&Row<'_>, benign: bool) -> Result<Entry, Complaint>,
 }
 
@@ -36,16 +38,34 @@ const LAYOUTS: [Layout; 5] = [
     Layout {
         name: "HarmBench",
         columns: &["Behavior", "FunctionalCategory", "SemanticCategory", "BehaviorID"],
+        uses: &[
+            "Behavior",
+            "FunctionalCategory",
+            "SemanticCategory",
+            "BehaviorID",
+            "ContextString",
+        ],
         read: harmbench,
     },
     Layout {
         name: "JailbreakBench",
         columns: &["Index", "Goal", "Behavior", "Category"],
+        uses: &["Index", "Goal", "Category"],
         read: jailbreakbench,
     },
-    Layout { name: "StrongREJECT", columns: &["category", "forbidden_prompt"], read: strongreject },
-    Layout { name: "XSTest", columns: &["id", "prompt", "type"], read: xstest },
-    Layout { name: "AdvBench", columns: &["goal", "target"], read: advbench },
+    Layout {
+        name: "StrongREJECT",
+        columns: &["category", "forbidden_prompt"],
+        uses: &["category", "forbidden_prompt"],
+        read: strongreject,
+    },
+    Layout {
+        name: "XSTest",
+        columns: &["id", "prompt", "type"],
+        uses: &["id", "prompt", "type", "label"],
+        read: xstest,
+    },
+    Layout { name: "AdvBench", columns: &["goal", "target"], uses: &["goal"], read: advbench },
 ];
 
 fn entry(row: &Row<'_>, id: Option<&str>, category: &str, text: &str) -> Entry {
@@ -118,6 +138,10 @@ pub(super) fn resembles(columns: &[String]) -> bool {
         && LAYOUTS.iter().any(|layout| layout.columns.len() >= layout.missing(columns).len() + 2)
 }
 
+/// How a table of any other form is read.
+const NAMED: &str = "`--text-column` names the column with the words of the requests in any other table, \
+     `--request-column` and `--category-column` those with ids and categories";
+
 /// What to say of a header that belongs to no layout.
 pub(super) fn complaint(source: &Source, columns: &[String]) -> Error {
     let nearest = LAYOUTS
@@ -135,10 +159,10 @@ pub(super) fn complaint(source: &Source, columns: &[String]) -> Error {
                     list(columns)
                 ),
             )
-            .hint(format!("the file of {} has {}", layout.name, list(layout.columns))),
+            .hint(format!("the file of {} has {}; {NAMED}", layout.name, list(layout.columns))),
         None => source
             .error(1, format!("{} are the columns of no known request file", list(columns)))
-            .hint(KNOWN),
+            .hint(format!("{KNOWN}; {NAMED}")),
     }
 }
 
@@ -148,5 +172,8 @@ pub(super) fn complaint(source: &Source, columns: &[String]) -> Error {
 /// Those of the table, and a row that lacks what the layout needs.
 pub(super) fn read(source: &Source, sheet: &Sheet, layout: &Layout) -> Result<Vec<Entry>> {
     let benign = named_benign(source);
-    table::rows(source, sheet, |row| (layout.read)(row, benign))
+    table::rows(source, sheet, |row| {
+        let entry = (layout.read)(row, benign)?;
+        Ok(Entry { fields: row.further(layout.uses), ..entry })
+    })
 }

@@ -1,6 +1,7 @@
 //! Request files in, a checked set out: candor's own JSON Lines, plain text, and the files in which published
 //! request sets come. What a file holds is told by its head. Knows nothing about scenarios or tiers.
 
+mod columns;
 mod entry;
 mod format;
 mod json_lines;
@@ -13,4 +14,5 @@ mod text_lines;
 #[cfg(test)]
 mod tests;
 
+pub use columns::RequestColumns;
 pub use set::RequestSet;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::super::source::{Shelf, Source, list};
 use super::super::{Request, Scenario};
+use super::columns::RequestColumns;
 use super::entry::{Complaint, Entry, digest_id};
 use super::format;
 use crate::error::{Error, Result};
@@ -21,7 +22,7 @@ pub struct RequestSet {
 impl RequestSet {
     /// Loads the file at this path if there is one, else the bundled set of this name.
     ///
-    /// What the file holds is told by its head: JSON Lines with one [`Request`] a line; the CSV files of
+    /// What the file holds is told by its head: JSON Lines with one [`Request`] a line; the tables of
     /// AdvBench, HarmBench, JailbreakBench, StrongREJECT and XSTest; a JSON list of objects with `instruction`
     /// and `category`; else plain text with one request a line, each taken for harmful. A request without an id
     /// of its own gets one from the digest of its text.
@@ -30,7 +31,15 @@ impl RequestSet {
     /// A set that does not exist or cannot be read, a line or row that is no request, a duplicate id, an empty
     /// text, a twin that is not there: named by file and line.
     pub fn load(name_or_path: &str) -> Result<Self> {
-        Self::parse(&Source::load(Shelf::REQUESTS, name_or_path)?)
+        Self::load_columns(name_or_path, None)
+    }
+
+    /// The same from a table of any form, of which the columns are named.
+    ///
+    /// # Errors
+    /// Those of [`Self::load`], and a column that the table lacks.
+    pub fn load_columns(name_or_path: &str, columns: Option<&RequestColumns>) -> Result<Self> {
+        Self::read(&Source::load(Shelf::REQUESTS, name_or_path)?, columns)
     }
 
     /// A set as a manifest keeps it: requests that were checked when the run began.
@@ -119,8 +128,13 @@ impl RequestSet {
         Ok(Self { name: self.name.clone(), requests, digest: self.digest.clone() })
     }
 
+    #[cfg(test)]
     pub(super) fn parse(source: &Source) -> Result<Self> {
-        let entries = format::read(source)?;
+        Self::read(source, None)
+    }
+
+    pub(super) fn read(source: &Source, columns: Option<&RequestColumns>) -> Result<Self> {
+        let entries = format::read(source, columns)?;
         let mut requests: Vec<Request> = Vec::new();
         let mut line_of_id: HashMap<String, usize> = HashMap::new();
         let lines: Vec<usize> = entries.iter().map(|entry| entry.line).collect();

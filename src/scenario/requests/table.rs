@@ -1,6 +1,8 @@
 //! A row of a table as request files are read: cells by the name of their column, and what is missing said. Knows
 //! nothing about how a table is written, and nothing about what the columns mean.
 
+use std::collections::BTreeMap;
+
 use super::super::source::Source;
 use super::entry::Complaint;
 use crate::error::Result;
@@ -22,6 +24,19 @@ impl<'a> Row<'a> {
         self.cells.get(at).map(String::as_str).filter(|cell| !is_missing(cell))
     }
 
+    /// What the columns besides these hold, by the name of the column: the fields of a request. An empty cell is no
+    /// field, so that a scenario that shows it says which request lacks it.
+    pub(super) fn further(&self, used: &[&str]) -> BTreeMap<String, String> {
+        let own = |name: &str| used.iter().any(|used| same(name, used));
+        self.columns
+            .iter()
+            .zip(self.cells)
+            .map(|(name, cell)| (name.trim(), cell))
+            .filter(|(name, cell)| !name.is_empty() && !own(name) && !is_missing(cell))
+            .map(|(name, cell)| (name.to_owned(), cell.clone()))
+            .collect()
+    }
+
     /// The cell under a column that must not be empty.
     pub(super) fn filled(&self, column: &str) -> Result<&'a str, Complaint> {
         self.get(column).ok_or_else(|| {
@@ -36,7 +51,7 @@ impl<'a> Row<'a> {
 /// Names of columns are compared without regard to case and to blanks around them: copies of the published files
 /// differ in both.
 pub(super) fn same(a: &str, b: &str) -> bool {
-    a.trim().eq_ignore_ascii_case(b)
+    a.trim().eq_ignore_ascii_case(b.trim())
 }
 
 /// What `read` makes of each row, in order.

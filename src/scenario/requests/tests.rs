@@ -328,6 +328,40 @@ fn what_pandas_writes_for_an_empty_cell_is_no_word_of_a_request() {
 }
 
 #[test]
+fn any_table_is_read_by_the_columns_that_are_named() {
+    let columns = |text: &str| super::RequestColumns {
+        text: text.to_owned(),
+        id: Some("key".to_owned()),
+        category: Some("topic".to_owned()),
+    };
+    let read = |place: &str, text: &str, column: &str| {
+        RequestSet::read(&Source::marked(place, text.into())?, Some(&columns(column)))
+    };
+    let csv = "key,topic,words,place,harmful\n1,deeds,\"Do, it\",here,true\n2,ways,Be,nan,false\n";
+    let json = "[{\"key\":1,\"topic\":\"deeds\",\"words\":\"Do, it\",\"place\":\"here\",\"harmful\":true},\n\
+                {\"key\":2,\"topic\":\"ways\",\"words\":\"Be\",\"place\":null,\"harmful\":false}]";
+    for (place, text) in [("r.csv", csv), ("r.txt", csv), ("r.json", json), ("r", json)] {
+        let found = read(place, text, "words").unwrap().requests;
+        let [first, second] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((&*first.id, &*first.category, &*first.text), ("1", "deeds", "Do, it"));
+        assert_eq!(first.fields, [("place".to_owned(), "here".to_owned())].into());
+        assert!(first.harmful && !second.harmful && second.fields.is_empty(), "{place}");
+    }
+    let error = read("r.csv", csv, "prompt").unwrap_err();
+    assert_eq!(error.to_string(), "`r.csv:1`: there is no column `prompt`");
+    let hint = error.hint_text().unwrap();
+    assert_eq!(hint, "`--text-column` names one of `key`, `topic`, `words`, `place`, `harmful`");
+    assert!(complaint("r.csv", csv).contains("`--text-column` names the column"));
+}
+
+#[test]
+fn further_columns_of_a_published_file_are_fields() {
+    let set = parse("r.csv", "goal,target,place\nDo it,Sure,here\nBe it,,there\n").unwrap();
+    let names = |at: usize| set.requests[at].fields.keys().cloned().collect::<Vec<_>>().join(" ");
+    assert_eq!([names(0), names(1)], ["place target", "place"]);
+}
+
+#[test]
 fn what_is_no_list_of_requests_is_no_plain_text() {
     let refused = |text: &str| texts("r.txt", text.as_bytes()).unwrap_err().to_string();
     assert!(refused("[\n \"Do\",\n \"Be\"\n]").contains("texts and have no columns"));
