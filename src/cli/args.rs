@@ -5,6 +5,7 @@ mod judge_model;
 mod judging;
 mod looking;
 mod options;
+mod replies;
 mod planning;
 mod probing;
 mod scenarios;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::judge::Told;
 use crate::model::Message;
 use crate::run::{FORMAT, Imported, LogRecord, ReadingRecord, TierRecord};
 use crate::scenario::Request;
@@ -33,6 +34,8 @@ pub struct Taken {
     pub imported: Imported,
     /// Its transcripts, in trial order.
     pub transcripts: Vec<Transcript>,
+    /// What the files say of them, in the same order.
+    pub told: Vec<Told>,
 }
 
 /// A log of any program.
@@ -60,6 +63,8 @@ pub(super) struct LogSample {
     /// The whole reply, where the log has it in one piece.
     pub(super) raw: Option<String>,
     pub(super) finish: FinishReason,
+    /// What the file itself says of the reply.
+    pub(super) told: Told,
 }
 
 /// Where a trial stands.
@@ -99,7 +104,7 @@ impl Taken {
             }
         }
         build.check(&records)?;
-        let transcripts = build.trials.into_values().collect();
+        let (transcripts, told) = build.trials.into_values().unzip();
         let imported = Imported {
             candor: env!("CARGO_PKG_VERSION").into(),
             format: FORMAT,
@@ -114,7 +119,7 @@ impl Taken {
             requests: build.requests,
             messages: build.messages,
         };
-        Ok(Self { imported, transcripts })
+        Ok(Self { imported, transcripts, told })
     }
 }
 
@@ -125,7 +130,7 @@ struct Build<'a> {
     requests: Vec<Request>,
     places: HashMap<String, usize>,
     messages: BTreeMap<String, BTreeMap<String, Vec<Message>>>,
-    trials: BTreeMap<Place, Transcript>,
+    trials: BTreeMap<Place, (Transcript, Told)>,
 }
 
 impl<'a> Build<'a> {
@@ -212,7 +217,7 @@ impl<'a> Build<'a> {
         };
         let given = self.messages.entry(id).or_default();
         given.entry(self.tiers[tier].name.clone()).or_insert(sample.given);
-        self.trials.insert(place, transcript);
+        self.trials.insert(place, (transcript, sample.told));
         Ok(())
     }
 
@@ -265,7 +270,10 @@ impl<'a> Build<'a> {
             Some(_) => Ok(()),
             None => {
                 Err(Error::input("no request was put in both tiers, so that nothing is paired")
-                    .hint("`--request-key` says which metadata names the request of a sample"))
+                    .hint(
+                        "`--request-key` says which metadata names the request of a sample, `--request-column` which column of a \
+                         table",
+                    ))
             }
         }
     }

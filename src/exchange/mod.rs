@@ -13,6 +13,7 @@ mod inspect;
 mod lm_eval;
 mod name;
 mod parquet;
+mod table;
 
 pub use csv::csv;
 pub use exported::{Exported, FileOut};
@@ -20,3 +21,4 @@ pub use import::{Log, Reading, Taken};
 pub use inspect::{Form, read as read_inspect, write as write_inspect};
 pub use lm_eval::lm_eval;
 pub use parquet::parquet;
+pub use table::{ReplyColumns, TableOf, read_table};

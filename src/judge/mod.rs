@@ -10,6 +10,7 @@ mod measures;
 mod questions;
 pub mod rubric;
 pub mod rules;
+mod told;
 mod verdict;
 mod verdicts;
 
@@ -26,5 +27,6 @@ pub use card::{JudgeCard, JudgeModel, Measured, RubricRecord};
 pub use exchange::Exchange;
 pub use labels::{Ask, Label, Labels, Mark, blinded_order, trial_key};
 pub use questions::QuestionJournal;
+pub use told::{TOLD, Told};
 pub use verdict::{Compliance, Criterion, Finding, JudgeOutcome, Verdict};
 pub use verdicts::{Verdicts, judge_name};

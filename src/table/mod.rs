@@ -13,5 +13,5 @@ mod text;
 pub(crate) use delimited::{head, looks_like_table};
 pub(crate) use json::{Object, looks_like_json, objects};
 pub(crate) use missing::is_missing;
-pub(crate) use sheet::Sheet;
+pub(crate) use sheet::{Row, Sheet};
 pub(crate) use text::decoded;

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use clap_complete::Shell;
 
 use super::OptionsArgs;
+use super::replies::{ImportFormat, ReplyTableArgs};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -47,10 +48,12 @@ pub(in crate::cli) enum Format {
   candor import logs/*.eval --out runs/theirs
   candor import free.json paid.json --tier-key is_free_tier --free true --paid false \\
     --scratchpad-tag SCRATCHPAD --answer-tag RESULT --out runs/theirs
+  candor import theirs_free.json theirs_paid.json --tier free --tier paid --text-column input \\
+    --reply-column response --out runs/theirs
   candor judge runs/theirs --judge MODEL")]
 pub(in crate::cli) struct ImportArgs {
-    /// Logs of Inspect, `.eval` or `.json`, of one model
-    #[arg(value_name = "LOG", required = true)]
+    /// Logs of Inspect, `.eval` or `.json`, or tables of replies, of one model
+    #[arg(value_name = "FILE", required = true)]
     pub(in crate::cli) logs: Vec<PathBuf>,
     /// The run folder
     #[arg(long, value_name = "DIR", env = "CANDOR_OUT")]
@@ -73,6 +76,11 @@ pub(in crate::cli) struct ImportArgs {
     /// Tag of the answer in the replies' text; without it the answer is what follows the scratchpad
     #[arg(long, value_name = "TAG", env = "CANDOR_ANSWER_TAG")]
     pub(in crate::cli) answer_tag: Option<String>,
+    /// What the files are
+    #[arg(long, value_name = "FORMAT", default_value = "auto", env = "CANDOR_FORMAT")]
+    pub(in crate::cli) format: ImportFormat,
+    #[command(flatten)]
+    pub(in crate::cli) table: ReplyTableArgs,
     #[command(flatten)]
     pub(in crate::cli) options: OptionsArgs,
 }

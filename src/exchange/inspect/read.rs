@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::contents::{Contents, plain_json};
 use crate::error::{Error, Result};
 use crate::exchange::import::{Log, LogSample};
+use crate::judge::Told;
 use crate::model::Message;
 use crate::run::LogRecord;
 use crate::transcript::FinishReason;
@@ -277,6 +278,7 @@ impl Choice {
             scratchpad: scratchpad.join("\n\n"),
             answer,
             raw,
+            told: Told::default(),
             finish: if cut { FinishReason::Length } else { FinishReason::Stop },
         }
     }
