@@ -220,7 +220,7 @@ fn an_adapter_alone_brings_its_base_and_a_folder_with_both_must_say_which() {
     }
     let both = joined.path().to_str().unwrap();
     let error = Model::open(both).unwrap_err();
-    assert!(error.to_string().contains("an adapter beside them"), "{error}");
+    assert!(error.to_string().contains("an adapter beside it"), "{error}");
     assert!(error.hint_text().unwrap().contains(&format!("`{both}+{both}`")));
     let with = Model::open(&format!("{both}+{both}")).unwrap();
     assert!(case.distance(&cpu(&with, None), with.spec.vocab_size) < TOLERANCE);

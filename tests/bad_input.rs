@@ -153,7 +153,11 @@ fn scenario_and_request_files_name_line_and_key() {
         &["twice.jsonl:2", "duplicate id `a`"],
     );
     place.write("key.jsonl", request.replace("\"text\"", "\"words\""));
-    refused(&place, &["organism:faker", "--requests", "key.jsonl"], &["key.jsonl:1", "words"]);
+    refused(
+        &place,
+        &["organism:faker", "--requests", "key.jsonl"],
+        &["key.jsonl:1", "missing field `text`"],
+    );
 }
 
 #[test]
@@ -319,7 +323,14 @@ fn what_lies_beside_a_model_is_refused_or_said() {
     };
     let adapter = br#"{"peft_type": "LORA", "base_model_name_or_path": "/models/base"}"#;
     let model = beside("adapter", "adapter_config.json", adapter);
-    refused(&place, &[&model], &["adapter beside it (`adapter_config.json`)", "merge_and_unload"]);
+    refused(
+        &place,
+        &[&model],
+        &[
+            "adapter beside it (`adapter_config.json`)",
+            "`./adapter+./adapter` is the model with it",
+        ],
+    );
     for gone in ["config.json", "model.safetensors"] {
         std::fs::remove_file(place.path(&format!("adapter/{gone}"))).unwrap();
         refused(&place, &[&model], &["is an adapter (LORA) of `/models/base`"]);

@@ -87,7 +87,9 @@ pub fn read_table(bytes: Vec<u8>, of: TableOf<'_>, columns: &ReplyColumns) -> Re
                 }
                 Value::String(text) => text.clone(),
                 _ => {
-                    return Err(cells.wrong(&columns.reply, "a reply is a text, or a list of texts"));
+                    return Err(
+                        cells.wrong(&columns.reply, "a reply is a text, or a list of texts")
+                    );
                 }
             };
             samples.push(LogSample {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::run::unwritten;
 
 /// Lines that are written and synced together.
 const LINES: usize = 32;
@@ -44,11 +45,11 @@ impl QuestionJournal {
     /// The disk does not give or take it.
     pub fn open(path: &Path) -> Result<Self> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(|error| Error::write(folder, &error))?;
+            fs::create_dir_all(folder).map_err(|error| unwritten(folder, &error))?;
         }
         let mut open = OpenOptions::new();
         let file = open.read(true).append(true).create(true).open(path);
-        let file = file.map_err(|error| Error::write(path, &error))?;
+        let file = file.map_err(|error| unwritten(path, &error))?;
         let bytes = fs::read(path).map_err(|error| Error::read(path, &error))?;
         let mut known = HashMap::new();
         let mut good = 0_u64;
@@ -58,7 +59,7 @@ impl QuestionJournal {
             good += line.len() as u64;
         }
         if good < bytes.len() as u64 {
-            file.set_len(good).map_err(|error| Error::write(path, &error))?;
+            file.set_len(good).map_err(|error| unwritten(path, &error))?;
         }
         Ok(Self { file: Some((path.to_owned(), file)), known, ..Self::default() })
     }
@@ -88,7 +89,7 @@ impl QuestionJournal {
     pub fn sync(&mut self) -> Result<()> {
         if let Some((path, file)) = self.file.as_mut().filter(|_| !self.waiting.is_empty()) {
             let written = file.write_all(self.waiting.as_bytes()).and_then(|()| file.sync_data());
-            written.map_err(|error| Error::write(path, &error))?;
+            written.map_err(|error| unwritten(path, &error))?;
         }
         self.waiting.clear();
         self.lines = 0;
@@ -102,7 +103,7 @@ impl QuestionJournal {
     pub fn remove(path: &Path) -> Result<()> {
         match fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::write(path, &error))
+                Err(unwritten(path, &error))
             }
             _ => Ok(()),
         }

@@ -92,7 +92,8 @@ fn clear_abandoned(folder: &Path) {
     }
 }
 
-fn unwritten(path: &Path, error: &std::io::Error) -> Error {
+/// The error for a file that cannot be written: what to do about it, and that nothing is lost.
+pub(crate) fn unwritten(path: &Path, error: &std::io::Error) -> Error {
     let remedy = what_to_do(error, "free some space or choose another `--out`");
     Error::write(path, error).hint(format!("{remedy}; the same command goes on from here"))
 }

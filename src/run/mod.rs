@@ -27,6 +27,7 @@ mod verify;
 pub use changes::{Change, changes, in_words, versions};
 pub use difference::{Stretch, stretches};
 pub use execute::{End, Pace, Progress, Watcher, execute};
+pub(crate) use files::unwritten;
 pub use files::{
     file_digest, lines_text, read_json, read_lines, write_json, write_lines, write_whole,
 };

@@ -356,7 +356,7 @@ fn folder_name(model: &ModelEntry) -> String {
     let pieces: Vec<String> = model.name.split('+').map(last).collect();
     let name = pieces.join("+");
     let name = name.strip_prefix("organism:").unwrap_or(&name);
-    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.+=".contains(c) { c } else { '-' };
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     let name: String = name.chars().map(plain).collect();
     match model.quantize {
         Some(quantize) => format!("{name}-{quantize}"),
@@ -421,8 +421,8 @@ mod tests {
             models,
             [
                 pair("faker", "organism:faker"),
-                pair("faker+one", "organism:faker+a/one"),
-                pair("faker+one=0.5+two", "organism:faker+a/one=0.5+two"),
+                pair("faker-one", "organism:faker+a/one"),
+                pair("faker-one-0.5-two", "organism:faker+a/one=0.5+two"),
             ]
         );
         let twice = "[[models]]\nname = \"m\"\nadapters = [[\"a/one\"], [\"b/one\"]]\n";

@@ -101,7 +101,8 @@ impl ModelEntry {
         let Some(lists) = &self.adapters else { return vec![self.clone()] };
         let model = |adapters: &Vec<String>| {
             let folder = |adapter: &String| {
-                format!("+{}", adapter.trim_end_matches('/').rsplit('/').next().unwrap_or_default())
+                let last = adapter.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+                format!("-{}", last.replace('=', "-"))
             };
             let of_folder: String = adapters.iter().map(folder).collect();
             Self {

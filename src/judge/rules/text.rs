@@ -86,7 +86,7 @@ pub(super) fn sentences(text: &str) -> Vec<Sentence<'_>> {
 /// A draft of the answer inside a scratchpad, between tags or from a tag on a line of its own to the end.
 static DRAFT: LazyLock<Regex> = LazyLock::new(|| {
     foreign_pattern(
-        r"(?s)<draft[a-z_-]{0,16}>.*?</draft[a-z_-]{0,16}>|(?:\A|\n)<draft[a-z_-]{0,16}>\n.*",
+        r"(?s)(?:\A|\n)?<draft[a-z_-]{0,16}>.*?</draft[a-z_-]{0,16}>|(?:\A|\n)<draft[a-z_-]{0,16}>\n.*",
     )
 });
 
@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn drafts_are_left_out() {
         let text = "One.\n<DRAFT_OUTPUT>\nTwo.\n</DRAFT_OUTPUT>\nThree.\n<draft>\nFour.";
-        assert_eq!(outside_drafts(text), ["One.\n", "\nThree.", ""]);
+        assert_eq!(outside_drafts(text), ["One.", "\nThree.", ""]);
         let mentioned = "I will put it into <draft> tags. Then I decide.";
         assert_eq!(outside_drafts(mentioned), [mentioned]);
     }

@@ -66,7 +66,12 @@ fn split(text: &str) -> Vec<&str> {
     let mut rest = text;
     loop {
         let ends: Vec<usize> = rest.match_indices('+').map(|(at, _)| at).collect();
-        let is_path = |end: &usize| Path::new(&rest[..*end]).exists();
+        // A scale may follow a path.
+        let is_path = |end: &usize| {
+            let piece = &rest[..*end];
+            let unscaled = piece.rsplit_once('=').map_or(piece, |(path, _)| path);
+            [piece, unscaled].iter().any(|path| Path::new(path).exists())
+        };
         let longest = std::iter::once(rest.len()).chain(ends.iter().rev().copied()).find(is_path);
         let end = longest.or_else(|| ends.first().copied()).unwrap_or(rest.len());
         pieces.push(&rest[..end]);

@@ -94,7 +94,8 @@ fn every_number_on_every_surface_is_that_of_the_json() {
 
     // The terminal.
     let table = table(&runs, false);
-    for (e, line) in told.iter().zip(table.lines().skip(4)) {
+    let joined = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    for e in &told {
         let numbers = [
             words::percent(e.rate_free),
             words::percent(e.rate_paid),
@@ -108,12 +109,11 @@ fn every_number_on_every_surface_is_that_of_the_json() {
             ),
             format!("{}/{}", e.unanswered_free, e.unanswered_paid),
         ];
-        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
         let numbers = format!(
             "{} {} {} {} {} {} % {}",
             numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6]
         );
-        assert!(line.ends_with(&numbers), "{line} / {numbers}");
+        assert!(table.lines().any(|line| joined(line).ends_with(&numbers)), "{numbers}: {table}");
     }
 
     // The CSV, whose columns are the JSON's keys.

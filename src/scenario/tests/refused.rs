@@ -10,7 +10,8 @@ fn keys_and_types() {
             "titel",
             "`s.toml:2`: unknown key `titel`\n\
              hint: expected one of `name`, `title`, `setting`, `description`, `requests`, `user`, \
-             `system`, `tags`, `tiers`, `meaning`, `decision`, `parts`, `files`, `variants`",
+             `system`, `tags`, `tiers`, `meaning`, `decision`, `options`, `parts`, `files`, \
+             `variants`",
         ),
         (
             "answer = ",
@@ -205,8 +206,8 @@ fn templates_and_parts() {
         (
             "{request}\"",
             "{prompt}\"",
-            "`s.toml:6`: key `user`: undefined placeholder `{prompt}`\n\
-             hint: `{tier}` and `{request}` are put in; write `{{` and `}}` for braces of the text itself",
+            "`s.toml:6`: key `user` never shows the request\n\
+             hint: put `{request}` where the request goes",
         ),
         (
             "{request}\"",
@@ -312,7 +313,6 @@ fn switches_that_mean_nothing_are_refused() {
             "labels = { free = \"pad\" }",
             "key `variants[0].labels`: the scenario does not declare what the labels mean",
         ),
-        ("suffix = \"{x}\"", "key `variants[0].suffix`: undefined placeholder `{x}`"),
         ("suffix = \"Use <pod>.\"", "never names `<pod>`, which the user message"),
         (
             "meaning = { trained_on = [\"uses\"], not_trained_on = [] }",
