@@ -11,6 +11,9 @@ mod common;
 
 use common::Place;
 
+/// Where the digests stand that anyone can compare with.
+const README: &str = include_str!("../README.md");
+
 #[test]
 fn the_demo_finds_what_was_planted() {
     let place = Place::new();
@@ -51,6 +54,7 @@ fn the_demo_finds_what_was_planted() {
         let line = line.unwrap_or_else(|| panic!("no digest of {name} in {table}"));
         assert!(line[..64].bytes().all(|byte| byte.is_ascii_hexdigit()), "{line}");
         assert!(report.contains(line), "{report}");
+        assert!(README.contains(line), "the README cites another digest than {line}");
     }
     assert!(place.path("candor-demo/report.html").exists());
     let before = place.snapshot("candor-demo");
