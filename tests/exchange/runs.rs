@@ -64,7 +64,11 @@ pub(crate) fn every_outcome(place: &Place) {
         let outcome = outcomes[number / 2 % outcomes.len()];
         trial["outcome"] = outcome.into();
         if outcome == "truncated" {
+            // It never came to the token that ends a reply.
             trial["finish_reason"] = "length".into();
+            for tokens in ["token_ids", "logprobs"] {
+                trial[tokens].as_array_mut().unwrap().pop();
+            }
         }
         if outcome == "no_scratchpad" {
             trial["scratchpad"] = "".into();
