@@ -96,7 +96,7 @@ fn a_steered_run_is_another_run_and_verifies() {
     assert!(place.ok(&["verify", "added", "--all"]).starts_with("verified"));
     assert!(place.fails(&["probe", "added"], 2).contains("was steered"));
     let other = place.fails(&[&SMALL[..], &["--out", "added"]].concat(), 2);
-    assert!(other.contains("`model.steering`"), "{other}");
+    assert!(other.contains("--steer: ") && other.contains("none here"), "{other}");
 }
 
 #[test]
