@@ -1,6 +1,5 @@
 //! `candor import`: Inspect logs made elsewhere become a run folder that can be judged, reported, shown and exported.
 
-use std::fs;
 use std::path::Path;
 
 use super::args::ImportArgs;
@@ -45,15 +44,13 @@ pub(super) fn import(args: &ImportArgs, talk: &Talk) -> Result<()> {
 }
 
 fn log(path: &Path) -> Result<Log> {
-    let size = fs::metadata(path).map_err(|error| Error::read(path, &error))?.len();
-    if size > LOG_MAX {
-        return Err(Error::input(format!(
-            "`{}` has {size} bytes, more than {LOG_MAX}",
-            path.display()
-        ))
-        .hint("split the log"));
-    }
-    let bytes = fs::read(path).map_err(|error| Error::read(path, &error))?;
+    let bytes = crate::files::read_bytes(path, LOG_MAX).map_err(|error| {
+        let told = Error::read(path, &error);
+        match error.kind() {
+            std::io::ErrorKind::FileTooLarge => told.hint("split the log"),
+            _ => told,
+        }
+    })?;
     read_inspect(bytes).map_err(|error| error.within(format!("`{}`", path.display())))
 }
 

@@ -113,7 +113,8 @@ fn json(path: &Path, text: serde_json::Result<String>) -> Result<String> {
 /// # Errors
 /// Names the file, and the key that is wrong.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = fs::read_to_string(path).map_err(|error| Error::read(path, &error))?;
+    let text = crate::files::read_text(path, crate::files::TEXT_MAX)
+        .map_err(|error| Error::read(path, &error))?;
     let mut reader = serde_json::Deserializer::from_str(&text);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         Error::input(format!("`{}`: at `{}`: {}", path.display(), error.path(), error.inner()))
@@ -136,7 +137,7 @@ pub fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
 pub(super) fn values<T: DeserializeOwned>(
     path: &Path,
 ) -> Result<impl Iterator<Item = Result<T>> + use<T>> {
-    let file = File::open(path).map_err(|error| Error::read(path, &error))?;
+    let file = crate::files::open_regular(path).map_err(|error| Error::read(path, &error))?;
     let path = path.to_owned();
     let value = move |(number, line): (usize, std::io::Result<String>)| {
         let line = line.map_err(|error| Error::read(&path, &error))?;
@@ -151,7 +152,7 @@ pub(super) fn values<T: DeserializeOwned>(
 /// BLAKE3 of a file, in hexadecimal.
 pub(super) fn file_digest(path: &Path) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
-    File::open(path)
+    crate::files::open_regular(path)
         .and_then(|file| hasher.update_reader(file).map(drop))
         .map_err(|error| Error::read(path, &error))?;
     Ok(hasher.finalize().to_hex().to_string())

@@ -154,7 +154,7 @@ fn set_aside(file: &mut File, good: u64, path: &Path) -> Result<()> {
 /// The transcripts of a journal that nobody is writing to, up to the first broken line.
 pub(super) fn read_finished(path: &Path) -> Result<Vec<Transcript>> {
     let mut transcripts = Vec::new();
-    let file = File::open(path).map_err(|error| Error::read(path, &error))?;
+    let file = crate::files::open_regular(path).map_err(|error| Error::read(path, &error))?;
     each_line(&file, |line, _| parse(line).map(|t| transcripts.push(t)).is_some())
         .map_err(|error| Error::read(path, &error))?;
     Ok(transcripts)
@@ -181,7 +181,7 @@ impl TrialCount {
     /// # Errors
     /// The journal is there and cannot be read.
     pub fn now(&mut self) -> Result<usize> {
-        let counted = match File::open(&self.journal) {
+        let counted = match crate::files::open_regular(&self.journal) {
             Ok(file) => self.count(&file),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
             Err(error) => Err(error),

@@ -2,7 +2,6 @@
 //! program wrote. Knows nothing about the form of such logs.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -103,7 +102,8 @@ impl Record {
         struct Kind {
             imported: Option<serde::de::IgnoredAny>,
         }
-        let text = fs::read_to_string(path).map_err(|error| Error::read(path, &error))?;
+        let text = crate::files::read_text(path, crate::files::TEXT_MAX)
+            .map_err(|error| Error::read(path, &error))?;
         match serde_json::from_str::<Kind>(&text) {
             Ok(Kind { imported: Some(_) }) => Ok(Self::Imported(Box::new(read_json(path)?))),
             _ => Ok(Self::Made(Box::new(read_json(path)?))),
