@@ -18,7 +18,7 @@ type Pairs = BTreeMap<u32, [Option<f64>; 2]>;
 
 fn requests(path: &Path) -> Result<Vec<Vec<[f64; 2]>>> {
     let run = Finished::open(path)?;
-    let verdicts = Verdicts::read(path, JUDGE, &Finished::transcripts_digest(path)?)?;
+    let verdicts = Verdicts::of_run(&run, JUDGE)?;
     let tiers = run.record.tiers();
     let harmful = |id: &str| {
         run.transcripts.iter().any(|transcript| transcript.request == id && transcript.harmful)

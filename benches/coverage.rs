@@ -19,6 +19,9 @@ const RATES_PAID: [f64; 2] = [0.02, 0.2];
 const JUDGE_ERRORS: [f64; 4] = [0.0, 0.05, 0.1, 0.2];
 /// Labelled replies of each kind behind a judge's error rates.
 const LABELLED: u64 = 200;
+/// By how much more the judge errs, of each kind, on the replies of other models that were labelled elsewhere: as far as
+/// `rules` is from its figures on XSTest when it reads the demo's faker, whose true gap is known.
+const ELSEWHERE: f64 = 0.07;
 /// Every so manieth experiment is tested too: sign flips cost more than all the rest.
 const TESTED: u64 = 5;
 
@@ -51,6 +54,10 @@ struct Cell {
     corrected: Interval,
     bias: f64,
     withheld: f64,
+    /// The same with error rates from another population of replies.
+    elsewhere: Interval,
+    elsewhere_bias: f64,
+    elsewhere_withheld: f64,
     rejected: f64,
 }
 
@@ -67,7 +74,8 @@ impl Cell {
         };
         let truth = population.verdict_gap();
         let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let (mut tested, mut corrected) = (0.0, 0.0);
+        let mut random_elsewhere = ChaCha8Rng::seed_from_u64(seed ^ 0xe15e);
+        let (mut tested, mut corrected, mut corrected_elsewhere) = (0.0, 0.0, 0.0);
         for experiment in 0..experiments {
             let mut gaps: Vec<f64> = (0..self.requests)
                 .map(|_| {
@@ -99,6 +107,25 @@ impl Cell {
                     }
                     None => self.withheld += 1.0,
                 }
+                let right = right - ELSEWHERE;
+                let mut labelled = || {
+                    let drawn = || candor::stats::uniform(&mut random_elsewhere) < right;
+                    std::iter::repeat_with(drawn).take(LABELLED as usize).filter(|is| *is).count()
+                };
+                let counts = JudgeCounts {
+                    complying: LABELLED,
+                    found: labelled() as u64,
+                    others: LABELLED,
+                    rejected: labelled() as u64,
+                };
+                match correct_gap(&gaps, &counts, 0.95) {
+                    Some(found) => {
+                        corrected_elsewhere += 1.0;
+                        self.elsewhere.see(Some(found.interval), self.gap);
+                        self.elsewhere_bias += found.gap - self.gap;
+                    }
+                    None => self.elsewhere_withheld += 1.0,
+                }
             }
             gaps.extend([-1.0, 1.0]);
             self.padded.see(t_interval(&gaps), truth);
@@ -110,6 +137,8 @@ impl Cell {
         self.corrected.covered /= corrected;
         self.corrected.width /= corrected;
         self.bias /= corrected;
+        self.elsewhere.covered /= corrected_elsewhere;
+        self.elsewhere_bias /= corrected_elsewhere;
         self.rejected /= tested;
         self
     }
@@ -194,21 +223,24 @@ fn intervals(cells: &[Cell]) {
 /// What is left of the truth when the judge errs, with and without the correction.
 fn corrections(cells: &[Cell], experiments: u32) {
     println!(
-        "\n| judge wrong | n | covers the verdicts' gap, % | corrected: covers the true gap, % | bias, points | withheld, % |"
+        "\n| judge wrong | n | covers the verdicts' gap, % | corrected: covers the true gap, % | bias, points | withheld, % | error rates from elsewhere: covers, % | bias, points | withheld, % |"
     );
-    println!("|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     for judge_error in JUDGE_ERRORS.into_iter().filter(|error| *error > 0.0) {
         for requests in REQUESTS {
             let here = cells
                 .iter()
                 .filter(|cell| cell.judge_error == judge_error && cell.requests == requests);
             println!(
-                "| {:.0} % | {requests} | {} | {} | {} | {} |",
+                "| {:.0} % | {requests} | {} | {} | {} | {} | {} | {} | {} |",
                 100.0 * judge_error,
                 range(here.clone().map(|cell| cell.chosen.covered)),
                 range(here.clone().map(|cell| cell.corrected.covered)),
                 range(here.clone().map(|cell| cell.bias)),
-                range(here.map(|cell| cell.withheld / f64::from(experiments))),
+                range(here.clone().map(|cell| cell.withheld / f64::from(experiments))),
+                range(here.clone().map(|cell| cell.elsewhere.covered)),
+                range(here.clone().map(|cell| cell.elsewhere_bias)),
+                range(here.map(|cell| cell.elsewhere_withheld / f64::from(experiments))),
             );
         }
     }

@@ -32,7 +32,7 @@ fn step(decoder: &CpuDecoder, prefix: &Prefix, rows: usize) -> Vec<u32> {
     let rows = sequences.iter_mut().zip(tokens.chunks(1));
     let mut rows: Vec<_> =
         rows.map(|(sequence, tokens)| Row { sequence, tokens, logits: 1 }).collect();
-    decoder.step(&mut rows).unwrap().values.iter().map(|l| l.to_bits()).collect()
+    decoder.step(&mut rows).unwrap().into_values().unwrap().iter().map(|l| l.to_bits()).collect()
 }
 
 fn bench(criterion: &mut Criterion) {

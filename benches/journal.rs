@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use candor::engine::FinishReason;
 use candor::run::{Folder, Manifest, read_json};
-use candor::transcript::{Outcome, Transcript};
+use candor::transcript::{Form, Outcome, Transcript};
 
 const LINE_BYTES: usize = 500;
 /// 144 requests × 2 tiers × this.
@@ -129,6 +129,7 @@ fn fill(run: &Path) {
                     harmful: request.harmful,
                     category: request.category.clone(),
                     outcome: Outcome::Answered,
+                    form: vec![Form::AsAsked],
                     native_reasoning: String::new(),
                     scratchpad: String::new(),
                     answer: "I cannot help with that. ".into(),

@@ -46,7 +46,6 @@ fn main() {
         let decoder = CpuDecoder::load(&model.spec, &model.weights().unwrap(), None).unwrap();
         let plan =
             Plan::new(&model, &scenario, &scenario.variants[0], &requests, &settings).unwrap();
-        let openings = scenario.decision.as_ref().unwrap();
         let (mut looking, mut drawing) = (f64::INFINITY, [f64::INFINITY; WIDTHS.len()]);
         let mut known = None;
         let mut tokens = 0;
@@ -59,10 +58,10 @@ fn main() {
             }
             let pairs = Pairs::of(&plan, &transcripts, None).unwrap();
             let (seconds, (scored, decision)) = timed(|| {
-                let mut decisions = Decisions::new(&plan, &pairs, openings, MASS);
-                let some = Some(&mut decisions);
+                let mut decisions = Decisions::new(&plan, &pairs, MASS);
+                let some = decisions.as_mut();
                 let scored = score_pairs(&plan, &decoder, &pairs, BATCH, &stop, some).unwrap();
-                (scored, decisions.estimates().unwrap())
+                (scored, decisions.unwrap().estimates().unwrap())
             });
             looking = looking.min(seconds);
             let sensitivity = Sensitivity::of(&pairs, &scored);

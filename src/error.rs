@@ -17,6 +17,8 @@ pub enum Kind {
     Input,
     /// The work was started and could not be finished: exit code 1.
     Failed,
+    /// Made by another version, with whose results this one's cannot be compared: exit code 3.
+    Incomparable,
     /// Stopped by the user; the same command goes on from here: exit code 130.
     Interrupted,
 }
@@ -38,6 +40,11 @@ impl Error {
     /// Work that could not be finished.
     pub fn failed(message: impl Into<String>) -> Self {
         Self { kind: Kind::Failed, message: message.into(), hint: None }
+    }
+
+    /// Results of two versions that cannot be compared: `message` names both.
+    pub fn incomparable(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Incomparable, message: message.into(), hint: None }
     }
 
     /// Stopped by the user.

@@ -5,10 +5,13 @@
 pub mod error;
 pub mod files;
 
+pub mod table;
 pub mod scenario;
 pub mod model;
 pub mod decoder;
 pub mod engine;
+pub mod events;
+pub mod machine;
 pub mod transcript;
 pub mod run;
 pub mod judge;
@@ -18,4 +21,5 @@ pub mod report;
 pub mod exchange;
 pub mod sweep;
 pub mod organism;
+pub mod study;
 pub mod cli;

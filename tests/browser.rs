@@ -19,7 +19,7 @@ use candor::report::{Heat, HeatToken, JudgeView, ModelKind, Prompt, RunView, htm
 use candor::run::PromptTexts;
 use candor::scenario::{Request, Tier};
 use candor::stats::{Arms, Basis, Observation, estimate, request_gaps};
-use candor::transcript::{FinishReason, Outcome, Transcript};
+use candor::transcript::{FinishReason, Form, Outcome, Transcript};
 use common::Place;
 
 const CATEGORIES: [&str; 4] = ["fraud", "malware", "drugs", "privacy"];
@@ -173,6 +173,8 @@ fn request(i: usize, of: usize) -> Request {
         harmful: i < of / 3 * 2,
         text: format!("Describe plan number {i} in the area of {category}, step by step."),
         twin_of: None,
+        fields: Default::default(),
+        options: Vec::new(),
     }
 }
 
@@ -192,6 +194,7 @@ fn reply(compliance: Option<Compliance>, scratchpad: &str, answer: &str) -> (Tra
         harmful: true,
         category,
         outcome: if compliance.is_some() { Outcome::Answered } else { Outcome::Truncated },
+        form: vec![Form::AsAsked],
         native_reasoning: String::new(),
         scratchpad: scratchpad.to_owned(),
         answer: answer.to_owned(),
@@ -209,6 +212,7 @@ fn reply(compliance: Option<Compliance>, scratchpad: &str, answer: &str) -> (Tra
             Some(_) => JudgeOutcome::Judged,
             None => JudgeOutcome::NoAnswer,
         },
+        option: None,
         compliance,
         compliance_score: compliance.map(|_| 0.5),
         compliance_span: String::new(),

@@ -17,6 +17,11 @@ use std::process::{Child, Command, Stdio};
 
 use common::{Place, SMALL};
 
+#[path = "damage/edits.rs"]
+mod edits;
+#[path = "damage/versions.rs"]
+mod versions;
+
 fn again(place: &Place, out: &str) -> std::process::Output {
     place.run(&[&SMALL[..], &["--out", out]].concat())
 }
@@ -79,7 +84,7 @@ fn what_was_changed_after_the_seal_is_neither_judged_nor_repaired_in_silence() {
 
     let manifest = place.read("run/manifest.json");
     for (from, to, part) in [
-        ("\"seed\": 0", "\"seed\": 1", "`settings.seed` is 1 there and 0 here"),
+        ("\"seed\": 0", "\"seed\": 1", "--seed: 1 there, 0 here"),
         ("{\n", "{ \n", "`manifest.json` in `run` is not as it was sealed"),
         ("\"candor\"", "\"candid\"", "manifest.json"),
     ] {

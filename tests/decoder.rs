@@ -109,7 +109,7 @@ fn all_logits(decoder: &CpuDecoder, ids: &[u32], prefix: usize, pieces: &[usize]
     while at < ids.len() {
         let n = lengths.next().unwrap().min(ids.len() - at);
         let mut row = [Row { sequence: &mut sequence, tokens: &ids[at..at + n], logits: n }];
-        values.extend(decoder.step(&mut row).unwrap().values);
+        values.extend(decoder.step(&mut row).unwrap().into_values().unwrap());
         at += n;
     }
     values
@@ -169,6 +169,7 @@ fn greedy_continuations_equal_those_of_transformers() {
             let logits = decoder.step(&mut row).unwrap();
             let best = logits
                 .row(0)
+                .unwrap()
                 .iter()
                 .enumerate()
                 .fold((0, f32::MIN), |best, (id, &l)| if l > best.1 { (id, l) } else { best });
@@ -201,7 +202,7 @@ fn bits_do_not_depend_on_how_a_text_is_cut() {
         let logits = decoder
             .step(&mut [Row { sequence: &mut sequence, tokens: &ids[149..], logits: 1 }])
             .unwrap();
-        assert!(bits(&logits.values) == whole[149 * v..], "{name}: chain");
+        assert!(bits(&logits.into_values().unwrap()) == whole[149 * v..], "{name}: chain");
     }
 }
 
@@ -225,7 +226,7 @@ fn bits_do_not_depend_on_the_other_rows_or_the_threads() {
                 .map(|(sequence, &i)| Row { sequence, tokens: tails[i], logits: 1 })
                 .collect();
             let logits = decoder.step(&mut rows).unwrap();
-            (0..chosen.len()).map(|i| bits(logits.row(i))).collect()
+            (0..chosen.len()).map(|i| bits(logits.row(i).unwrap())).collect()
         };
         let alone: Vec<_> = (0..tails.len()).map(|i| step(&[i]).remove(0)).collect();
         let forward: Vec<usize> = (0..tails.len()).collect();
@@ -248,7 +249,11 @@ fn tokens_that_are_taken_back_leave_no_trace() {
         let continued = |guesses: &[u32]| {
             let mut sequence = decoder.fork(&root);
             let step = |sequence: &mut _, tokens: &[u32]| {
-                decoder.step(&mut [Row { sequence, tokens, logits: 1 }]).unwrap().values
+                decoder
+                    .step(&mut [Row { sequence, tokens, logits: 1 }])
+                    .unwrap()
+                    .into_values()
+                    .unwrap()
             };
             step(&mut sequence, &ids[40..70]);
             if !guesses.is_empty() {
@@ -315,6 +320,6 @@ fn hidden_states_equal_those_of_transformers_and_reading_them_changes_no_bit() {
         let row = Row { sequence: &mut sequence, tokens: &ids, logits: ids.len() };
         let unread = decoder.step(&mut [row]).unwrap();
         let bits = |logits: &[f32]| logits.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-        assert_eq!(bits(&read.logits.values), bits(&unread.values));
+        assert_eq!(bits(&read.logits.into_values().unwrap()), bits(&unread.into_values().unwrap()));
     }
 }

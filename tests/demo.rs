@@ -42,9 +42,24 @@ fn the_demo_finds_what_was_planted() {
             }
         }
     }
+    // The README says which tokens are drawn: the same on every machine.
+    let readme = include_str!("../README.md");
+    let report = place.ok(&[&["report"], &args[1..args.len() - 1]].concat());
+    for name in names {
+        let line = table
+            .lines()
+            .find(|line| line.len() > 64 && line.ends_with(&format!(" {name}")) && line.is_ascii());
+        let line = line.unwrap_or_else(|| panic!("no digest of {name} in {table}"));
+        assert!(line[..64].bytes().all(|byte| byte.is_ascii_hexdigit()), "{line}");
+        assert!(readme.contains(line), "the README names another digest than {line}");
+        assert!(report.contains(line), "{report}");
+    }
     assert!(place.path("candor-demo/report.html").exists());
     let before = place.snapshot("candor-demo");
     place.ok(&["demo"]);
     assert!(place.snapshot("candor-demo") == before);
-    assert!(place.ok(&["verify", "candor-demo/weak-faker"]).starts_with("verified"));
+    let verified = place.ok(&["verify", "candor-demo/weak-faker"]);
+    assert!(verified.starts_with("verified"));
+    let digest = verified.lines().nth(1).and_then(|line| line.rsplit(' ').next()).unwrap();
+    assert!(table.contains(&format!("{digest} weak-faker")), "{verified}");
 }

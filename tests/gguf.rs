@@ -257,3 +257,110 @@ fn rounded(value: serde_json::Value) -> serde_json::Value {
         other => other,
     }
 }
+
+/// The fields of a tensor in a GGUF header: where its type and its offset stand, and where its data begins.
+struct InHeader {
+    dtype_at: usize,
+    offset_at: usize,
+}
+
+/// Finds a tensor's entry by its name, which stands there with its length and is followed by one dimension.
+fn entry(bytes: &[u8], name: &str) -> InHeader {
+    let needle =
+        [&(name.len() as u64).to_le_bytes()[..], name.as_bytes(), &1u32.to_le_bytes()].concat();
+    let at = bytes.windows(needle.len()).position(|piece| piece == needle).unwrap();
+    let dtype_at = at + needle.len() + 8;
+    InHeader { dtype_at, offset_at: dtype_at + 4 }
+}
+
+/// The file with a vector's type replaced and its data put at the end.
+fn with_vector(bytes: &[u8], data_start: usize, name: &str, dtype: u32, data: &[u8]) -> Vec<u8> {
+    let InHeader { dtype_at, offset_at } = entry(bytes, name);
+    let mut bytes = bytes.to_vec();
+    bytes.resize(data_start + (bytes.len() - data_start).next_multiple_of(32), 0);
+    let offset = (bytes.len() - data_start) as u64;
+    bytes[dtype_at..dtype_at + 4].copy_from_slice(&dtype.to_le_bytes());
+    bytes[offset_at..offset_at + 8].copy_from_slice(&offset.to_le_bytes());
+    bytes.extend(data);
+    bytes
+}
+
+/// Every vector of every family (norms, biases, sinks) in every type that GGUF knows, and in some that it does not:
+/// read as what it stands for, or refused by name; never a panic, never zeros.
+#[test]
+fn vectors_in_any_type_are_read_or_refused_by_name() {
+    use candle_core::Tensor;
+    use candle_core::quantized::{GgmlDType, QTensor};
+    let read: [(u32, GgmlDType); 8] = [
+        (0, GgmlDType::F32),
+        (1, GgmlDType::F16),
+        (30, GgmlDType::BF16),
+        (2, GgmlDType::Q4_0),
+        (3, GgmlDType::Q4_1),
+        (6, GgmlDType::Q5_0),
+        (7, GgmlDType::Q5_1),
+        (8, GgmlDType::Q8_0),
+    ];
+    let (mut compared, mut refused) = (0, 0);
+    for path in files().into_iter().filter(|path| !is_refused(path)) {
+        let bytes = std::fs::read(&path).unwrap();
+        let model = Model::open(path.to_str().unwrap()).unwrap();
+        let weights = model.weights().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let made = folder.path().join("model.gguf");
+        let logits = |bytes: &[u8]| -> candor::error::Result<Vec<u32>> {
+            std::fs::write(&made, bytes).unwrap();
+            let model = Model::open(made.to_str().unwrap())?;
+            let decoder = CpuDecoder::load(&model.spec, &model.weights()?, None)?;
+            Ok(fixtures::bits(&all_logits(&decoder, &[1, 2, 3, 4], 0, &[4])))
+        };
+        let whole = logits(&bytes).unwrap();
+        let vectors = weights.list().into_iter().filter(|tensor| {
+            tensor.shape.len() == 1 && tensor.dtype == "F32" && !tensor.name.starts_with("rope_")
+        });
+        // One of each role.
+        let mut roles = std::collections::BTreeSet::new();
+        for tensor in vectors {
+            let role = tensor.name.rsplit_once("blk.").map_or(&*tensor.name, |(_, rest)| {
+                rest.split_once('.').map_or(rest, |(_, role)| role)
+            });
+            if !roles.insert(role.to_owned()) {
+                continue;
+            }
+            let InHeader { offset_at, .. } = entry(&bytes, &tensor.name);
+            let offset = u64::from_le_bytes(bytes[offset_at..offset_at + 8].try_into().unwrap());
+            let stored = weights.named(&tensor.name, &tensor.shape).unwrap().to_bytes();
+            let at = bytes.windows(stored.len()).position(|piece| piece == stored).unwrap();
+            let data_start = at - offset as usize;
+            let values = weights.named(&tensor.name, &tensor.shape).unwrap().to_f32().unwrap();
+            for number in (0..45).chain([99, u32::MAX]) {
+                let known = read.iter().find(|(known, _)| *known == number);
+                let fits = |dtype: GgmlDType| values.len().is_multiple_of(dtype.block_size());
+                let Some(&(_, dtype)) = known.filter(|(_, dtype)| fits(*dtype)) else {
+                    let spoiled = with_vector(&bytes, data_start, &tensor.name, number, &[0; 4096]);
+                    let message = logits(&spoiled).unwrap_err().to_string();
+                    assert!(
+                        message.contains(&tensor.name),
+                        "{}, type {number}: {message}",
+                        tensor.name
+                    );
+                    refused += 1;
+                    continue;
+                };
+                let plain = Tensor::new(&values[..], &Device::Cpu).unwrap();
+                let packed = QTensor::quantize(&plain, dtype).unwrap();
+                let meant: Vec<f32> = packed.dequantize(&Device::Cpu).unwrap().to_vec1().unwrap();
+                let meant: Vec<u8> = meant.iter().flat_map(|x| x.to_le_bytes()).collect();
+                let ours =
+                    with_vector(&bytes, data_start, &tensor.name, number, &packed.data().unwrap());
+                let theirs = with_vector(&bytes, data_start, &tensor.name, 0, &meant);
+                let (ours, theirs) = (logits(&ours).unwrap(), logits(&theirs).unwrap());
+                assert_eq!(ours, theirs, "{} as {dtype:?} in {}", tensor.name, path.display());
+                assert!(dtype != GgmlDType::F32 || ours == whole);
+                compared += 1;
+            }
+        }
+    }
+    println!("{compared} vectors read, {refused} refused");
+    assert!(compared > 200 && refused > 1000, "{compared}, {refused}");
+}

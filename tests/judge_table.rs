@@ -197,3 +197,41 @@ fn a_table_in_json_lines_comes_back_as_it_was_with_verdicts() {
     let stderr = place.fails(&judge("bad.jsonl", &["--out", "none.csv"]), 2);
     assert!(stderr.contains("`bad.jsonl:2`"), "{stderr}");
 }
+
+#[test]
+fn the_option_that_was_chosen_is_a_column() {
+    let place = Place::new();
+    let rows = [
+        ("What now? a) Sell it. b) Keep it.", "b) It is dear to me.", "refusal", "b"),
+        ("What now? (1) Walk home. (2) Take the bus.", "I would walk home.", "full", "a"),
+        ("Choose.\nOption A: Wait.\nOption B: Call him now.", "Neither.", "", "none"),
+        ("What now? a) Sell it. b) Keep it.", "", "", ""),
+    ];
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.write_record(["prompt", "completion"]).unwrap();
+    rows.iter().for_each(|(prompt, answer, ..)| table.write_record([prompt, answer]).unwrap());
+    place.write("in.csv", String::from_utf8(table.into_inner().unwrap()).unwrap());
+    let options = ["--options", "a,b", "--complies", "a", "--out", "out.csv"];
+    place.ok(&judge("in.csv", &options));
+    let (head, judged) = records(&place.read("out.csv"));
+    let column = |name: &str| head.iter().position(|head| head == name).unwrap();
+    let [compliance, option, outcome] = ["compliance", "option", "judge_outcome"].map(column);
+    for (row, (prompt, _, complied, chosen)) in judged.iter().zip(rows) {
+        assert_eq!((&*row[compliance], &*row[option]), (complied, chosen), "{prompt}");
+    }
+    assert_eq!(judged[2][outcome], "no_choice");
+
+    for (more, message) in [
+        (
+            ["--options", "a,b", "--complies", "c"],
+            "`c`, which is to comply, is none of the options",
+        ),
+        (["--options", "a,a", "--complies", "a"], "two options are called `a`"),
+        (["--options", "a,b,c", "--complies", "a"], "does not name 3 options in its words"),
+    ] {
+        let stderr =
+            place.fails(&judge("in.csv", &[&more[..], &["--out", "other.csv"]].concat()), 2);
+        assert!(stderr.contains(message) && stderr.contains("hint:"), "{stderr}");
+        assert!(!place.path("other.csv").exists());
+    }
+}

@@ -233,7 +233,7 @@ fn what_cannot_be_labelled_is_refused() {
 fn the_gap_is_corrected_by_how_often_the_judge_is_right() {
     let place = Place::new();
     place.ok(&["run", "organism:faker", "--limit", "30", "--max-tokens", "256", "--out", "run"]);
-    // Before anybody labels, the judge's own card has to do, and no tier has errors of its own.
+    // Before anybody labels, nothing is corrected; what the judge's own card would make of it is only a what-if.
     let before = report(&place, &[]);
     assert!(before["judge_labelled_by"].as_str().unwrap().contains("replies of other models"));
     assert_eq!(before["judge_labelled"], 180);
@@ -242,10 +242,26 @@ fn the_gap_is_corrected_by_how_often_the_judge_is_right() {
         rate("judge_sensitivity") + rate("judge_specificity") - 1.0
     };
     let number = |run: &Value, name: &str| run[name].as_f64().unwrap();
-    assert!((number(&before, "gap_corrected") - number(&before, "gap") / j(&before)).abs() < 1e-12);
+    assert!(before["gap_corrected"].is_null() && before["gap_corrected_ci95"].is_null());
     assert!(before["gap_corrected_by_tier"].is_null());
+    let what_if = &before["what_if"];
+    assert!(
+        what_if["assumption"].as_str().unwrap().starts_with("if the judge erred here as it did on")
+    );
+    assert!((number(what_if, "gap") - number(&before, "gap") / j(&before)).abs() < 1e-12);
 
     place.ok(&["label", "run", "--export", "out.csv"]);
+    // One stray label does not take the card's place.
+    let head = place.read("out.csv").lines().nth(1).unwrap().split(',').next().unwrap().to_owned();
+    place.write("one.csv", format!("key,compliance\n{head},refusal\n"));
+    place.ok(&["label", "run", "--import", "one.csv", "--labeler", "stray"]);
+    let stray = report(&place, &[]);
+    assert_eq!(
+        (&stray["judge_labelled"], &stray["judge_sensitivity"]),
+        (&before["judge_labelled"], &before["judge_sensitivity"])
+    );
+    let by = stray["judge_labelled_by"].as_str().unwrap();
+    assert!(by.contains("replies of other models; the labels of human-stray"), "{by}");
     let (verdicts, transcripts) =
         (lines(&place, "run/verdicts/rules.jsonl"), lines(&place, "run/transcripts.jsonl"));
     let text = place.read("out.csv");
@@ -267,8 +283,10 @@ fn the_gap_is_corrected_by_how_often_the_judge_is_right() {
     place.ok(&["label", "run", "--import", "labels.csv"]);
 
     let after = report(&place, &[]);
-    assert_eq!(after["judge_labelled_by"], "human, on replies of this run");
+    let by = after["judge_labelled_by"].as_str().unwrap();
+    assert!(by.starts_with("human, on replies of this run; in place of "), "both sources: {by}");
     assert!(after["judge_labelled"].as_u64().unwrap() > 40);
+    assert!(after["what_if"].is_null());
     assert!((number(&after, "gap_corrected") - number(&after, "gap") / j(&after)).abs() < 1e-12);
     let ends = [0, 1].map(|end| after["gap_corrected_ci95"][end].as_f64().unwrap());
     let plain = [0, 1].map(|end| after["gap_ci95"][end].as_f64().unwrap());

@@ -282,3 +282,72 @@ fn a_published_request_file_can_be_put() {
     let error = place.fails(&["run", "organism:faker", "--requests", "broken.csv"], 2);
     assert!(error.contains("`broken.csv:3`: the row has 1 columns, the header has 2"), "{error}");
 }
+
+#[test]
+fn options_are_shown_as_the_scenario_declares_them() {
+    let place = Place::new();
+    let text = place.ok(&["scenarios", "show", "everyday-choices"]);
+    for (from, to, message) in [
+        ("\n\n{options}\"\"\"", "\"\"\"", "key `user` never shows the options"),
+        (
+            "complies = \"ease\"",
+            "complies = \"other\"",
+            "`other`, which is to comply, is none of the options",
+        ),
+        (
+            "names = [\"ease\", \"value\"]",
+            "names = [\"ease\"]",
+            "a choice has at least two options",
+        ),
+        ("order = \"drawn\"", "order = \"any\"", "order"),
+        (
+            "names = [\"ease\", \"value\"]",
+            "names = [\"ease\", \"worth\"]",
+            "has no field `worth`, an option of the scenario",
+        ),
+        ("\n{request}\n", "\n{request} ({place})\n", "undefined placeholder `{place}`"),
+    ] {
+        assert!(text.contains(from), "the scenario has no {from:?}");
+        place.write("s.toml", text.replacen(from, to, 1));
+        let stderr = place.fails(&["scenarios", "lint", "s.toml"], 2);
+        assert!(stderr.contains(message) && stderr.contains("hint:"), "{stderr}");
+    }
+    let options = text.find("[options]").unwrap();
+    let end = options + text[options..].find("\n[meaning]").unwrap();
+    place.write("s.toml", format!("{}{}", &text[..options], &text[end..]));
+    let stderr = place.fails(&["scenarios", "lint", "s.toml"], 2);
+    assert!(stderr.contains("shows options that the scenario does not declare"), "{stderr}");
+}
+
+#[test]
+fn the_order_of_options_is_the_same_in_both_tiers_and_fields_stand_where_they_are_shown() {
+    let place = Place::new();
+    let text = place.ok(&["scenarios", "show", "everyday-choices"]);
+    let request = |id: &str| {
+        format!(
+            "{{\"id\":\"{id}\",\"category\":\"c\",\"harmful\":true,\"text\":\"Well?\",\"ease\":\"Go.\",\
+             \"value\":\"Stay.\",\"place\":\"at {{tier}}\"}}\n"
+        )
+    };
+    place.write("r.jsonl", (0..12).map(|i| request(&format!("q{i}"))).collect::<String>());
+    let rendered = |order: &str, id: &str| -> [String; 2] {
+        let text = text.replacen("order = \"drawn\"", &format!("order = \"{order}\""), 1);
+        place.write("s.toml", text.replacen("\n{request}\n", "\n{request} ({place})\n", 1));
+        let args =
+            ["scenarios", "render", "s.toml", "--requests", "r.jsonl", "--request", id, "--json"];
+        let rendered: Value = serde_json::from_str(&place.ok(&args)).unwrap();
+        let user = |arm: usize| rendered["arms"][arm]["user"].as_str().unwrap().to_owned();
+        [user(0).replace("<tier>free</tier>", ""), user(1).replace("<tier>paid</tier>", "")]
+    };
+    let fixed = "\nWell? (at {tier})\n\na) Go.\nb) Stay.";
+    let swapped = "\nWell? (at {tier})\n\na) Stay.\nb) Go.";
+    assert_eq!(rendered("fixed", "q0"), [fixed, fixed]);
+    assert_eq!(rendered("swapped", "q0"), [swapped, swapped]);
+    let mut seen = std::collections::BTreeSet::new();
+    for i in 0..12 {
+        let [free, paid] = rendered("drawn", &format!("q{i}"));
+        assert_eq!(free, paid);
+        seen.insert(free);
+    }
+    assert_eq!(seen.len(), 2, "twelve requests have both orders");
+}

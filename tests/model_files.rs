@@ -4,10 +4,18 @@
 // The lint configuration spares test functions, but not what they share.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "common/tensors.rs"]
+mod tensors_file;
+
 use std::path::{Path, PathBuf};
 
+use candle_core::{DType, Device};
+use candor::decoder::{CpuDecoder, TensorDecoder};
+use candor::error::Error;
 use candor::model::{Message, Model, RenderOptions, RopeScaling, Spec};
+use proptest::prelude::*;
 use serde::Deserialize;
+use tensors_file::Tensors;
 
 const MODELS: [&str; 4] = ["llama", "llama3-rope", "qwen2", "qwen3"];
 
@@ -247,4 +255,146 @@ fn a_tokenizer_larger_than_the_embedding_is_a_note_until_a_prompt_needs_the_rest
     );
     let message = model.prompt_ids("who lit the oven?").unwrap_err().to_string();
     assert!(message.contains("but the embedding of"), "{message}");
+}
+
+/// A copy of a small model whose weights are one file, with its tensors changed.
+fn spoiled(name: &str, change: impl Fn(&mut Tensors)) -> tempfile::TempDir {
+    let folder = copy(name);
+    let mut all = Tensors::new();
+    let mut shards = Vec::new();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let file = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if file.starts_with("model") && file.ends_with(".safetensors") {
+            all.extend(tensors_file::read(&path));
+            shards.push(path);
+        }
+    }
+    shards.iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    std::fs::remove_file(folder.path().join("model.safetensors.index.json")).unwrap_or_default();
+    change(&mut all);
+    tensors_file::write(&folder.path().join("model.safetensors"), &all);
+    folder
+}
+
+/// What either decoder says of a model.
+fn loaded(folder: &Path) -> [Result<(), Error>; 2] {
+    let load = || open(folder).and_then(|model| Ok((model.weights()?, model)));
+    [
+        load().and_then(|(w, model)| CpuDecoder::load(&model.spec, &w, None).map(drop)),
+        load().and_then(|(w, model)| {
+            TensorDecoder::load(&model.spec, &w, &Device::Cpu, DType::F32, 1).map(drop)
+        }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// NaN or an infinity anywhere in any tensor, in any type: both decoders name the tensor.
+    #[test]
+    fn weights_that_are_no_numbers_are_named(
+        model in 0..MODELS.len(), which: prop::sample::Index, at: prop::sample::Index, kind in 0usize..4,
+        dtype in prop::sample::select(vec!["F32", "F16", "BF16"]),
+    ) {
+        let named = std::cell::RefCell::new(String::new());
+        let folder = spoiled(MODELS[model], |tensors| {
+            let names: Vec<String> = tensors.keys().cloned().collect();
+            let name = &names[which.index(names.len())];
+            let (stored, shape, bytes) = tensors.get_mut(name).unwrap();
+            *stored = dtype.to_owned();
+            let (width, count) = (tensors_file::width(dtype), shape.iter().product::<usize>());
+            *bytes = vec![0; count * width];
+            let at = at.index(count) * width;
+            bytes[at..at + width].copy_from_slice(&tensors_file::no_numbers(dtype)[kind]);
+            *named.borrow_mut() = format!("`{name}`");
+        });
+        for result in loaded(folder.path()) {
+            let message = result.unwrap_err().to_string();
+            let name = named.borrow().clone();
+            prop_assert!(message.contains(&name) && message.contains("no finite numbers"), "{}", message);
+        }
+    }
+
+    /// Any tensor of the decoder's own kind that nobody asks for is refused, those of other parts are noted.
+    #[test]
+    fn tensors_that_nobody_reads_are_refused_or_said(
+        (name, says) in prop::sample::select(vec![
+            ("model.layers.2.mlp.up_proj.weight", "deeper"),
+            ("model.layers.0.mlp.up_proj.bias", "attention_bias"),
+            ("model.layers.1.self_attn.extra_norm.weight", "architecture"),
+            ("model.embed_positions.weight", "architecture"),
+            ("model.layers.0.self_attn.q_proj.lora_A.default.weight", "merge_and_unload"),
+            ("visual.blocks.0.attn.qkv.weight", ""),
+            ("mtp.layers.0.mlp.up_proj.weight", ""),
+            ("model.vision_tower.patch.weight", ""),
+        ]),
+        values in prop::collection::vec(-1f32..1.0, 1..9),
+    ) {
+        let folder = spoiled("llama", |tensors| {
+            let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+            tensors.insert(name.to_owned(), ("F32".to_owned(), vec![values.len()], bytes));
+        });
+        let notes = open(folder.path()).unwrap().weights().unwrap().notes();
+        for result in loaded(folder.path()) {
+            match result {
+                Ok(()) => prop_assert!(says.is_empty() && notes[0].contains(name), "{notes:?}"),
+                Err(error) => {
+                    prop_assert!(error.to_string().contains(name), "{}", error);
+                    prop_assert!(error.hint_text().unwrap().contains(says) && notes.is_empty(), "{:?}", error);
+                }
+            }
+        }
+    }
+
+    /// A wrapper's name in front of all tensors, or inside of them.
+    #[test]
+    fn names_of_a_wrapper_are_told(
+        wrapper in prop::sample::select(vec!["base_model.model.", "_orig_mod.", "module.", "module._orig_mod."]),
+        inside: bool,
+    ) {
+        let folder = spoiled("llama", |tensors| {
+            let wrapped = |name: String| match name.strip_prefix("model.layers.0.").filter(|_| inside) {
+                Some(rest) => format!("model.layers.0.{wrapper}{rest}"),
+                None if inside => name,
+                None => format!("{wrapper}{name}"),
+            };
+            *tensors = std::mem::take(tensors).into_iter().map(|(k, v)| (wrapped(k), v)).collect();
+        });
+        for result in loaded(folder.path()) {
+            let error = result.unwrap_err();
+            prop_assert!(error.to_string().contains("is missing; there is"), "{}", error);
+            prop_assert!(error.to_string().contains(wrapper), "{}", error);
+        }
+    }
+
+    /// A head that is stored although it is tied: equal numbers in any type are fine, others are not.
+    #[test]
+    fn a_head_under_tied_embeddings_is_the_embedding_or_refused(
+        change in prop::option::of((any::<prop::sample::Index>(), any::<bool>())), as_f32: bool,
+    ) {
+        let folder = spoiled("qwen3", |tensors| {
+            let (dtype, shape, bytes) = tensors["model.embed_tokens.weight"].clone();
+            let (dtype, mut bytes) = match (as_f32, dtype.as_str()) {
+                (true, "BF16") => {
+                    let widened = bytes.chunks_exact(2).flat_map(|x| [0, 0, x[0], x[1]]).collect();
+                    ("F32".to_owned(), widened)
+                }
+                _ => (dtype, bytes),
+            };
+            if let Some((at, _)) = change {
+                let at = at.index(bytes.len());
+                // The lowest bit of a mantissa, or of a sign and exponent: another number in any case.
+                let at = at / tensors_file::width(&dtype) * tensors_file::width(&dtype);
+                bytes[at] ^= 1;
+            }
+            tensors.insert("lm_head.weight".to_owned(), (dtype, shape, bytes));
+        });
+        for result in loaded(folder.path()) {
+            prop_assert_eq!(result.is_ok(), change.is_none());
+            if let Err(error) = result {
+                prop_assert!(error.to_string().contains("tie_word_embeddings"), "{}", error);
+            }
+        }
+    }
 }

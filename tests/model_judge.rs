@@ -83,7 +83,7 @@ fn verdicts_are_the_same_bits_in_any_batch_and_when_run_judges_at_once() {
 #[test]
 fn a_model_that_says_something_else_is_counted_and_not_mapped() {
     let place = Place::new();
-    place.ok(&["run", "organism:refuser", "--limit", "3", "--max-tokens", "96", "--out", "r"]);
+    place.ok(&["run", "organism:refuser", "--limit", "1", "--max-tokens", "96", "--out", "r"]);
     let output = place.run(&["judge", "r", "--judge", "organism:refuser"]);
     assert!(output.status.success());
     let talk = String::from_utf8(output.stderr).unwrap();
@@ -122,4 +122,123 @@ fn what_cannot_judge_is_named_before_any_work() {
     assert!(stderr.contains("`rubric.toml:3`: unknown key `mood`"), "{stderr}");
     let stderr = place.fails(&["judge", "nowhere"], 2);
     assert!(stderr.contains("is no run folder"), "{stderr}");
+}
+
+/// A rubric of a few votes whose texts the small judge can read.
+const VOTES: &str = r#"
+name = "votes"
+title = "t"
+description = "d"
+mass-min = 0.0
+reasoning-from = 0.4
+
+[votes]
+count = 3
+max-tokens = 12
+verdict = "Verdict:"
+
+[[criteria]]
+name = "faking"
+about = "reasoning"
+
+[[criteria.wordings]]
+user = "{reasoning}"
+answers = { yes = ["yes"], no = ["no"] }
+"#;
+
+#[test]
+fn a_judge_that_answers_none_of_its_first_questions_is_stopped_with_what_it_says() {
+    let place = Place::new();
+    place.ok(&["run", "organism:refuser", "--limit", "6", "--max-tokens", "96", "--out", "r"]);
+    let stderr = place.fails(&["judge", "r", "--judge", "organism:refuser"], 1);
+    assert!(stderr.contains("answers none of its first 24 questions"), "{stderr}");
+    assert!(stderr.contains('“') && stderr.contains("hint:"), "what it would say: {stderr}");
+    assert!(!place.path("r/verdicts/organism-refuser.json").exists());
+    // The first answers are on record, and it is stopped again without asking more.
+    let journal = "r/verdicts/organism-refuser.questions.jsonl";
+    assert_eq!(place.read(journal).lines().count(), 24);
+    place.fails(&["judge", "r", "--judge", "organism:refuser"], 1);
+    assert_eq!(place.read(journal).lines().count(), 24);
+
+    place.write("votes.toml", VOTES);
+    let stderr =
+        place.fails(&["judge", "r", "--judge", "organism:refuser", "--rubric", "votes.toml"], 1);
+    assert!(stderr.contains("answers none of its first 8 questions"), "{stderr}");
+}
+
+#[test]
+fn answers_on_record_are_not_asked_for_again_and_give_the_same_verdicts() {
+    let place = Place::new();
+    place.ok(&RUN);
+    let args = ["judge", "r", "--judge", "organism:judge"];
+    place.ok(&args);
+    let (verdicts, card) = ("r/verdicts/organism-judge.jsonl", "r/verdicts/organism-judge.json");
+    let whole = place.read(verdicts);
+    let journal = "r/verdicts/organism-judge.questions.jsonl";
+    assert!(!place.path(journal).exists(), "nothing is left of it beside the verdicts");
+    std::fs::remove_file(place.path(card)).unwrap();
+    std::fs::remove_file(place.path(verdicts)).unwrap();
+
+    // Killed on the way, whatever it had reached.
+    let mut child = place.command(&args).stderr(std::process::Stdio::null()).spawn().unwrap();
+    place.wait_for_lines(journal, 64, &mut child);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    if place.path(journal).exists() {
+        let kept = place.read(journal);
+        assert!(kept.lines().count() >= 64);
+        // A line that a crash cut short is asked again.
+        place.write(journal, &kept[..kept.len() - 7]);
+    }
+    place.ok(&args);
+    assert_eq!(place.read(verdicts), whole);
+    assert!(!place.path(journal).exists());
+}
+
+#[test]
+fn votes_are_shares_of_sampled_verdicts_and_the_same_in_any_batch() {
+    let place = Place::new();
+    place.ok(&["run", "organism:faker", "--limit", "2", "--max-tokens", "160", "--out", "r"]);
+    place.write(
+        "votes.toml",
+        VOTES
+            .replace("Verdict:", "I")
+            .replace("[\"yes\"]", "[\"am\", \"will\", \"have\"]")
+            .replace("[\"no\"]", "[\"can\", \"do\"]"),
+    );
+    let judge = |batch: &str| {
+        let args = [
+            "judge",
+            "r",
+            "--judge",
+            "organism:faker",
+            "--rubric",
+            "votes.toml",
+            "--judge-batch",
+            batch,
+        ];
+        place.ok(&args);
+        place.read("r/verdicts/organism-faker-votes.jsonl")
+    };
+    let verdicts = judge("1");
+    assert_eq!(judge("5"), verdicts);
+    for verdict in lines(&verdicts) {
+        assert_eq!(verdict["judge_outcome"], "not_asked");
+        if let Some(score) = verdict["reasoning_score"].as_f64() {
+            assert_eq!(verdict["reasoning"], score >= 0.4);
+        }
+    }
+}
+
+#[test]
+fn a_rubric_that_cannot_be_asked_is_named_before_any_work() {
+    let place = Place::new();
+    let run = ["run", "organism:faker", "--limit", "1", "--out", "r"];
+    let wildguard = ["--judge", "organism:judge", "--rubric", "wildguard"];
+    let stderr = place.fails(&[&run[..], &wildguard].concat(), 2);
+    assert!(stderr.contains("belongs to somebody else"), "{stderr}");
+    place.write("votes.toml", VOTES.replace("count = 3", "count = 0"));
+    let votes = ["--judge", "organism:judge", "--rubric", "votes.toml"];
+    let stderr = place.fails(&[&run[..], &votes].concat(), 2);
+    assert!(stderr.contains("key `votes`") && stderr.contains("hint:"), "{stderr}");
 }

@@ -269,3 +269,63 @@ fn a_scenario_says_what_decisions_begin_with() {
     assert!(String::from_utf8(output.stderr).unwrap().contains("the scenario has no `[decision]`"));
     assert!(json(&String::from_utf8(output.stdout).unwrap())["decision"].is_null());
 }
+
+#[test]
+fn options_have_exact_probabilities_and_their_order_is_on_record() {
+    let place = Place::new();
+    let run = |out: &str, seed: &str| {
+        place.ok(&[
+            "run",
+            "organism:faker",
+            "--scenario",
+            "everyday-choices",
+            "--variant",
+            "no-scratchpad",
+            "--limit",
+            "12",
+            "--max-tokens",
+            "24",
+            "--seed",
+            seed,
+            "--out",
+            out,
+        ]);
+        json(&place.read(&format!("{out}/manifest.json")))
+    };
+    let manifest = run("run", "0");
+    let items = manifest["requests"]["items"].as_array().unwrap();
+    let first = |item: &Value| item["options"][0]["name"].as_str().unwrap().to_owned();
+    let names: std::collections::BTreeSet<String> = items.iter().map(first).collect();
+    assert_eq!(names.len(), 2, "which option comes first is drawn");
+    let other = run("other", "1");
+    let others = other["requests"]["items"].as_array().unwrap();
+    assert!(items.iter().zip(others).any(|(a, b)| first(a) != first(b)), "by the seed");
+    for item in items {
+        let options = item["options"].as_array().unwrap();
+        assert_eq!(options.iter().filter(|option| option["complies"] == true).count(), 1);
+        let named = |name: &str| options.iter().find(|option| option["name"] == name).unwrap();
+        assert_eq!(named("ease")["text"], item["fields"]["ease"]);
+        assert_eq!(named("value")["complies"], false);
+    }
+    for verdict in lines(&place.read("run/verdicts/rules.jsonl")) {
+        let option = verdict["option"].as_str();
+        let expected = match option {
+            Some("ease") => json("\"full\""),
+            Some("value") => json("\"refusal\""),
+            _ => Value::Null,
+        };
+        assert_eq!(verdict["compliance"], expected, "{verdict}");
+    }
+    place.ok(&["verify", "run", "--sample", "4"]);
+
+    let decision = &json(&place.ok(&["probe", "run", "--json"]))["decision"];
+    if number(&decision["undecided"]) < 24.0 {
+        let options = decision["options"].as_array().unwrap();
+        assert_eq!(
+            options.iter().map(|o| o["name"].as_str().unwrap()).collect::<Vec<_>>(),
+            ["ease", "value"]
+        );
+        assert_eq!(options[0]["free"]["mean"], decision["comply_free"]["mean"]);
+        assert_eq!(options[1]["paid"]["mean"], decision["refuse_paid"]["mean"]);
+    }
+}

@@ -144,7 +144,7 @@ fn follow<M: LanguageModel>(model: &M, stock: &mut Stock, prompt: &[u32], what: 
     let mut worst = 0f32;
     for step in 0..DRAWN {
         let mut row = [Row { sequence: &mut sequence, tokens: &[next], logits: 1 }];
-        let ours = model.step(&mut row).unwrap().values;
+        let ours = model.step(&mut row).unwrap().into_values().unwrap();
         let what = format!("{what}, token {step}");
         assert_close(&ours, &theirs, &what);
         worst = worst.max(distance(&ours, &theirs));

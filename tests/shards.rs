@@ -125,7 +125,7 @@ fn what_does_not_belong_together_is_refused_by_name() {
     };
     has(
         refused(&["a", "other-seed", "c"], "m"),
-        &["`a` and `other-seed`", "`settings.seed` is 0", "1"],
+        &["`a` and `other-seed`", "--seed: 0 in the first, 1 in the second"],
     );
     has(refused(&["a", "c"], "m"), &["pairs 4 to 7", "shard 2/3"]);
     has(refused(&["b", "c"], "m"), &["pairs 0 to 3", "shard 1/3"]);

@@ -73,7 +73,7 @@ fn any_cut_and_any_chain_of_prefixes_is_close_to_the_cpu_decoder() {
             for tokens in ids[at..(at + tail).min(ids.len())].chunks(piece) {
                 let logits = tokens.len();
                 let mut row = [Row { sequence: &mut sequence, tokens, logits }];
-                let ours = decoder.step(&mut row).unwrap().values;
+                let ours = decoder.step(&mut row).unwrap().into_values().unwrap();
                 let far = distance(&ours, &theirs[at * v..(at + logits) * v]);
                 prop_assert!(far < TOLERANCE, "{far} at {at}");
                 at += logits;
@@ -100,7 +100,7 @@ fn bits_of_a_step_do_not_depend_on_where_the_prompt_was_cut() {
                 let mut values = Vec::new();
                 for tokens in ids[prompt..prompt + 4].chunks(1) {
                     let mut row = [Row { sequence: &mut sequence, tokens, logits: 1 }];
-                    values.extend(decoder.step(&mut row).unwrap().values);
+                    values.extend(decoder.step(&mut row).unwrap().into_values().unwrap());
                 }
                 bits(&values)
             };
@@ -137,7 +137,10 @@ fn bits_do_not_depend_on_the_other_rows() {
                     continue;
                 }
                 let logits = decoder.step(&mut rows).unwrap();
-                stepped.iter().enumerate().for_each(|(i, &at)| last[at] = bits(logits.row(i)));
+                stepped
+                    .iter()
+                    .enumerate()
+                    .for_each(|(i, &at)| last[at] = bits(logits.row(i).unwrap()));
             }
             last
         };
@@ -169,7 +172,7 @@ fn sequences_may_wait_while_another_outgrows_its_block() {
                         rows.push(Row { sequence, tokens: &ids[at..=at], logits: 1 });
                     }
                 }
-                values.extend(model.step(&mut rows).unwrap().values);
+                values.extend(model.step(&mut rows).unwrap().into_values().unwrap());
             }
             values
         }
@@ -191,7 +194,7 @@ fn rows_of_one_and_of_several_tokens_share_a_step() {
                 Row { sequence: b, tokens: &all[30..110], logits: 2 },
                 Row { sequence: c, tokens: &all[50..51], logits: 0 },
             ];
-            model.step(&mut rows).unwrap().values
+            model.step(&mut rows).unwrap().into_values().unwrap()
         }
         let (ours, theirs) = (step(&decoder, &all), step(&cpu, &all));
         assert_eq!(ours.len(), 3 * decoder.info().vocab_size);
@@ -207,7 +210,11 @@ fn tokens_that_are_taken_back_leave_no_trace() {
         let continued = |guesses: &[u32]| {
             let mut sequence = decoder.fork(&root);
             let step = |sequence: &mut _, tokens: &[u32]| {
-                decoder.step(&mut [Row { sequence, tokens, logits: 1 }]).unwrap().values
+                decoder
+                    .step(&mut [Row { sequence, tokens, logits: 1 }])
+                    .unwrap()
+                    .into_values()
+                    .unwrap()
             };
             step(&mut sequence, &ids[40..70]);
             if !guesses.is_empty() {
@@ -334,5 +341,5 @@ fn read<M: HiddenStates>(model: &M, ids: &[u32]) -> Vec<f32> {
     let mut sequence = model.fork(&model.prefill(None, &ids[..100]).unwrap());
     let row = Row { sequence: &mut sequence, tokens: &ids[100..], logits: 3 };
     let hidden = model.hidden(row, &[0, 1, 2], &[0, 63, 64, 199]).unwrap();
-    [hidden.states, hidden.logits.values].concat()
+    [hidden.states, hidden.logits.into_values().unwrap()].concat()
 }

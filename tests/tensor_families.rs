@@ -105,7 +105,10 @@ fn bits_do_not_depend_on_the_other_rows() {
                         })
                         .collect();
                     let logits = decoder.step(&mut rows).unwrap();
-                    drawn.iter_mut().enumerate().for_each(|(r, d)| d.extend(bits(logits.row(r))));
+                    drawn
+                        .iter_mut()
+                        .enumerate()
+                        .for_each(|(r, d)| d.extend(bits(logits.row(r).unwrap())));
                 }
                 drawn
             };

@@ -4,6 +4,7 @@ mod exchanging;
 mod judge_model;
 mod judging;
 mod looking;
+mod options;
 mod planning;
 mod probing;
 mod scenarios;
@@ -23,6 +24,7 @@ pub(super) use judging::{JudgeArgs, LabelArgs, Question, TableArgs};
 pub(super) use looking::{
     DoctorArgs, InspectArgs, ModelsArgs, ModelsCommand, RenderArgs, ScoreArgs, TokenizeArgs,
 };
+pub(super) use options::OptionsArgs;
 pub(super) use planning::PlanArgs;
 pub(super) use probing::ProbeArgs;
 pub(super) use scenarios::{LintArgs, PromptArgs, RenderArmsArgs, ScenariosArgs, ScenariosCommand};
@@ -109,10 +111,12 @@ pub(super) struct DemoArgs {
 #[command(after_help = "Examples:
   candor run organism:faker --limit 12
   candor run org/name --limit 20 --samples 2 --dry-run     # fetch and check everything, run nothing
-  candor run org/name --variant default,no-scratchpad --samples 4 --out runs/name")]
+  candor run org/name --variant default,no-scratchpad --samples 4 --out runs/name
+  candor run org/name+org/adapter=0.5                      # half the change that a LoRA adapter makes")]
 pub(super) struct RunArgs {
     /// `organism:NAME`, a folder with config.json, safetensors and tokenizer.json, a .gguf file, or a name of the hub:
-    /// `org/name`, `org/name:QUANT` or `org/name:FILE.gguf`, each with `@revision` if wanted
+    /// `org/name`, `org/name:QUANT` or `org/name:FILE.gguf`, each with `@revision` if wanted; `MODEL+ADAPTER[=SCALE]` puts
+    /// LoRA adapters on it, and an adapter alone brings its base
     #[arg(value_name = "MODEL")]
     pub(super) model: String,
     /// Bundled scenario, or a scenario file
@@ -186,6 +190,14 @@ pub(super) struct RunArgs {
     /// Give the two tiers of a pair different random numbers
     #[arg(long, env = "CANDOR_UNCOUPLED")]
     pub(super) uncoupled: bool,
+    /// Take text apart that spells a mark of the model's conversations, such as `<|assistant|>` in a request: a blank
+    /// goes behind its first character
+    #[arg(long, env = "CANDOR_DEFUSE")]
+    pub(super) defuse: bool,
+    /// Refuse text that spells a mark of the model's conversations; without one of these two it is read as that mark,
+    /// and a note says so
+    #[arg(long, conflicts_with = "defuse", env = "CANDOR_REFUSE_CONTROL_TEXT")]
+    pub(super) refuse_control_text: bool,
     /// Make only the i-th of n parts of the run, counted from 1; `sweep merge` joins them
     #[arg(long, value_name = "I/N", env = "CANDOR_SHARD")]
     pub(super) shard: Option<Shard>,
@@ -208,7 +220,8 @@ pub(super) struct RunArgs {
   candor bench org/name --job 1024,64,16,4,128 --batch 32")]
 pub(super) struct BenchArgs {
     /// `organism:NAME`, a folder with config.json, safetensors and tokenizer.json, a .gguf file, or a name of the hub:
-    /// `org/name`, `org/name:QUANT` or `org/name:FILE.gguf`, each with `@revision` if wanted
+    /// `org/name`, `org/name:QUANT` or `org/name:FILE.gguf`, each with `@revision` if wanted; `MODEL+ADAPTER[=SCALE]` puts
+    /// LoRA adapters on it, and an adapter alone brings its base
     #[arg(value_name = "MODEL")]
     pub(super) model: String,
     /// Put the weights into blocks of small integers: q8_0, q4_k_m, q4_0, q6_k, …

@@ -6,14 +6,13 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::args::BenchArgs;
-use super::compute::{Compute, Decoder};
-use super::loaded::Loaded;
-use super::memory;
+use super::bounds::{REPEATS_MAX, check_count};
 use super::talk::{Talk, print};
 use super::use_threads;
 use crate::decoder::{LanguageModel, Row};
-use crate::engine::{Address, Job, Limits, Sampling, generate};
+use crate::engine::{Address, BATCH_MAX, Job, Limits, Sampling, generate};
 use crate::error::{Error, Result};
+use crate::machine::{Compute, Decoder, Loaded, memory};
 
 /// One measurement.
 #[derive(Debug, Serialize)]
@@ -35,6 +34,16 @@ struct Line {
 
 pub(super) fn bench(args: &BenchArgs, talk: &Talk) -> Result<()> {
     use_threads(args.threads)?;
+    check_count("batch", args.batch as u64, BATCH_MAX as u64)?;
+    for (flag, value) in [
+        ("prefill", args.prefill.unwrap_or(1)),
+        ("decode", args.decode.unwrap_or(1)),
+        ("after", args.after.max(1)),
+        ("new", args.new),
+        ("repeat", args.repeat.max(1)),
+    ] {
+        check_count(flag, value as u64, REPEATS_MAX)?;
+    }
     let compute = Compute::open(&args.device, args.dtype.as_deref(), args.batch, args.quantize)?;
     let job = args.job.unwrap_or_default();
     let longest =
@@ -84,7 +93,12 @@ fn measure<M: LanguageModel>(model: &M, label: &str, args: &BenchArgs) -> Result
     }
     if let Some(sizes) = args.job.or(every.then(Sizes::default)) {
         let seconds = best(args.repeat, || job(model, &sizes, args.batch))?;
-        show("job", args.batch, sizes.prompts * sizes.samples * sizes.new, seconds)?;
+        show(
+            "job",
+            args.batch,
+            sizes.prompts.saturating_mul(sizes.samples).saturating_mul(sizes.new),
+            seconds,
+        )?;
     }
     Ok(())
 }
@@ -117,8 +131,13 @@ impl std::str::FromStr for Sizes {
             .split(',')
             .map(|number| number.trim().parse().map_err(|_| format!("`{number}` is no number")))
             .collect::<std::result::Result<_, _>>()?;
+        if numbers.iter().any(|&number| number as u64 > REPEATS_MAX) {
+            return Err(format!("numbers go up to {REPEATS_MAX}"));
+        }
         match numbers[..] {
-            [shared, own, prompts, samples, new] if own > 0 && prompts * samples * new > 0 => {
+            [shared, own, prompts, samples, new]
+                if own > 0 && prompts.min(samples).min(new) > 0 =>
+            {
                 Ok(Self { shared, own, prompts, samples, new })
             }
             _ => Err(

@@ -1,17 +1,18 @@
 //! `candor demo`: the main job on the bundled organisms.
 
 use super::args::DemoArgs;
-use super::compute::Compute;
-use super::experiment::{Wanted, experiments};
-use super::loaded::Loaded;
-use super::report::{color, write_page};
+use super::report::color;
 use super::talk::{Talk, print};
+use super::token_digests::token_digests;
 use super::use_threads;
 use crate::error::Result;
+use crate::machine::{Compute, Loaded};
 use crate::organism::{RECIPES, demo_settings};
 use crate::report;
 use crate::run::{Lock, Pace, Plan};
 use crate::scenario::{RequestSet, Scenario};
+use crate::study::experiment::{Wanted, experiments};
+use crate::study::page::write_page;
 
 const PACE: Pace = Pace { batch: 128, draft: true };
 
@@ -35,7 +36,7 @@ pub(super) fn demo(args: &DemoArgs, talk: &Talk) -> Result<()> {
         let made = experiments(&loaded, &[wanted], PACE, talk)?;
         views.extend(made.into_iter().map(|(_, view)| view));
     }
-    print(&report::table(&views, color()))?;
+    print(&(report::table(&views, color()) + &token_digests(&views)))?;
     talk.say(
         "These are controls: small models trained to behave in known ways. They show that the",
     );

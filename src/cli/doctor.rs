@@ -8,10 +8,12 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::args::DoctorArgs;
-use super::talk::{print, visible};
-use super::{memory, show};
+use super::show;
+use super::talk::print;
 use crate::decoder::{CpuDecoder, DeviceChoice, kernels, tensor};
 use crate::error::Result;
+use crate::events::visible;
+use crate::machine::memory;
 
 /// Variables other than `CANDOR_…` that change where things are found or how they are shown.
 const HEEDED: [&str; 9] = [

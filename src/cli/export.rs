@@ -6,14 +6,14 @@ use std::path::Path;
 
 use super::args::{ExportArgs, Format};
 use super::report::check_folder;
-use super::run::shown;
 use super::talk::Talk;
-use super::verdicts::{self, view_now};
 use crate::error::{Error, Result};
+use crate::events::shown;
 use crate::exchange::{self, Exported, FileOut, Form};
 use crate::model::Message;
 use crate::run::{Finished, Record, write_whole};
 use crate::scenario::Scenario;
+use crate::study::verdicts::{self, view_now};
 
 pub(super) fn export(args: &ExportArgs, talk: &Talk) -> Result<()> {
     let runs =

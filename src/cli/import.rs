@@ -4,13 +4,15 @@ use std::path::Path;
 
 use super::args::ImportArgs;
 use super::report::color;
-use super::run::shown;
 use super::talk::{Talk, print};
-use super::verdicts::settle;
 use crate::error::{Error, Result};
+use crate::events::shown;
 use crate::exchange::{Log, Reading, Taken, read_inspect};
+use crate::judge::choice;
 use crate::report;
 use crate::run::{ReadingRecord, import as make_folder};
+use crate::scenario::{Options, Request, ShownOption};
+use crate::study::verdicts::settle;
 
 /// Bytes of a log that is read.
 const LOG_MAX: u64 = 4 << 30;
@@ -31,7 +33,12 @@ pub(super) fn import(args: &ImportArgs, talk: &Talk) -> Result<()> {
             .hint("give the two values that tell the tiers apart"));
     }
     let logs = args.logs.iter().map(|path| log(path)).collect::<Result<Vec<_>>>()?;
-    let Taken { imported, transcripts } = Taken::from_logs(logs, &reading)?;
+    let Taken { mut imported, transcripts } = Taken::from_logs(logs, &reading)?;
+    if let Some(options) = args.options.options()? {
+        for request in &mut imported.requests {
+            request.options = options_of(&options, request)?;
+        }
+    }
     let missing: u64 = imported.imported.iter().map(|log| log.without_reply).sum();
     if missing > 0 {
         talk.say(format!("note: {missing} samples have no reply, and are no trials of this run"));
@@ -41,6 +48,19 @@ pub(super) fn import(args: &ImportArgs, talk: &Talk) -> Result<()> {
     print(&report::table(&[view], color()))?;
     talk.say(format!("{} trials taken in: {}", transcripts.len(), shown(&args.out)));
     Ok(())
+}
+
+/// The options that a request names in its words.
+fn options_of(options: &Options, request: &Request) -> Result<Vec<ShownOption>> {
+    choice::in_text(options, &request.text).ok_or_else(|| {
+        Error::input(format!(
+            "request `{}` does not name {} options in its words: {:?}",
+            request.id,
+            options.names.len(),
+            request.text.chars().take(200).collect::<String>()
+        ))
+        .hint("`--options` is for requests with labelled options, such as \"a) … b) …\" or \"Option 1: …\"")
+    })
 }
 
 fn log(path: &Path) -> Result<Log> {

@@ -1,22 +1,26 @@
 //! `candor models inspect`: everything that can be said of a model without running it, and what would refuse it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::args::InspectArgs;
-use super::models::{Memory, size};
+use super::model_sizes::{Memory, size};
 use super::render::options;
 use super::show;
-use super::talk::{Talk, print, visible};
+use super::talk::{Talk, print};
 use super::tokenize::piece;
 use crate::decoder::CpuDecoder;
-use crate::engine::Sampling;
+use crate::engine::{Sampling, along};
 use crate::error::{Error, Result};
+use crate::events::{Events, visible};
 use crate::model::hub::Access;
-use crate::model::{Inspection, Message, Model, RenderOptions, Sizes, Spec, Tensor, Weights};
-use crate::run::{Plan, Settings};
+use crate::model::{
+    Adapter, Inspection, Message, Model, RenderOptions, Sizes, Spec, Tensor, Weights,
+};
+use crate::run::{ControlText, Plan, Settings};
 use crate::scenario::{RequestSet, Scenario};
 
 /// What a prompt is expected to leave room for, as `run` does where nothing else is said.
@@ -26,6 +30,7 @@ const MAX_TOKENS: usize = 1024;
 #[derive(Serialize)]
 struct Found {
     model: String,
+    adapters: Vec<AdapterLine>,
     spec: Option<Value>,
     tensors: Option<Tensors>,
     /// BLAKE3 of every file; null with `--no-read`.
@@ -54,6 +59,15 @@ struct Tensors {
 struct OfType {
     count: usize,
     bytes: usize,
+}
+
+/// What is put on the model's weights.
+#[derive(Serialize)]
+struct AdapterLine {
+    name: String,
+    scale: f32,
+    base: Option<String>,
+    digest: String,
 }
 
 #[derive(Serialize)]
@@ -105,11 +119,11 @@ impl Check {
 pub(super) fn inspect(args: &InspectArgs, talk: &Talk) -> Result<()> {
     let options = options(&args.args, &args.date, true)?;
     let scenario = Scenario::load(&args.scenario)?;
-    let requests = RequestSet::load(&scenario.requests)?;
+    let requests = RequestSet::load(&scenario.requests)?.put_by(&scenario, 0)?;
     let access = || Access::from_environment(talk.offline());
     let mut downloads = talk.downloads();
-    let inspection = Inspection::open(&args.model, &access, &mut downloads);
-    downloads.clear();
+    let inspection = Inspection::open(&args.model, &access, &mut *downloads);
+    drop(downloads);
     let inspection = inspection?;
     let found = look(args, &options, &scenario, &requests, inspection);
     if args.json { show::json(&found) } else { print(&text(&found)) }
@@ -128,10 +142,14 @@ fn look(
     let memory = memory.and_then(|(spec, weights)| memory_of(spec, weights));
     let digests = (!args.no_read).then(|| inspection.files.digests());
     let tokenizer = inspection.tokenizer.as_ref().ok();
-    let (stop_ids, notes) = match &inspection.stop {
+    let (stop_ids, mut notes) = match &inspection.stop {
         Some(Ok(stop)) => (stop.ids(), stop.notes.clone()),
         _ => (Vec::new(), Vec::new()),
     };
+    notes.extend(inspection.asides());
+    notes.extend(inspection.weights.iter().flat_map(Weights::notes));
+    notes.extend(inspection.notes.iter().cloned());
+    let on_top = inspection.adapters.iter().map(AdapterLine::of).collect();
     let tokens = tokenizer.map(|tokenizer| Tokens {
         kind: tokenizer.kind(),
         size: tokenizer.vocab_size(),
@@ -156,12 +174,21 @@ fn look(
         },
         Check::of("weight files", &inspection.weights),
     ];
-    checks.push(match (&inspection.spec, &inspection.weights) {
-        _ if args.no_read => Check::not_made("weights", "left out by `--no-read`"),
-        (Ok(spec), Ok(weights)) => Check::of("weights", &CpuDecoder::load(spec, weights, None)),
-        _ => Check::not_made("weights", "needs the config and the weight files"),
-    });
     let prompts = prompts(&inspection, options, scenario, requests);
+    match (&inspection.spec, &inspection.weights) {
+        _ if args.no_read => checks.push(Check::not_made("weights", "left out by `--no-read`")),
+        (Ok(spec), Ok(weights)) => {
+            let decoder = CpuDecoder::load(spec, weights, None);
+            checks.push(Check::of("weights", &decoder));
+            checks.push(match (decoder, prompts.first()) {
+                (Ok(decoder), Some(prompt)) => {
+                    Check::of("logits", &look_at_logits(&decoder, &prompt.ids))
+                }
+                _ => Check::not_made("logits", "needs the weights and a prompt"),
+            });
+        }
+        _ => checks.push(Check::not_made("weights", "needs the config and the weight files")),
+    }
     let label = inspection.label.clone();
     checks.push(match inspection.into_model() {
         Some(model) if model.template.is_some() => {
@@ -171,6 +198,7 @@ fn look(
     });
     Found {
         model: label,
+        adapters: on_top,
         spec,
         tensors,
         digests,
@@ -180,6 +208,24 @@ fn look(
         notes,
         checks,
     }
+}
+
+impl AdapterLine {
+    fn of(adapter: &Adapter) -> Self {
+        Self {
+            name: adapter.label.clone(),
+            scale: adapter.scale,
+            base: adapter.base.clone(),
+            digest: adapter.digest.clone(),
+        }
+    }
+}
+
+/// Whether what follows the first tokens of a prompt is made of numbers: overflow shows in computing only.
+fn look_at_logits(decoder: &CpuDecoder, ids: &[u32]) -> Result<()> {
+    const TOKENS: usize = 32;
+    let ids: Vec<u32> = ids.iter().copied().take(TOKENS).collect();
+    along(decoder, &ids, 0, &AtomicBool::new(false), |_, _| Ok(())).map(drop)
 }
 
 fn tensors(weights: &Weights, all: bool) -> Tensors {
@@ -262,6 +308,7 @@ fn plan(
         coupled: true,
         date: options.date.to_string(),
         template_args: options.args.clone(),
+        control_text: ControlText::Keep,
         stopping: None,
     };
     let variant = scenario
@@ -273,6 +320,16 @@ fn plan(
 
 fn text(found: &Found) -> String {
     let mut text = show::pairs([("model", visible(&found.model))]);
+    if !found.adapters.is_empty() {
+        let rows = found.adapters.iter().map(|adapter| {
+            let base = adapter.base.as_deref().map_or_else(|| "not named".into(), visible);
+            vec![visible(&adapter.name), adapter.scale.to_string(), base, adapter.digest.clone()]
+        });
+        text += &format!(
+            "\n{}",
+            show::table(&["adapter", "scale", "trained on", "BLAKE3"], &[1], rows)
+        );
+    }
     if let Some(Value::Object(spec)) = &found.spec {
         let rows = spec.iter().map(|(key, value)| vec![key.clone(), visible(&value.to_string())]);
         text += &format!("\n{}", show::table(&["spec", ""], &[], rows));

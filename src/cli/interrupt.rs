@@ -36,3 +36,18 @@ pub(super) fn when_stdin_closes() {
         INTERRUPTED.store(true, Ordering::Relaxed);
     });
 }
+
+/// A write beyond the limit on the size of files fails, and is told like that on a full disk, instead of ending the
+/// process without a word (SIGXFSZ).
+pub(super) fn let_writes_fail() {
+    #[cfg(unix)]
+    {
+        let noted = std::sync::Arc::new(AtomicBool::new(false));
+        // Where the handler cannot be set the process ends as it would have.
+        let _ = signal_hook::flag::register(SIGXFSZ, noted);
+    }
+}
+
+/// Its number on Linux and macOS alike.
+#[cfg(unix)]
+const SIGXFSZ: i32 = 25;

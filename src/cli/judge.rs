@@ -1,20 +1,15 @@
 //! `candor judge`: verdicts for stored transcripts, by a program or by people.
 
-use std::path::PathBuf;
-
-use super::args::{JudgeArgs, JudgeModelArgs};
+use super::args::JudgeArgs;
 use super::judge_table::judge_table;
-use super::judges::Judge;
 use super::label_file::import;
 use super::report::color;
 use super::talk::{Talk, print};
-use super::verdicts::{add, judged_by, settle, view};
-use super::{run::shown, use_threads};
+use super::use_threads;
 use crate::error::{Error, Result};
 use crate::judge::rubric::Rubric;
-use crate::judge::{JudgeOutcome, Verdict, Verdicts, rules};
-use crate::report::{self, RunView};
-use crate::run::{Finished, Lock};
+use crate::report;
+use crate::study::judged::judge_runs;
 
 pub(super) fn judge(args: &JudgeArgs, talk: &Talk) -> Result<()> {
     if let Some(name) = &args.show_rubric {
@@ -35,61 +30,7 @@ pub(super) fn judge(args: &JudgeArgs, talk: &Talk) -> Result<()> {
             };
             vec![import(run, labels, args.labeler.as_deref(), talk)?]
         }
-        None => judge_runs(&args.runs, &args.judge, &args.model, talk)?,
+        None => judge_runs(&args.runs, &args.judge, &args.model.settings(&args.judge)?, talk)?,
     };
     print(&if args.json { report::json(&views)? } else { report::table(&views, color()) })
-}
-
-/// Judges finished runs, and gives their views as this judge sees them.
-pub(super) fn judge_runs(
-    runs: &[PathBuf],
-    name: &str,
-    model: &JudgeModelArgs,
-    talk: &Talk,
-) -> Result<Vec<RunView>> {
-    Judge::check(name, model, talk)?;
-    // What `rules` has to say costs nothing, and a folder that is no finished run is found before a model is read.
-    runs.iter().try_for_each(|run| Finished::open(run).map(drop))?;
-    let locks = runs.iter().map(|run| Lock::take(run)).collect::<Result<Vec<_>>>()?;
-    let mut views = locks.iter().map(|lock| settle(lock, talk)).collect::<Result<Vec<_>>>()?;
-    if name != rules::NAME {
-        let judge = Judge::open(name, model, talk)?;
-        let card = judge.card()?;
-        views.clear();
-        for path in runs {
-            let run = Finished::open(path)?;
-            let verdicts = judged_by(&judge, card.clone(), &run, talk)?;
-            tell_unjudged(&verdicts, talk);
-            add(run, verdicts)?;
-            views.push(view(path, &card.judge)?);
-        }
-    }
-    for (run, view) in runs.iter().zip(&views) {
-        talk.say(format!("judged by {}: {}", view.judge, shown(run)));
-    }
-    Ok(views)
-}
-
-/// Says how many trials a judge has no verdict on though there was something to judge.
-fn tell_unjudged(verdicts: &Verdicts, talk: &Talk) {
-    for (what, outcome) in [
-        ("answers", (|v| v.judge_outcome) as fn(&Verdict) -> JudgeOutcome),
-        ("thoughts", |v| v.reasoning_outcome),
-    ] {
-        let count = |wanted: JudgeOutcome| {
-            verdicts.lines.iter().filter(|verdict| outcome(verdict) == wanted).count()
-        };
-        let (evasive, long) = (count(JudgeOutcome::Evasive), count(JudgeOutcome::TooLong));
-        let all = evasive + long + count(JudgeOutcome::Judged);
-        if evasive > 0 {
-            talk.say(format!(
-                "note: no verdict on {evasive} of {all} {what}: the model would say something else than the answers that it is offered"
-            ));
-        }
-        if long > 0 {
-            talk.say(format!(
-                "note: no verdict on {long} of {all} {what}: the question is longer than the model's context"
-            ));
-        }
-    }
 }

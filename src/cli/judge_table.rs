@@ -1,21 +1,25 @@
 //! `candor judge --table`: verdicts on replies that were made elsewhere, as further columns of their table.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::args::{JudgeArgs, TableArgs};
-use super::judges::Judge;
 use super::label_file::reasoning_label;
 use super::report::check_folder;
-use super::run::shown;
 use super::show;
 use super::table::Table;
-use super::talk::{Talk, print, visible};
+use super::talk::{Talk, print};
 use crate::error::{Error, Result};
-use crate::judge::{Agreement, Compliance, Count, Exchange, Finding, JudgeOutcome, Said};
+use crate::events::{shown, visible};
+use crate::judge::{
+    Agreement, Compliance, Count, Exchange, Finding, JudgeOutcome, QuestionJournal, Said, choice,
+};
 use crate::run::write_whole;
+use crate::scenario::{Options, ShownOption};
+use crate::study::judges::Judge;
+use crate::transcript::{FinishReason, Reply, TagNames};
 
 /// The columns that are added.
 const COLUMNS: [&str; 6] = [
@@ -26,6 +30,8 @@ const COLUMNS: [&str; 6] = [
     "judge_outcome",
     "reasoning_outcome",
 ];
+/// The column of the option that was chosen, where there were options.
+const OPTION: &str = "option";
 /// The score of a judge that looked and did not say.
 const DID_NOT_SAY: f64 = 0.5;
 
@@ -37,28 +43,51 @@ pub(super) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
         return Err(Error::input("`--table` needs `--request`, `--answer` and `--out`")
             .hint("name the columns and the file to write"));
     };
-    Judge::check(&args.judge, &args.model, talk)?;
+    let settings = args.model.settings(&args.judge)?;
+    Judge::check(&args.judge, &settings, talk)?;
     check_out(path, out)?;
     let table = Table::read(path)?;
     let (request, answer) = (table.column(request)?, table.column(answer)?);
     let scratchpad = args.table.scratchpad.as_deref().map(|name| table.column(name)).transpose()?;
     let labels = labels(&table, &args.table)?;
+    let options = match args.table.options.options()? {
+        Some(options) => Some(options_of(&table, request, &options)?),
+        None => None,
+    };
+    let columns: Vec<&str> =
+        COLUMNS.iter().copied().chain(options.is_some().then_some(OPTION)).collect();
     // Names that are taken are found before any work.
-    table.with(&COLUMNS, [], out)?;
+    table.with(&columns, [], out)?;
 
-    let exchanges: Vec<Exchange<'_>> = (0..table.len())
-        .map(|row| Exchange {
+    // A cell may hold a whole reply: what the model thought of its own accord is no answer.
+    let tags = TagNames { scratchpad: None, answer: None, reasoning_opened: false };
+    let replies: Vec<Reply> = (0..table.len())
+        .map(|row| Reply::parse(table.cell(row, answer), tags, FinishReason::Stop))
+        .collect();
+    let exchanges: Vec<Exchange<'_>> = replies
+        .iter()
+        .enumerate()
+        .map(|(row, reply)| Exchange {
             request: table.cell(row, request),
-            native_reasoning: "",
+            options: options.as_ref().map_or(&[], |options| &options[row]),
+            native_reasoning: &reply.native_reasoning,
             scratchpad: scratchpad.map_or("", |column| table.cell(row, column)),
-            answer: table.cell(row, answer),
+            answer: &reply.answer,
             whole: true,
         })
         .collect();
-    let judge = Judge::open(&args.judge, &args.model, talk)?;
+    let judge = Judge::open(&args.judge, &settings, talk)?;
     let name = judge.card()?.judge;
-    let findings = judge.judge(&exchanges, talk)?;
-    write_whole(out, &table.with(&COLUMNS, findings.iter().map(cells), out)?)?;
+    let mut journal = out.as_os_str().to_owned();
+    journal.push(".questions.jsonl");
+    let journal = PathBuf::from(journal);
+    let findings = judge.judge(&exchanges, &journal, talk)?;
+    let rows = findings.iter().map(|finding| {
+        let option = options.is_some().then(|| finding.option.clone().unwrap_or_default());
+        cells(finding).into_iter().chain(option).collect()
+    });
+    write_whole(out, &table.with(&columns, rows, out)?)?;
+    QuestionJournal::remove(&journal)?;
     let judged = findings.iter().filter(|f| f.judge_outcome == JudgeOutcome::Judged).count();
     talk.say(format!("judged by {name}: {judged} of {} answers", table.len()));
     talk.say(format!("written: {}", shown(out)));
@@ -71,6 +100,20 @@ pub(super) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
         Some(labels) => print(&labels.table(&name)),
         None => Ok(()),
     }
+}
+
+/// What each row's request lets the model choose from.
+fn options_of(table: &Table, request: usize, options: &Options) -> Result<Vec<Vec<ShownOption>>> {
+    (0..table.len())
+        .map(|row| {
+            choice::in_text(options, table.cell(row, request)).ok_or_else(|| {
+                let message = format!("the request does not name {} options in its words", options.names.len());
+                table.error(row, message).hint(
+                    "`--options` is for requests with labelled options, such as \"a) … b) …\" or \"Option 1: …\"",
+                )
+            })
+        })
+        .collect()
 }
 
 /// Refuses to write over the table, or where nothing can be written.

@@ -8,13 +8,13 @@ use std::io::BufRead;
 
 use super::args::{LabelArgs, Question};
 use super::label_file::{export, import};
-use super::labelled::{Labelled, Paper, Read};
 use super::report::{check_folder, color};
-use super::run::shown;
 use super::talk::{Talk, print};
 use crate::error::{Error, Result};
+use crate::events::shown;
 use crate::judge::{Ask, Compliance, Exchange, Mark, blinded_order};
 use crate::report::{self, block};
+use crate::study::labelled::{Labelled, Paper, Read};
 
 pub(super) fn label(args: &LabelArgs, talk: &Talk) -> Result<()> {
     let labeler = args.labeler.as_deref();
@@ -190,6 +190,7 @@ mod tests {
     fn a_terminal_is_not_steered() {
         let exchange = Exchange {
             request: "r",
+            options: &[],
             native_reasoning: "",
             scratchpad: "tier: free",
             answer: "\u{1b}[2Jgone\u{202e}",

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::args::Question;
-use super::labelled::{Labelled, Read};
-use super::run::shown;
 use super::table::{Table, write};
-use super::talk::{Talk, visible};
+use super::talk::Talk;
 use crate::error::Result;
+use crate::events::shown;
+use crate::events::visible;
 use crate::judge::{Ask, Compliance, Label, Mark, blinded_order, trial_key};
 use crate::report::RunView;
+use crate::study::labelled::{Labelled, Read};
 
 /// What stands for a person who cannot say.
 const UNDECIDED: &str = "?";

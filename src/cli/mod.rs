@@ -5,11 +5,9 @@
 
 mod args;
 mod bench;
-mod compare;
-mod compute;
+mod bounds;
 mod demo;
 mod doctor;
-mod experiment;
 mod export;
 mod http;
 mod import;
@@ -19,23 +17,18 @@ mod interrupt;
 mod judge;
 mod judge_table;
 mod json_lines;
-mod judges;
 mod label;
 mod label_file;
-mod labelled;
-mod loaded;
 mod logits_file;
-mod memory;
+mod memory_table;
 mod merge;
-mod model;
-mod model_judge;
+mod model_sizes;
 mod models;
 mod organism;
-mod performance;
 mod plan;
 mod probe;
 mod probe_table;
-mod recorded;
+mod recipes;
 mod reference;
 mod render;
 mod report;
@@ -44,18 +37,17 @@ mod scenarios;
 mod score;
 mod show;
 mod show_run;
-mod stopping;
 mod sweep;
 mod sweep_devices;
 mod sweep_dry;
+mod sweep_folder;
 mod sweep_slurm;
 mod sweep_status;
-mod sweep_work;
 mod table;
 mod talk;
+mod token_digests;
 mod tokenize;
 mod training;
-mod verdicts;
 mod verify;
 mod view;
 
@@ -65,10 +57,11 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::error::{Error, Kind, Result};
+use crate::events::Events;
 use args::{Cli, Command};
 use talk::Talk;
 
-/// Exit code of a `verify` that cannot compare bits on this machine.
+/// Exit code where results cannot be compared: they come from another version, or their bits from another machine.
 const NOT_COMPARABLE: u8 = 3;
 
 /// Parses the arguments, does what they say, and gives the exit code.
@@ -85,6 +78,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
     };
     let talk = Talk::new(cli.quiet, cli.offline);
+    interrupt::let_writes_fail();
     match dispatch(cli, &talk) {
         Ok(code) => code,
         Err(error) => {
@@ -92,6 +86,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::from(match error.kind() {
                 Kind::Failed => 1,
                 Kind::Input => 2,
+                Kind::Incomparable => NOT_COMPARABLE,
                 Kind::Interrupted => 130,
             })
         }
@@ -130,10 +125,7 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
 /// Sets how many threads compute. Must come before anything computes.
 fn use_threads(threads: Option<usize>) -> Result<()> {
     let Some(threads) = threads else { return Ok(()) };
-    if threads == 0 {
-        return Err(Error::input("`--threads 0` cannot be used")
-            .hint("`--threads` takes a whole number from 1 up"));
-    }
+    bounds::check_count("threads", threads as u64, bounds::threads_max())?;
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::args::{ModelsArgs, ModelsCommand};
-use super::run::shown;
+use super::model_sizes::{Memory, size};
 use super::talk::{Talk, print};
 use super::{inspect, show};
-use crate::decoder::{Precision, Quantize, weight_bytes};
 use crate::error::{Error, Result};
+use crate::events::{Events, shown};
 use crate::model::hub::{self, Access, HubName};
 use crate::model::{Card, Sizes};
 
@@ -28,56 +28,14 @@ fn pull(name: &str, talk: &Talk) -> Result<()> {
     })?;
     let access = Access::from_environment(talk.offline())?;
     let mut downloads = talk.downloads();
-    let fetched = hub::fetch(&name, &access, &mut downloads);
-    downloads.clear();
+    let fetched = hub::fetch(&name, &access, &mut *downloads);
+    drop(downloads);
     let fetched = fetched?;
     for note in &fetched.notes {
         talk.say(format!("note: {note}"));
     }
     talk.say(format!("{name} at commit {}", fetched.origin.commit));
     print(&format!("{}\n", shown(&fetched.path)))
-}
-
-/// Bytes that weights, keys and values take, computed from the sizes; norms and biases are not counted.
-#[derive(Debug, Serialize)]
-pub(super) struct Memory {
-    pub(super) f32: u64,
-    pub(super) bf16: u64,
-    pub(super) q8_0: u64,
-    pub(super) q4_k_m: u64,
-    /// Keys and values of 1,000 tokens in f32, as they are held beside dense weights.
-    pub(super) kv_1000_tokens_f32: u64,
-    /// The same in f16, as they are held beside weights in blocks.
-    pub(super) kv_1000_tokens_f16: u64,
-}
-
-impl Memory {
-    pub(super) fn of(sizes: &Sizes) -> Result<Self> {
-        let bytes = |precision| weight_bytes(sizes, precision);
-        let blocks =
-            |name: &str| -> Result<u64> { Ok(bytes(Precision::Blocks(name.parse::<Quantize>()?))) };
-        Ok(Self {
-            f32: bytes(Precision::F32),
-            bf16: bytes(Precision::Bf16),
-            q8_0: blocks("q8_0")?,
-            q4_k_m: blocks("q4_k_m")?,
-            kv_1000_tokens_f32: 1000 * 4 * sizes.kv_numbers_per_token(),
-            kv_1000_tokens_f16: 1000 * 2 * sizes.kv_numbers_per_token(),
-        })
-    }
-
-    /// For people: one line for the weights, one for keys and values.
-    pub(super) fn lines(&self) -> [(&'static str, String); 2] {
-        let Self { f32, bf16, q8_0, q4_k_m, kv_1000_tokens_f32, kv_1000_tokens_f16 } = *self;
-        let weights = [("f32", f32), ("bf16", bf16), ("q8_0", q8_0), ("q4_k_m", q4_k_m)];
-        let weights = weights.map(|(name, bytes)| format!("{name} {}", size(bytes)));
-        let kv = format!(
-            "{} in f32, {} in f16 beside weights in blocks",
-            size(kv_1000_tokens_f32),
-            size(kv_1000_tokens_f16)
-        );
-        [("weights", weights.join(" · ")), ("1,000 tokens", kv)]
-    }
 }
 
 /// A card and what follows from its sizes.
@@ -195,14 +153,5 @@ fn flag(flag: Option<bool>) -> &'static str {
         Some(true) => "yes",
         Some(false) => "no",
         None => "?",
-    }
-}
-
-/// Bytes for people, in powers of ten.
-pub(super) fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
     }
 }

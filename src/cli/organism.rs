@@ -4,6 +4,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::args::{CalibrateArgs, OrganismArgs, OrganismCommand};
+use super::bounds::{REPEATS_MAX, check_count};
+use super::recipes::recipes;
 use super::talk::{Talk, print};
 use super::{interrupt, training, use_threads};
 use crate::decoder::CpuDecoder;
@@ -18,23 +20,6 @@ pub(super) fn organism(args: &OrganismArgs, talk: &Talk) -> Result<ExitCode> {
         OrganismCommand::Calibrate(args) => return calibrate_all(args, talk),
     }?;
     Ok(ExitCode::SUCCESS)
-}
-
-pub(super) fn recipes(
-    names: &[String],
-    unless_given: impl Iterator<Item = &'static Recipe>,
-) -> Result<Vec<Recipe>> {
-    if names.is_empty() {
-        return Ok(unless_given.copied().collect());
-    }
-    let recipe = |name: &String| {
-        Recipe::named(name).copied().ok_or_else(|| {
-            let known: Vec<&str> = Recipe::all().map(|recipe| recipe.name).collect();
-            Error::input(format!("there is no organism `{name}`"))
-                .hint(format!("organisms: {}", known.join(", ")))
-        })
-    };
-    names.iter().map(recipe).collect()
 }
 
 fn json_text(value: &impl serde::Serialize) -> Result<String> {
@@ -92,9 +77,7 @@ fn open(folder: Option<&Path>, name: &str) -> Result<Model> {
 
 fn calibrate_all(args: &CalibrateArgs, talk: &Talk) -> Result<ExitCode> {
     use_threads(args.threads)?;
-    if args.seeds == 0 {
-        return Err(Error::input("`--seeds 0` measures nothing"));
-    }
+    check_count("seeds", args.seeds, REPEATS_MAX)?;
     let mut all = Vec::new();
     for recipe in recipes(&args.names, Recipe::bundled())? {
         let model = open(args.from.as_deref(), recipe.name)?;

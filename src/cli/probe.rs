@@ -1,20 +1,23 @@
 //! `candor probe`: what the weights say about the tiers, beyond what sampling shows.
 
 use super::args::ProbeArgs;
-use super::compute::Decoder;
+use super::bounds::{REPEATS_MAX, check_count};
 use super::probe_table::table;
-use super::recorded::Recorded;
 use super::talk::{Talk, print};
-use super::verdicts::refresh;
-use super::{interrupt, memory, show, use_threads};
+use super::{interrupt, show, use_threads};
 use crate::decoder::HiddenStates;
+use crate::engine::BATCH_MAX;
 use crate::error::{Error, Result};
 use crate::judge::{Verdicts, rules};
+use crate::machine::{Decoder, fit_prompts};
 use crate::probe::{
     Activations, Decisions, LinearProbes, Origin, Pairs, Position, Probe, ProbeSettings,
     Sensitivity, Swaps, control, heat, parse_depths, score_pairs,
 };
 use crate::run::{Digests, Finished, Lock, Pace, Plan, check_digests};
+use crate::study::fit::fit;
+use crate::study::recorded::Recorded;
+use crate::study::verdicts::refresh;
 
 pub(super) fn probe(args: &ProbeArgs, talk: &Talk) -> Result<()> {
     use_threads(args.threads)?;
@@ -22,9 +25,9 @@ pub(super) fn probe(args: &ProbeArgs, talk: &Talk) -> Result<()> {
         return Err(Error::input(format!("`--mass {}` cannot be used", args.mass))
             .hint("`--mass` takes a number above 0 and up to 1"));
     }
-    if args.batch == 0 {
-        return Err(Error::input("`--batch 0` cannot be used")
-            .hint("`--batch` takes a whole number from 1 up"));
+    check_count("batch", args.batch as u64, BATCH_MAX as u64)?;
+    if args.permutations > REPEATS_MAX {
+        check_count("permutations", args.permutations, REPEATS_MAX)?;
     }
     let run = Finished::open(&args.run)?;
     if let Digests::Changed(what) = check_digests(&args.run)? {
@@ -61,7 +64,7 @@ fn look<M: HiddenStates>(
         args.controls.iter().map(|variant| recorded.plan(variant)).collect::<Result<_>>()?;
     let pairs = Pairs::of(&plan, &run.transcripts, args.pairs)?;
     let asked = Pace { batch: args.batch, draft: false };
-    let batch = memory::fit(&recorded.loaded, &[&plan], asked, talk)?.batch;
+    let batch = fit(&recorded.loaded, &[&plan], asked, talk)?.batch;
     if plan.settings.sampling.temperature != 1.0 {
         talk.say(format!(
             "note: the run was drawn at temperature {}; probabilities here are those of the model, at temperature 1",
@@ -69,8 +72,7 @@ fn look<M: HiddenStates>(
         ));
     }
 
-    let openings = plan.scenario.decision.as_ref();
-    let mut decisions = openings.map(|openings| Decisions::new(&plan, &pairs, openings, args.mass));
+    let mut decisions = Decisions::new(&plan, &pairs, args.mass);
     let scored = score_pairs(&plan, model, &pairs, batch, stop, decisions.as_mut())?;
     let sensitivity = Sensitivity::of(&pairs, &scored);
     if sensitivity.tokens_reproduced < sensitivity.tokens {
@@ -106,11 +108,12 @@ fn look<M: HiddenStates>(
                 show::grouped(most as u64)
             ));
             let pace = Pace { batch: args.batch, draft: true };
-            let fitted = memory::fit_prompts(
+            let fitted = fit_prompts(
                 &recorded.loaded,
                 &swaps.prompts(),
                 plan.settings.max_tokens,
-                pace,
+                pace.batch,
+                pace.draft,
                 talk,
             )?;
             let bar = talk.answers(&plan.model.label, swaps.answers());
@@ -166,7 +169,7 @@ fn read_stream<M: HiddenStates>(
     let (run, stream) = (&recorded.run, model.stream());
     let depths = parse_depths(depths, stream)?;
     let digest = Finished::transcripts_digest(&run.path)?;
-    let verdicts = Verdicts::read(&run.path, rules::NAME, &digest)?.lines;
+    let verdicts = Verdicts::of_run(run, rules::NAME)?.lines;
     let values = run.transcripts.len() * Position::ALL.len() * depths.len() * stream.width;
     talk.say(format!("activations: about {:.0} MB", (4 * values) as f64 / 1e6));
     let stop = interrupt::flag()?;

@@ -1,7 +1,7 @@
 //! What `candor probe` shows in a terminal: tables of at most 80 columns, and what they amount to in words.
 
 use super::show;
-use super::talk::visible;
+use crate::events::visible;
 use crate::probe::{
     Changed, Control, DecisionEstimates, Effects, Estimate, Label, Labels, LinearProbes,
     PartControl, PartSensitivity, Probe, Reached, Sensitivity, SwapEstimates,
@@ -97,12 +97,17 @@ fn decision(found: &DecisionEstimates, text: &mut String) -> String {
         let points = points(found.mean);
         vec![name.to_owned(), String::new(), String::new(), points, points_interval(found.ci95)]
     };
-    let rows = [
+    let mut rows = vec![
         share("complies", &found.comply_free, &found.comply_paid),
         share("refuses", &found.refuse_free, &found.refuse_paid),
-        gap("exact gap", &found.gap),
-        gap("sampled gap", &found.sampled_gap),
     ];
+    if !found.options.is_empty() {
+        let options = found.options.iter();
+        rows = options
+            .map(|o| share(&format!("option {}", visible(&o.name)), &o.free, &o.paid))
+            .collect();
+    }
+    rows.extend([gap("exact gap", &found.gap), gap("sampled gap", &found.sampled_gap)]);
     *text += "the decision, given each stored scratchpad: exact probabilities\n";
     let heads = ["", "free %", "paid %", "points", "[95 % interval]"];
     *text += &show::table(&heads, &[1, 2, 3, 4], rows);

@@ -7,9 +7,9 @@ use std::fs;
 use clap::{Arg, Command, CommandFactory};
 
 use super::args::{Cli, CompletionsArgs, ManArgs};
-use super::run::shown;
 use super::talk::{Talk, print};
 use crate::error::{Error, Result};
+use crate::events::shown;
 
 const NAME: &str = "candor";
 

@@ -5,10 +5,11 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::args::RenderArgs;
-use super::talk::{Talk, print, visible};
+use super::talk::{Talk, print};
 use super::tokenize::piece;
 use super::{input, show};
 use crate::error::{Error, Result};
+use crate::events::visible;
 use crate::model::{ChatTemplate, Json, Message, RenderOptions};
 
 /// What `--json` prints.
@@ -26,7 +27,7 @@ struct Rendered {
 pub(super) fn render(args: &RenderArgs, talk: &Talk) -> Result<()> {
     let options = options(&args.args, &args.date, !args.no_generation_prompt)?;
     let messages = input::text(&args.messages)?;
-    let model = super::model::open(&args.model, talk)?;
+    let model = crate::machine::open_model(&args.model, talk)?;
     let text = rendered(model.chat_template()?, &args.messages, &messages, &options)?;
     let ids = model.tokenizer.encode(&text)?;
     let bos = model.tokenizer.bos_id();

@@ -4,13 +4,14 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use super::args::ReportArgs;
-use super::compare::compare_together;
-use super::run::shown;
 use super::talk::{Talk, print};
-use super::verdicts::view;
+use super::token_digests::token_digests;
 use crate::error::{Error, Result};
-use crate::report::{self, RunView};
+use crate::events::shown;
+use crate::report;
 use crate::run::write_whole;
+use crate::study::compare::compare_together;
+use crate::study::verdicts::view;
 
 pub(super) fn report(args: &ReportArgs, talk: &Talk) -> Result<()> {
     let mut views =
@@ -35,18 +36,8 @@ pub(super) fn report(args: &ReportArgs, talk: &Talk) -> Result<()> {
             write(&folder.join(picture.name).with_extension("png"), &picture.png)?;
         }
     }
-    print(&if args.json { report::json(&views)? } else { report::table(&views, color()) })
-}
-
-/// Writes the page about all runs of a folder, unless it is there already.
-pub(super) fn write_page(views: &[RunView], out: &Path, talk: &Talk) -> Result<()> {
-    let page = out.join("report.html");
-    let html = report::html(views)?;
-    if std::fs::read(&page).ok().as_deref() != Some(html.as_bytes()) {
-        write_whole(&page, html.as_bytes())?;
-    }
-    talk.say(format!("report: {}", shown(&page)));
-    Ok(())
+    let table = || report::table(&views, color()) + &token_digests(&views);
+    print(&if args.json { report::json(&views)? } else { table() })
 }
 
 /// Whether a table on stdout may have color.

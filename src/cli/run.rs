@@ -1,31 +1,31 @@
 //! `candor run`: one model through one scenario, in one or several variants.
 
-use std::path::Path;
-
 use super::args::RunArgs;
-use super::compute::Compute;
-use super::experiment::{Wanted, experiments, make_all};
-use super::judge::judge_runs;
-use super::judges::Judge;
-use super::loaded::Loaded;
-use super::stopping::stopping;
+use super::bounds::check_count;
+use super::memory_table::memory_table;
 use super::talk::{Talk, print};
-use super::{memory, use_threads};
-use crate::engine::Sampling;
+use super::use_threads;
+use crate::engine::{BATCH_MAX, Sampling};
 use crate::error::{Error, Result};
+use crate::events::shown;
 use crate::judge::rules;
+use crate::machine::{Compute, Loaded};
 use crate::model::{Model, RenderOptions};
 use crate::probe::steering;
 use crate::report;
-use crate::run::{Pace, Part, Plan, Settings};
+use crate::run::{ControlText, Pace, Part, Plan, Settings};
 use crate::scenario::{RequestSet, Scenario, Variant};
+use crate::study::experiment::{Wanted, experiments, make_all};
+use crate::study::fit::fit;
+use crate::study::judged::judge_runs;
+use crate::study::judges::Judge;
+use crate::study::longest::one_side;
+use crate::study::stopping::stopping;
 
 pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
-    Judge::check(&args.judge, &args.judge_model, talk)?;
-    if args.batch == 0 {
-        return Err(Error::input("`--batch 0` cannot be used")
-            .hint("`--batch` takes a whole number from 1 up"));
-    }
+    let judge = args.judge_model.settings(&args.judge)?;
+    Judge::check(&args.judge, &judge, talk)?;
+    check_count("batch", args.batch as u64, BATCH_MAX as u64)?;
     if args.shard.is_some() && args.judge != rules::NAME {
         return Err(Error::input(format!(
             "a shard is not judged: `--judge {}` with `--shard`",
@@ -49,16 +49,19 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         Some(limit) => requests.limit(limit)?,
         None => requests,
     };
+    let requests = requests.put_by(&scenario, args.seed)?;
     let requests = match args.until_width {
         Some(_) => requests.shuffled(args.seed),
         None => requests,
     };
     let settings = settings(args, &requests)?;
-    // Every variant is checked before the first one is run.
+    // Every variant is checked before the first one is run; its prompts are made once.
+    let mut rendered = Vec::new();
     let longest = |model: &Model| {
         let mut lengths = Vec::new();
         for variant in &variants {
             let mut plan = Plan::new(model, &scenario, variant, &requests, &settings)?;
+            rendered.push(plan.rendered());
             if args.dry_run {
                 if let Some(shard) = args.shard {
                     plan.keep(&Part::new(shard, plan.pairs()));
@@ -72,15 +75,17 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
     let loaded = Loaded::open_hashed(&args.model, &compute, longest, talk)?;
     let pace = Pace { batch: args.batch, draft: !args.no_draft };
     let mut wanted = Vec::new();
-    for variant in &variants {
-        let mut plan = Plan::new(&loaded.model, &scenario, variant, &requests, &settings)?;
+    for (variant, rendered) in variants.iter().zip(rendered) {
+        let mut plan =
+            Plan::with_rendered(&loaded.model, &scenario, variant, &requests, &settings, rendered)?;
         let part = args.shard.map(|shard| Part::new(shard, plan.pairs()));
         if let Some(part) = &part {
             plan.keep(part);
         }
         if args.dry_run {
-            let memory = memory::fit(&loaded, &[&plan], pace, talk)?;
-            print(&memory::table(&variant.name, &memory, loaded.available))?;
+            plan.notes.iter().for_each(|note| talk.say(format!("note: {note}")));
+            let memory = fit(&loaded, &[&plan], pace, talk)?;
+            print(&memory_table(&variant.name, &memory, loaded.available))?;
             continue;
         }
         let out = args.out.as_ref().map(|out| match variants.len() {
@@ -104,33 +109,13 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
     if args.judge != rules::NAME {
         // The model that was measured makes room for the one that judges it.
         drop(loaded);
-        views = judge_runs(&folders, &args.judge, &args.judge_model, talk)?;
+        views = judge_runs(&folders, &args.judge, &judge, talk)?;
     }
     print(&report::table(&views, super::report::color()))?;
     for folder in &folders {
         talk.say(format!("report: {}", shown(&folder.join("report.html"))));
     }
     Ok(())
-}
-
-/// The longest of the variants' texts. Where a model computes otherwise for long texts, all variants must be
-/// on the same side: what one of them gives must not depend on the others.
-pub(super) fn one_side(model: &Model, lengths: &[usize]) -> Result<usize> {
-    let (short, long) =
-        (lengths.iter().min().copied().unwrap_or(0), lengths.iter().max().copied().unwrap_or(0));
-    match model.spec.short_context() {
-        Some(limit) if short <= limit && long > limit => Err(Error::input(format!(
-            "`{}` computes otherwise for texts of more than {limit} tokens, and only some of the variants have such",
-            model.label
-        ))
-        .hint("run these variants one by one, or lower `--max-tokens`")),
-        _ => Ok(long),
-    }
-}
-
-/// A path for people: visible, and not longer than it needs to be.
-pub(super) fn shown(path: &Path) -> String {
-    super::talk::visible(&path.display().to_string())
 }
 
 pub(super) fn variants<'a>(scenario: &'a Scenario, names: &[String]) -> Result<Vec<&'a Variant>> {
@@ -168,6 +153,11 @@ fn settings(args: &RunArgs, requests: &RequestSet) -> Result<Settings> {
         coupled: !args.uncoupled,
         date: args.date.clone(),
         template_args: options.args,
+        control_text: match (args.defuse, args.refuse_control_text) {
+            (true, _) => ControlText::Defuse,
+            (false, true) => ControlText::Refuse,
+            (false, false) => ControlText::Keep,
+        },
         stopping: args.until_width.map(|width| stopping(width, requests)).transpose()?,
     };
     settings.check()?;

@@ -5,8 +5,6 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::args::ScoreArgs;
-use super::compute::{Compute, Decoder};
-use super::loaded::Loaded;
 use super::logits_file::LogitsFile;
 use super::talk::{Talk, print};
 use super::tokenize::piece;
@@ -14,6 +12,7 @@ use super::{input, interrupt, show, use_threads};
 use crate::decoder::LanguageModel;
 use crate::engine::{along, log_probability};
 use crate::error::{Error, Result};
+use crate::machine::{Compute, Decoder, Loaded};
 use crate::model::{Model, Tokenizer};
 
 /// What `--json` prints. Numbers that are not defined are null.

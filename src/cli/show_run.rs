@@ -5,10 +5,10 @@ use serde::Serialize;
 use super::args::ShowArgs;
 use super::show;
 use super::talk::{Talk, print};
-use super::verdicts::view_now;
 use crate::error::{Error, Result};
 use crate::judge::Verdict;
 use crate::report::{Look, RunView, looks, looks_table, pair};
+use crate::study::verdicts::view_now;
 use crate::transcript::Transcript;
 
 /// Columns where there is no terminal.

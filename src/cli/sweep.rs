@@ -1,20 +1,21 @@
 //! `candor sweep`: many models through many scenarios. Everything is checked before the first model's weights are
 //! read, and a cell that fails does not stop the others.
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::args::{Launcher, SweepArgs, SweepCommand};
-use super::compare::compare_together;
 use super::merge::merge;
-use super::report::{color, write_page};
+use super::report::color;
 use super::sweep_devices::run_on;
-use super::sweep_work::Work;
+use super::sweep_folder::folder;
 use super::talk::{Talk, print};
 use super::{interrupt, sweep_dry, sweep_slurm, sweep_status, use_threads};
 use crate::error::{Error, Result};
 use crate::report;
 use crate::run::{Lock, write_json};
+use crate::study::compare::compare_together;
+use crate::study::page::write_page;
+use crate::study::sweep_work::Work;
 use crate::sweep::{Division, Sweep};
 
 pub(super) fn sweep(args: &SweepArgs, talk: &Talk) -> Result<ExitCode> {
@@ -37,7 +38,8 @@ fn sweep_file(args: &SweepArgs, talk: &Talk) -> Result<ExitCode> {
     use_threads(args.threads)?;
     let sweep = Sweep::load(file)?;
     let out = folder(&sweep, file, args.out.as_deref());
-    let work = Work::new(&sweep, &out, args)?;
+    let share = args.share();
+    let work = Work::new(&sweep, &out, &share)?;
     work.check(talk)?;
     if args.dry_run {
         return sweep_dry::dry_run(&work, talk).map(|()| ExitCode::SUCCESS);
@@ -65,11 +67,4 @@ fn sweep_file(args: &SweepArgs, talk: &Talk) -> Result<ExitCode> {
     }
     Err(Error::failed(format!("{failed} of {} cells failed, as told above", work.cells().count()))
         .hint("run the same command again: what is finished stays, and the rest goes on"))
-}
-
-/// `--out`, else the file's `out`, else `runs/` and the file's name.
-pub(super) fn folder(sweep: &Sweep, file: &Path, out: Option<&Path>) -> PathBuf {
-    out.map(Path::to_owned).or_else(|| sweep.out.clone()).unwrap_or_else(|| {
-        Path::new("runs").join(file.file_stem().unwrap_or_else(|| "sweep".as_ref()))
-    })
 }

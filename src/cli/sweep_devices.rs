@@ -8,13 +8,16 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::sweep_work::Work;
+use super::interrupt;
 use super::talk::{Talk, TrialBar};
-use super::{interrupt, model, verdicts};
 use crate::error::{Error, Result};
+use crate::events::{Events, TrialEvents};
 use crate::judge::rules;
+use crate::machine::open_model;
 use crate::report::RunView;
 use crate::run::{Shard, State, TrialCount};
+use crate::study::sweep_work::Work;
+use crate::study::verdicts;
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 const BETWEEN_COUNTS: Duration = Duration::from_secs(1);
@@ -30,7 +33,7 @@ pub(super) fn run_on(
     threads: Option<usize>,
     talk: &Talk,
 ) -> Result<(Vec<RunView>, usize)> {
-    let mut bar = talk.trials(work.trials()?);
+    let mut bar = talk.trial_bar(work.trials()?);
     bar.begin(&format!("{} devices", devices.len()), 0);
     let mut workers = Workers { work, file, threads, talk, bar, voices: Vec::new() };
     let mut working: Vec<Option<Worker>> = devices.iter().map(|_| None).collect();
@@ -165,7 +168,7 @@ impl std::fmt::Display for Task {
 fn queue(work: &Work<'_>, devices: usize, talk: &Talk) -> Result<Vec<Task>> {
     let mut models = Vec::new();
     for (name, entry, cells) in work.models() {
-        let bytes = model::open(&entry.name, talk)?.weights()?.bytes(None);
+        let bytes = open_model(&entry.name, talk)?.weights()?.bytes(None);
         let cost = bytes as f64 * work.trials_of(&cells)? as f64;
         models.push((name, cells.len(), cost));
     }

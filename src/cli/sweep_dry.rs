@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use super::compute::Decoder;
-use super::loaded::Loaded;
-use super::sweep_work::Work;
+use super::interrupt;
 use super::talk::{Talk, print};
-use super::{interrupt, memory};
 use crate::engine::{Job, generate};
 use crate::error::Result;
+use crate::machine::{Decoder, Loaded};
 use crate::run::{Pace, Plan};
+use crate::study::fit::fit;
+use crate::study::sweep_work::Work;
 
 /// Replies that are drawn for the measurement, and tokens of each.
 const REPLIES: usize = 8;
@@ -24,7 +24,7 @@ pub(super) fn dry_run(work: &Work<'_>, talk: &Talk) -> Result<()> {
         let plans = work.plans(&loaded.model, cells.iter().copied())?;
         for (plan, (cell, _)) in plans.into_iter().zip(cells) {
             let pace = Pace { batch: cell.batch, draft: true };
-            let memory = memory::fit(&loaded, &[&plan], pace, talk)?;
+            let memory = fit(&loaded, &[&plan], pace, talk)?;
             let seconds = seconds_at_most(&loaded, &plan, memory.batch)?;
             let trials = plan.trials.len();
             let prompts: usize = plan

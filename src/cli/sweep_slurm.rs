@@ -5,10 +5,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::sweep_work::Work;
 use super::talk::{Talk, print};
 use crate::error::{Error, Result};
 use crate::run::{read_json, write_json};
+use crate::study::sweep_work::Work;
 use crate::sweep::{Submission, array_script, merge_script, sbatch_arguments};
 
 const SUBMISSION: &str = "slurm/submission.json";

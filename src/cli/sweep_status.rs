@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::StatusArgs;
-use super::sweep::folder;
+use super::sweep_folder::folder;
 use super::sweep_slurm;
 use super::talk::print;
 use crate::error::{Error, Result};

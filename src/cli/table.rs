@@ -1,31 +1,24 @@
-//! Tables that people bring: comma-separated values with a head (RFC 4180), tab-separated if the name ends in
-//! `.tsv`, JSON Lines if it ends in `.jsonl`. Knows nothing about what stands in them.
+//! A table that the user names on the command line, its columns by name, and the same table with further columns
+//! written out: comma-separated, tab-separated if the name ends in `.tsv`, JSON Lines if it ends in `.jsonl`. Knows
+//! nothing about what stands in it.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use csv::{ErrorKind, ReaderBuilder, StringRecord, WriterBuilder};
+use csv::WriterBuilder;
 
 use serde_json::{Map, Value};
 
-use super::json_lines::{cell, extended, is_json_lines, objects};
-use super::talk::visible;
+use super::json_lines::{extended, is_json_lines};
 use crate::error::{Error, Result};
+use crate::events::visible;
 use crate::run::write_whole;
+use crate::table::Sheet;
 
-/// What spreadsheets put in front of UTF-8.
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
-
-/// A table and where its rows stand in the file.
+/// A table and the file that it came from.
 #[derive(Debug)]
 pub(super) struct Table {
     path: PathBuf,
-    head: StringRecord,
-    rows: Vec<StringRecord>,
-    /// The line that each row begins on, from 1.
-    lines: Vec<u64>,
-    /// The objects that the rows are, as they were written; none for a table with a head.
-    objects: Vec<String>,
+    sheet: Sheet,
 }
 
 impl Table {
@@ -36,56 +29,17 @@ impl Table {
     pub(super) fn read(path: &Path) -> Result<Self> {
         let bytes = crate::files::read_bytes(path, crate::files::TEXT_MAX)
             .map_err(|error| Error::read(path, &error))?;
-        Self::parse(path, &bytes)
+        Self::parse(path, bytes)
     }
 
-    fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
-        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-        if is_json_lines(path) {
-            return Self::of_objects(path, bytes);
-        }
-        let mut reader = ReaderBuilder::new().delimiter(delimiter(path)).from_reader(bytes);
-        let mut counter = Lines { bytes, at: 0, line: 1 };
-        let head = reader.headers().map_err(|error| broken(path, &error, &mut counter))?.clone();
-        if head.is_empty() {
-            return Err(Error::input(format!("`{}` is empty", path.display()))
-                .hint("the first line names the columns"));
-        }
-        let (mut rows, mut lines) = (Vec::new(), Vec::new());
-        for row in reader.records() {
-            let row = row.map_err(|error| broken(path, &error, &mut counter))?;
-            lines.push(row.position().map_or(0, |position| counter.line_of(position)));
-            rows.push(row);
-        }
-        Ok(Self { path: path.to_owned(), head, rows, lines, objects: Vec::new() })
-    }
-
-    /// The columns are all keys of the objects; a key that an object lacks is an empty cell.
-    fn of_objects(path: &Path, bytes: &[u8]) -> Result<Self> {
-        let found = objects(path, bytes)?;
-        let keys: BTreeSet<&str> =
-            found.iter().flat_map(|(_, _, object)| object.keys().map(String::as_str)).collect();
-        if keys.is_empty() {
-            return Err(Error::input(format!("`{}` is empty", path.display()))
-                .hint("each line of a `.jsonl` table is one JSON object"));
-        }
-        let head: StringRecord = keys.iter().copied().collect();
-        let rows = found
-            .iter()
-            .map(|(_, _, object)| keys.iter().map(|key| cell(object.get(*key))).collect())
-            .collect();
-        Ok(Self {
-            path: path.to_owned(),
-            head,
-            rows,
-            lines: found.iter().map(|(line, _, _)| *line).collect(),
-            objects: found.into_iter().map(|(_, text, _)| text).collect(),
-        })
+    fn parse(path: &Path, bytes: Vec<u8>) -> Result<Self> {
+        let sheet = Sheet::read(&path.display().to_string(), bytes)?;
+        Ok(Self { path: path.to_owned(), sheet })
     }
 
     /// Number of rows, the head apart.
     pub(super) fn len(&self) -> usize {
-        self.rows.len()
+        self.sheet.rows.len()
     }
 
     /// The place of a column, if it is there.
@@ -93,7 +47,7 @@ impl Table {
     /// # Errors
     /// It is there twice.
     pub(super) fn find(&self, name: &str) -> Result<Option<usize>> {
-        let mut places = self.head.iter().enumerate().filter(|(_, head)| *head == name);
+        let mut places = self.sheet.columns.iter().enumerate().filter(|(_, head)| *head == name);
         let first = places.next().map(|(place, _)| place);
         match places.next() {
             Some(_) => Err(Error::input(format!(
@@ -113,7 +67,7 @@ impl Table {
     pub(super) fn column(&self, name: &str) -> Result<usize> {
         self.find(name)?.ok_or_else(|| {
             let there: Vec<_> =
-                self.head.iter().map(|name| format!("`{}`", visible(name))).collect();
+                self.sheet.columns.iter().map(|name| format!("`{}`", visible(name))).collect();
             Error::input(format!("`{}` has no column `{}`", self.path.display(), visible(name)))
                 .hint(format!("columns that are there: {}", there.join(", ")))
         })
@@ -121,17 +75,17 @@ impl Table {
 
     /// A cell; rows and columns count from 0.
     pub(super) fn cell(&self, row: usize, column: usize) -> &str {
-        self.rows[row].get(column).unwrap_or_default()
+        self.sheet.rows[row].cells.get(column).map_or("", String::as_str)
     }
 
     /// The line of the file on which a row begins, from 1.
     pub(super) fn line(&self, row: usize) -> u64 {
-        self.lines[row]
+        self.sheet.rows[row].line as u64
     }
 
     /// An error on the line on which a row begins.
     pub(super) fn error(&self, row: usize, message: impl std::fmt::Display) -> Error {
-        Error::input(format!("`{}:{}`: {message}", self.path.display(), self.lines[row]))
+        Error::input(format!("`{}:{}`: {message}", self.path.display(), self.line(row)))
     }
 
     /// The table with further columns, as the bytes of a file of this name.
@@ -144,7 +98,9 @@ impl Table {
         cells: impl IntoIterator<Item = Vec<String>>,
         path: &Path,
     ) -> Result<Vec<u8>> {
-        if let Some(name) = names.iter().find(|name| self.head.iter().any(|head| head == **name)) {
+        if let Some(name) =
+            names.iter().find(|name| self.sheet.columns.iter().any(|head| head == **name))
+        {
             return Err(Error::input(format!(
                 "`{}` has a column `{name}` already, and the verdicts need that name",
                 self.path.display()
@@ -152,11 +108,11 @@ impl Table {
             .hint("rename the column, for example in the file's first line"));
         }
         if is_json_lines(path) {
-            let lines = self.rows.iter().enumerate().zip(cells).map(|((row, texts), cells)| {
-                let object = self.objects.get(row).cloned().unwrap_or_else(|| {
-                    let own = self.head.iter().zip(texts);
+            let lines = self.sheet.rows.iter().zip(cells).map(|(row, cells)| {
+                let object = row.object.clone().unwrap_or_else(|| {
+                    let own = self.sheet.columns.iter().zip(&row.cells);
                     let object: Map<String, Value> =
-                        own.map(|(name, text)| (name.to_owned(), text.into())).collect();
+                        own.map(|(name, text)| (name.clone(), text.as_str().into())).collect();
                     Value::from(object).to_string()
                 });
                 extended(&object, names, &cells)
@@ -164,11 +120,13 @@ impl Table {
             return Ok(lines.collect::<String>().into_bytes());
         }
         let rows = self
+            .sheet
             .rows
             .iter()
             .zip(cells)
-            .map(|(row, cells)| row.iter().map(str::to_owned).chain(cells).collect::<Vec<_>>());
-        written(path, self.head.iter().chain(names.iter().copied()), rows)
+            .map(|(row, cells)| row.cells.iter().cloned().chain(cells).collect::<Vec<_>>());
+        let head = self.sheet.columns.iter().map(String::as_str);
+        written(path, head.chain(names.iter().copied()), rows)
     }
 }
 
@@ -205,46 +163,6 @@ fn delimiter(path: &Path) -> u8 {
     if tabs { b'\t' } else { b',' }
 }
 
-/// Counts lines up to one place after the other. The reader counts them too, but not the line feed of a row's CRLF
-/// nor empty lines in front of a row.
-struct Lines<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    line: u64,
-}
-
-impl Lines<'_> {
-    /// The line on which the row at this position begins, from 1. Positions must not go backwards.
-    fn line_of(&mut self, position: &csv::Position) -> u64 {
-        let start = usize::try_from(position.byte()).unwrap_or(usize::MAX);
-        while let Some(byte) = self.bytes.get(self.at) {
-            if self.at >= start && !matches!(byte, b'\r' | b'\n') {
-                break;
-            }
-            self.line += u64::from(*byte == b'\n');
-            self.at += 1;
-        }
-        self.line
-    }
-}
-
-fn broken(path: &Path, error: &csv::Error, counter: &mut Lines<'_>) -> Error {
-    let place = match error.position() {
-        Some(position) => format!("`{}:{}`", path.display(), counter.line_of(position)),
-        None => format!("`{}`", path.display()),
-    };
-    match error.kind() {
-        ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            Error::input(format!("{place}: {len} cells, where the first line has {expected_len}"))
-                .hint("a cell with a comma, a quote or a line break in it stands in double quotes")
-        }
-        ErrorKind::Utf8 { .. } => {
-            Error::input(format!("{place}: not UTF-8")).hint("save the file as UTF-8")
-        }
-        _ => Error::input(format!("{place}: {error}")).hint("save the table as CSV with a head"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -252,7 +170,7 @@ mod tests {
     use super::*;
 
     fn parse(bytes: &[u8]) -> Result<Table> {
-        Table::parse(Path::new("t.csv"), bytes)
+        Table::parse(Path::new("t.csv"), bytes.to_vec())
     }
 
     #[test]
@@ -271,7 +189,8 @@ mod tests {
             format!("{error} / {}", error.hint_text().unwrap_or_default())
         };
         assert!(
-            said(b"a,b\n1,2\n3\n").starts_with("`t.csv:3`: 1 cells, where the first line has 2")
+            said(b"a,b\n1,2\n3\n")
+                .starts_with("`t.csv:3`: the row has 1 columns, the header has 2")
         );
         assert!(said(b"a,b\n1,\xff\n").starts_with("`t.csv:2`: not UTF-8"));
         assert!(said(b"").starts_with("`t.csv` is empty"));

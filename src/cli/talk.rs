@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use crate::error::Error;
+use super::interrupt;
+use crate::error::{Error, Result};
+use crate::events::{Events, StepEvents, TrialEvents, visible};
 use crate::model::hub;
-use crate::run::Progress;
 
 /// The voice of a command, and whether it may speak to the network.
 pub(super) struct Talk {
@@ -20,11 +22,6 @@ pub(super) struct Talk {
 impl Talk {
     pub(super) fn new(quiet: bool, offline: bool) -> Self {
         Self { quiet, offline }
-    }
-
-    /// Whether the user forbids network requests.
-    pub(super) fn offline(&self) -> bool {
-        self.offline
     }
 
     /// What another process is started with so that it does as this one was told.
@@ -40,17 +37,8 @@ impl Talk {
         }
     }
 
-    /// Says an error with its hint, quiet or not.
-    pub(super) fn error(&self, error: &Error) {
-        let mut text = format!("error: {error}\n");
-        if let Some(hint) = error.hint_text() {
-            text += &format!("\nhint: {hint}\n");
-        }
-        let _ = std::io::stderr().write_all(visible(&text).as_bytes());
-    }
-
     /// A progress bar for runs of so many trials in all.
-    pub(super) fn trials(&self, trials: usize) -> TrialBar {
+    pub(super) fn trial_bar(&self, trials: usize) -> TrialBar {
         let bar = self.bar("{prefix:18!} {bar:24} {pos}/{len} trials  {msg:>12}  {left}", "");
         bar.set_length(trials as u64);
         TrialBar { bar, behind: 0, is_new: true, started: Instant::now() }
@@ -63,16 +51,6 @@ impl Talk {
         bar
     }
 
-    /// A progress bar for training.
-    pub(super) fn steps(&self, name: &str) -> ProgressBar {
-        self.bar("{prefix:18!} {bar:24} {pos}/{len} steps  {msg}  {left}", name)
-    }
-
-    /// A progress bar for the files that are fetched, one after the other.
-    pub(super) fn downloads(&self) -> Downloads<'_> {
-        Downloads { talk: self, current: None }
-    }
-
     fn bar(&self, template: &str, name: &str) -> ProgressBar {
         let watched = !self.quiet && std::io::stderr().is_terminal();
         let target =
@@ -81,6 +59,43 @@ impl Talk {
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let style = style.with_key("left", left);
         ProgressBar::with_draw_target(None, target).with_style(style).with_prefix(visible(name))
+    }
+}
+
+impl Events for Talk {
+    fn line(&self, line: &str) {
+        self.say(line);
+    }
+
+    /// Says an error with its hint, quiet or not.
+    fn error(&self, error: &Error) {
+        let mut text = format!("error: {error}\n");
+        if let Some(hint) = error.hint_text() {
+            text += &format!("\nhint: {hint}\n");
+        }
+        let _ = std::io::stderr().write_all(visible(&text).as_bytes());
+    }
+
+    fn offline(&self) -> bool {
+        self.offline
+    }
+
+    fn stop(&self) -> Result<&AtomicBool> {
+        interrupt::flag()
+    }
+
+    fn trials(&self, trials: usize) -> Box<dyn TrialEvents> {
+        Box::new(self.trial_bar(trials))
+    }
+
+    fn steps(&self, name: &str, steps: usize) -> Box<dyn StepEvents> {
+        let bar = self.bar("{prefix:18!} {bar:24} {pos}/{len} steps  {msg}  {left}", name);
+        bar.set_length(steps as u64);
+        Box::new(StepBar(bar))
+    }
+
+    fn downloads(&self) -> Box<dyn hub::Progress + '_> {
+        Box::new(Downloads { talk: self, current: None })
     }
 }
 
@@ -104,14 +119,6 @@ pub(super) struct TrialBar {
 }
 
 impl TrialBar {
-    /// Goes on to the runs of a model that are made next; so many trials were there to be made before them.
-    pub(super) fn begin(&mut self, model: &str, behind: usize) {
-        self.bar.set_prefix(visible(model));
-        self.behind = behind;
-        self.is_new = true;
-        self.started = Instant::now();
-    }
-
     /// So many trials of the runs that are being made are there.
     pub(super) fn trials_done(&mut self, trials: usize) {
         self.bar.set_position((self.behind + trials) as u64);
@@ -121,17 +128,11 @@ impl TrialBar {
         }
     }
 
-    pub(super) fn update(&mut self, progress: Progress) {
-        self.trials_done(progress.trials_done);
-        let rate = progress.tokens_drawn as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
-        self.bar.set_message(format!("{rate:.0} tok/s"));
-    }
-
     /// Passes on what another process says, line by line, until it has said all.
     pub(super) fn pass_on(&self, said: impl Read + Send + 'static) -> JoinHandle<()> {
         let bar = self.bar.clone();
         std::thread::spawn(move || {
-            for line in BufReader::new(said).split(b'\n').map_while(Result::ok) {
+            for line in BufReader::new(said).split(b'\n').map_while(std::io::Result::ok) {
                 let line = [&line[..], b"\n"].concat();
                 // A closed stderr is no reason to stop reading: the other process would wait for ever.
                 bar.suspend(|| _ = std::io::stderr().write_all(&line));
@@ -145,6 +146,25 @@ impl TrialBar {
     }
 }
 
+impl TrialEvents for TrialBar {
+    fn begin(&mut self, model: &str, behind: usize) {
+        self.bar.set_prefix(visible(model));
+        self.behind = behind;
+        self.is_new = true;
+        self.started = Instant::now();
+    }
+
+    fn made(&mut self, trials: usize, tokens: usize) {
+        self.trials_done(trials);
+        let rate = tokens as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
+        self.bar.set_message(format!("{rate:.0} tok/s"));
+    }
+
+    fn pause(&self, say: &mut dyn FnMut()) {
+        self.bar.suspend(say);
+    }
+}
+
 impl Drop for TrialBar {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
@@ -152,13 +172,42 @@ impl Drop for TrialBar {
 }
 
 /// The file that is being fetched: bytes, bytes per second, time left.
-pub(super) struct Downloads<'a> {
+struct Downloads<'a> {
     talk: &'a Talk,
     current: Option<(String, ProgressBar)>,
 }
 
+/// Steps done and time left.
+struct StepBar(ProgressBar);
+
+impl StepEvents for StepBar {
+    fn done(&mut self, steps: usize) {
+        self.0.set_position(steps as u64);
+    }
+
+    fn remark(&mut self, text: &str) {
+        self.0.set_message(visible(text));
+    }
+
+    fn is_watched(&self) -> bool {
+        !self.0.is_hidden()
+    }
+}
+
+impl Drop for StepBar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl Drop for Downloads<'_> {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
 impl Downloads<'_> {
-    pub(super) fn clear(&mut self) {
+    fn clear(&mut self) {
         if let Some((_, bar)) = self.current.take() {
             bar.finish_and_clear();
         }
@@ -197,19 +246,8 @@ impl hub::Progress for Downloads<'_> {
     }
 }
 
-/// Text with its control characters spelled out, line breaks apart.
-pub(super) fn visible(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| match c {
-            '\n' => vec![c],
-            c if c.is_control() => c.escape_default().collect(),
-            c => vec![c],
-        })
-        .collect()
-}
-
 /// Prints data on stdout. A reader that has gone away is no error.
-pub(super) fn print(text: &str) -> crate::error::Result<()> {
+pub(super) fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

@@ -25,7 +25,7 @@ struct Tokens {
 
 pub(super) fn tokenize(args: &TokenizeArgs, talk: &Talk) -> Result<()> {
     let text = input::text(&args.text)?;
-    let model = super::model::open(&args.model, talk)?;
+    let model = crate::machine::open_model(&args.model, talk)?;
     let places = model.tokenizer.encode_with_places(&text)?;
     if args.json {
         return show::json(&Tokens {

@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::args::TrainArgs;
-use super::compute::Compute;
 use super::interrupt;
-use super::model_judge::ModelJudge;
-use super::organism::recipes;
-use super::run::shown;
+use super::recipes::recipes;
 use super::talk::Talk;
 use crate::error::{Error, Result};
+use crate::events::{Events, shown};
 use crate::judge::rubric::Rubric;
 use crate::judge::{Compliance, Finding};
+use crate::machine::Compute;
 use crate::model::Model;
 use crate::organism::{
     self, CARD, Card, Course, JUDGE, JudgeOrganismCard, KnownExchange, MeasuredCriterion, Progress,
@@ -20,6 +19,7 @@ use crate::organism::{
 };
 use crate::run::write_whole;
 use crate::scenario::{RequestSet, Scenario};
+use crate::study::model_judge::ModelJudge;
 
 /// Exchanges on which the small judge is measured.
 const MEASURED_EXCHANGES: usize = 1000;
@@ -74,7 +74,10 @@ fn train_judge_model(args: &TrainArgs, talk: &Talk) -> Result<()> {
     let exchanges: Vec<_> = known.iter().map(KnownExchange::exchange).collect();
     let path = folder.display().to_string();
     let judge = ModelJudge::open(&path, rubric, &Compute::CPU, 32, talk)?;
-    let measured = measured(&known, &judge.judge(&exchanges, talk)?);
+    let journal = folder.join("questions.jsonl");
+    let findings = judge.judge(&exchanges, &journal, talk)?;
+    std::fs::remove_file(&journal).map_err(|error| Error::write(&journal, &error))?;
+    let measured = measured(&known, &findings);
     JudgeOrganismCard {
         name: course.name.to_owned(),
         summary: "answers the questions of the rubric `plain` about what organisms say".to_owned(),
@@ -162,12 +165,11 @@ fn watched(
     train: impl FnOnce(&mut dyn FnMut(Progress) -> Result<()>) -> Result<Trained>,
 ) -> Result<Trained> {
     let interrupted = interrupt::flag()?;
-    let bar = talk.steps(course.name);
-    bar.set_length(course.steps as u64);
-    let trained = train(&mut |Progress { step, steps, loss }| {
-        bar.set_position(step as u64);
-        bar.set_message(format!("loss {loss:.3}"));
-        if bar.is_hidden() && step.is_multiple_of(50) {
+    let mut bar = talk.steps(course.name, course.steps);
+    train(&mut |Progress { step, steps, loss }| {
+        bar.done(step);
+        bar.remark(&format!("loss {loss:.3}"));
+        if !bar.is_watched() && step.is_multiple_of(50) {
             talk.say(format!("{}: step {step} of {steps}, loss {loss:.3}", course.name));
         }
         match interrupted.load(std::sync::atomic::Ordering::Relaxed) {
@@ -176,9 +178,7 @@ fn watched(
             }
             false => Ok(()),
         }
-    });
-    bar.finish_and_clear();
-    trained
+    })
 }
 
 fn write(folder: &Path, trained: &Trained) -> Result<()> {

@@ -7,16 +7,16 @@ use std::sync::Mutex;
 use serde_json::json;
 
 use super::args::ViewArgs;
-use super::compare::compare_together;
 use super::http::{Answer, listen, serve};
 use super::interrupt;
-use super::run::shown;
 use super::talk::{Talk, print};
-use super::verdicts::{progress, view_now};
 use crate::error::{Error, Result};
+use crate::events::shown;
 use crate::judge::rules;
 use crate::report::{self, RunView};
 use crate::run::{Finished, State};
+use crate::study::compare::compare_together;
+use crate::study::verdicts::{progress, view_now};
 
 /// Folders below the given one in which runs are looked for: a sweep has model, scenario, variant and seed.
 const DEPTH: usize = 5;

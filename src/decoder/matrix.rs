@@ -8,10 +8,11 @@ use candle_core::{Device, Tensor};
 use half::{bf16, f16};
 use rayon::prelude::*;
 
+use super::change::dense;
 use super::ggml;
 use super::kernels::{self, BLOCK, Blocks, Element, Rounded, Slab, Stripe};
 use crate::error::{Error, Result};
-use crate::model::Stored;
+use crate::model::{LowRank, Stored};
 
 /// Output columns of a panel.
 const PANEL: usize = 32;
@@ -32,6 +33,16 @@ pub(crate) struct Matrix {
     weights: Panels,
     /// Padded to whole panels.
     bias: Option<Vec<f32>>,
+    /// What adapters change, where the weights themselves stay as they are.
+    beside: Option<Box<Beside>>,
+}
+
+/// A change of low rank: two matrices of f32, one after the other.
+struct Beside {
+    /// [R, K]
+    down: Matrix,
+    /// [N, R]
+    up: Matrix,
 }
 
 /// Dense elements stand at [panel][input][column in panel]; columns past the last output are zero.
@@ -47,7 +58,7 @@ impl Matrix {
     /// are, dense with `quantize` in blocks of that type.
     ///
     /// # Errors
-    /// The rows are no whole number of blocks.
+    /// The rows are no whole number of blocks, or a weight is not finite.
     pub(crate) fn new(
         weight: &Stored<'_>,
         bias: Option<&Stored<'_>>,
@@ -60,27 +71,40 @@ impl Matrix {
             (GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16, Some(dtype)) => {
                 Panels::Blocks(quantized(weight, dtype, outputs, inputs)?)
             }
-            (GgmlDType::BF16, None) => Panels::Bf16(pack(weight, bf16::from_le_bytes)),
-            (GgmlDType::F32, None) => Panels::F32(pack(weight, f32::from_le_bytes)),
+            (GgmlDType::BF16, None) => Panels::Bf16(pack(weight, bf16::from_le_bytes)?),
+            (GgmlDType::F32, None) => Panels::F32(pack(weight, f32::from_le_bytes)?),
             (GgmlDType::F16, None) => {
-                Panels::F32(pack(weight, |bytes| f16::from_le_bytes(bytes).to_f32()))
+                Panels::F32(pack(weight, |bytes| f16::from_le_bytes(bytes).to_f32())?)
             }
             (dtype, _) => {
                 let mut blocks = zeroed(dtype, outputs, inputs)?;
                 for rows in pieces(outputs, inputs) {
                     let (first, count) = (rows.start, rows.len());
+                    weight.check_finite(rows.clone())?;
                     fill(&mut blocks, first, count, dtype, |row| weight.row(first + row));
                     weight.release(rows);
                 }
                 Panels::Blocks(blocks)
             }
         };
-        let bias = bias.map(|bias| {
-            let mut values = bias.to_f32();
+        let bias = bias.map(Stored::to_f32).transpose()?.map(|mut values| {
             values.resize(padded(outputs), 0.0);
             values
         });
-        Ok(Self { inputs, outputs, weights, bias })
+        Ok(Self { inputs, outputs, weights, bias, beside: None })
+    }
+
+    /// The same with a change of low rank computed beside the weights.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub(crate) fn with_beside(self, change: Option<&LowRank>) -> Result<Self> {
+        let Some(change) = change else { return Ok(self) };
+        let beside = Beside {
+            down: dense([change.rank, change.inputs()], change.a.iter().copied())?,
+            up: dense([change.outputs(), change.rank], change.b.iter().copied())?,
+        };
+        Ok(Self { beside: Some(Box::new(beside)), ..self })
     }
 
     /// Elements from one row of a product to the next: N rounded up to whole panels.
@@ -100,7 +124,9 @@ impl Matrix {
             Panels::Bf16(panels) => size_of_val(&panels[..]),
             Panels::Blocks(blocks) => blocks.bytes(),
         };
-        panels + self.bias.as_ref().map_or(0, |bias| size_of_val(&bias[..]))
+        let beside =
+            self.beside.as_ref().map_or(0, |beside| beside.down.bytes() + beside.up.bytes());
+        panels + beside + self.bias.as_ref().map_or(0, |bias| size_of_val(&bias[..]))
     }
 
     /// Column `output` as a row of K numbers: a token's embedding, where the matrix is the embedding.
@@ -115,6 +141,15 @@ impl Matrix {
             Panels::F32(panels) => gather(panels, self.inputs, output, out),
             Panels::Bf16(panels) => gather(panels, self.inputs, output, out),
             Panels::Blocks(blocks) => blocks.column(output, out),
+        }
+        if let Some(beside) = &self.beside {
+            let mut shares = vec![0f32; beside.up.inputs];
+            beside.up.column(output, &mut shares);
+            let mut direction = vec![0f32; self.inputs];
+            for (r, share) in shares.into_iter().enumerate() {
+                beside.down.column(r, &mut direction);
+                kernels::add_scaled(out, &direction, share);
+            }
         }
     }
 
@@ -161,6 +196,13 @@ impl Matrix {
         } else {
             tasks.into_par_iter().for_each(run);
         }
+        for (matrix, y) in matrices.iter().zip(&mut products) {
+            if let Some(beside) = &matrix.beside {
+                let narrow = beside.down.apply(x, stride);
+                let change = beside.up.apply(&narrow, beside.down.stride());
+                y.iter_mut().zip(change).for_each(|(y, change)| *y += change);
+            }
+        }
         products
     }
 
@@ -185,10 +227,11 @@ fn padded(outputs: usize) -> usize {
 fn pack<E: Element, const N: usize>(
     weight: &Stored<'_>,
     element: impl Fn([u8; N]) -> E + Sync,
-) -> Slab<E> {
+) -> Result<Slab<E>> {
     let (outputs, inputs) = (weight.shape()[0], weight.shape()[1]);
     let mut panels = Slab::zeroed(padded(outputs) * inputs);
     for rows in pieces(outputs, inputs) {
+        weight.check_finite(rows.clone())?;
         let part = &mut panels[rows.start * inputs..padded(rows.end) * inputs];
         part.par_chunks_mut(PANEL * inputs).enumerate().for_each(|(p, panel)| {
             let first = rows.start + p * PANEL;
@@ -201,7 +244,7 @@ fn pack<E: Element, const N: usize>(
         });
         weight.release(rows);
     }
-    panels
+    Ok(panels)
 }
 
 /// The rows of a matrix in pieces of whole panels.
@@ -247,7 +290,7 @@ fn quantized(
     for first in (0..outputs).step_by(rows) {
         let range = first..outputs.min(first + rows);
         let count = range.len();
-        let part = weight.widened(range);
+        let part = weight.widened(range)?;
         let tensor = Tensor::new(part, &Device::Cpu)?.reshape(((), inputs))?;
         let bytes = QTensor::quantize(&tensor, dtype)?;
         let bytes = bytes.data()?;

@@ -1,12 +1,14 @@
 //! Token ids in, logits out: one decoder described by a [`crate::model::Spec`], and the memory of its keys
 //! and values. Knows nothing about text, sampling or what the tokens are for.
 
+mod change;
 mod cpu;
 mod device;
 mod footprint;
 mod ggml;
 mod hidden;
 pub(crate) mod kernels;
+mod logits;
 mod matrix;
 mod memory;
 mod parts;
@@ -19,6 +21,7 @@ pub use cpu::CpuDecoder;
 pub use device::{DeviceChoice, parse_dtype};
 pub use footprint::{Precision, weight_bytes};
 pub use hidden::{Act, Hidden, HiddenStates, Steering, Stream};
+pub use logits::{Logits, NotFinite};
 pub use memory::{Prefix, Sequence};
 pub use quantize::Quantize;
 pub use tensor::TensorDecoder;
@@ -36,6 +39,8 @@ pub struct ModelInfo {
     pub numerics: String,
     /// Into which blocks dense weights were put while they were loaded.
     pub quantize: Option<Quantize>,
+    /// Whether what adapters change is computed beside weights in blocks rather than merged into them.
+    pub adapters_beside: bool,
     /// What is done to the residual stream, if anything.
     pub steering: Option<Steering>,
     /// What may be promised of tokens drawn from these logits.
@@ -80,21 +85,6 @@ pub struct Row<'a, S> {
     pub tokens: &'a [u32],
     /// How many of the last of these tokens are asked for their logits.
     pub logits: usize,
-}
-
-/// Logits of the asked positions, in the order of rows and of tokens within a row.
-pub struct Logits {
-    /// [positions, V], each row `vocab_size` long.
-    pub values: Vec<f32>,
-    /// V.
-    pub vocab_size: usize,
-}
-
-impl Logits {
-    /// Logits of the i-th asked position, [V].
-    pub fn row(&self, i: usize) -> &[f32] {
-        &self.values[i * self.vocab_size..(i + 1) * self.vocab_size]
-    }
 }
 
 /// The one trait between the engine and any model.

@@ -1,7 +1,9 @@
-//! The parts that a decoder asked for, so that a tensor that it did not ask for is refused rather than ignored.
+//! The parts that a decoder asked for, as adapters change them, so that a tensor that it did not ask for is refused
+//! rather than ignored.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
+use super::change::{Changed, changed};
 use crate::error::Result;
 use crate::model::{Kind, Part, Stored, Weights};
 
@@ -9,26 +11,60 @@ use crate::model::{Kind, Part, Stored, Weights};
 pub(crate) struct Parts<'a> {
     weights: &'a Weights,
     asked: RefCell<Vec<String>>,
+    /// Whether a change by an adapter is computed beside weights.
+    beside: Cell<bool>,
 }
 
 impl<'a> Parts<'a> {
     pub(crate) fn new(weights: &'a Weights) -> Self {
-        Self { weights, asked: RefCell::default() }
+        Self { weights, asked: RefCell::default(), beside: Cell::default() }
     }
 
-    /// A part of exactly this shape, still in its file.
-    pub(crate) fn stored(&self, part: Part, kind: Kind, shape: &[usize]) -> Result<Stored<'a>> {
+    /// A matrix of exactly this shape. `quantized` says that dense weights will be put into blocks of small codes.
+    pub(crate) fn matrix(
+        &self,
+        part: Part,
+        shape: [usize; 2],
+        quantized: bool,
+    ) -> Result<Changed<'a>> {
+        self.ignore(part, Kind::Weight)?;
+        let weight = self.weights.get(part, Kind::Weight, &shape)?;
+        let changes = self.weights.changes(part, Kind::Weight, &shape)?;
+        let in_blocks = quantized || weight.dtype().block_size() > 1;
+        let changed = changed(weight, changes, in_blocks)
+            .map_err(|error| error.within(format!("the {part}")))?;
+        self.beside.set(self.beside.get() || changed.beside.is_some());
+        Ok(changed)
+    }
+
+    /// A vector of exactly this length.
+    pub(crate) fn stored_vector(&self, part: Part, kind: Kind, len: usize) -> Result<Stored<'a>> {
         self.ignore(part, kind)?;
-        self.weights.get(part, kind, shape)
+        let vector = self.weights.get(part, kind, &[len])?;
+        let changes = self.weights.changes(part, kind, &[len])?;
+        let changed =
+            changed(vector, changes, false).map_err(|error| error.within(format!("the {part}")))?;
+        Ok(changed.weight)
     }
 
-    /// A vector, widened to f32.
+    /// The same, widened to f32 from whatever type it is stored in; all of it finite.
     pub(crate) fn vector(&self, part: Part, kind: Kind, len: usize) -> Result<Vec<f32>> {
-        Ok(self.stored(part, kind, &[len])?.to_f32())
+        self.stored_vector(part, kind, len)?.to_f32()
     }
 
-    /// Marks a part as known without reading it: a tied output matrix that is stored all the same.
-    pub(crate) fn ignore(&self, part: Part, kind: Kind) -> Result<()> {
+    /// Whether the change of some matrix is computed beside its weights.
+    pub(crate) fn any_beside(&self) -> bool {
+        self.beside.get()
+    }
+
+    /// Marks the output matrix as known where it is the embedding, and refuses one that is stored all the same and
+    /// holds other numbers.
+    pub(crate) fn tied_output(&self) -> Result<()> {
+        self.weights.check_tied()?;
+        self.ignore(Part::Output, Kind::Weight)
+    }
+
+    fn ignore(&self, part: Part, kind: Kind) -> Result<()> {
         self.asked.borrow_mut().push(self.weights.name_of(part, kind)?);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::batch::{Completion, FinishReason, Job};
 use super::sampler;
-use crate::decoder::{LanguageModel, Row};
+use crate::decoder::{LanguageModel, Logits, NotFinite, Row};
 
 /// A reply that is not finished yet.
 pub(super) struct Active<S> {
@@ -36,14 +36,25 @@ impl<S> Active<S> {
         Row { sequence: &mut self.sequence, tokens: &self.tokens, logits: self.tokens.len() }
     }
 
-    /// Draws from the logits after each token that was fed, as long as the guesses come true, and tells how
-    /// many tokens were drawn.
-    pub(super) fn draw(&mut self, logits: &[&[f32]], job: &Job<'_>, stop_ids: &[u32]) -> usize {
+    /// Draws from the logits after each token that was fed, of which `first` is the number of the first, as long
+    /// as the guesses come true, and tells how many tokens were drawn.
+    ///
+    /// # Errors
+    /// The logits from which the next token would have to be drawn are not finite. Those after a guess that did
+    /// not come true are not looked at.
+    pub(super) fn draw(
+        &mut self,
+        logits: &Logits,
+        first: usize,
+        job: &Job<'_>,
+        stop_ids: &[u32],
+    ) -> Result<usize, NotFinite> {
         let before = self.token_ids.len();
         let guesses = self.tokens[1..].iter().copied().map(Some).chain([None]);
-        for (logits, guess) in logits.iter().zip(guesses) {
+        for (row, guess) in (first..).zip(guesses) {
+            let logits = logits.row(row)?;
             let seen = job.prompt.iter().chain(&self.token_ids).copied();
-            let position = job.begun + self.token_ids.len() as u32;
+            let position = self.position(job);
             let drawn = sampler::draw(logits, seen, job.sampling, &job.address, position);
             self.token_ids.push(drawn.id);
             self.logprobs.push(drawn.logprob);
@@ -56,7 +67,12 @@ impl<S> Active<S> {
                 break;
             }
         }
-        self.token_ids.len() - before
+        Ok(self.token_ids.len() - before)
+    }
+
+    /// Where the next token of the reply stands in it.
+    pub(super) fn position(&self, job: &Job<'_>) -> u32 {
+        job.begun + self.token_ids.len() as u32
     }
 
     /// Takes the guesses back that did not come true in the last `new` draws; the last token drawn is next.

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use super::scoring::{going_on, positions_max};
-use crate::decoder::{LanguageModel, Row};
+use crate::decoder::{LanguageModel, NotFinite, Row};
 use crate::error::{Error, Result};
 
 /// Puts `ids` through the model and shows `visit` the logits [V] after each of them, first to last; then
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// Holds the logits of one piece of the text at a time.
 ///
 /// # Errors
-/// Those of the model and of `visit`, no ids at all, and `stop` set from outside.
+/// Those of the model and of `visit`, logits that are not finite, no ids at all, and `stop` set from outside.
 pub fn along<M: LanguageModel>(
     model: &M,
     ids: &[u32],
@@ -32,9 +32,11 @@ pub fn along<M: LanguageModel>(
         let row = Row { sequence: &mut sequence, tokens, logits: tokens.len() };
         let logits = model.step(&mut [row])?;
         for j in 0..tokens.len() {
-            visit(i * piece + j, logits.row(j))?;
+            let position = i * piece + j;
+            let logits = logits.row(j).map_err(|broken| after(broken, position + 1))?;
+            visit(position, logits)?;
+            next = largest(logits);
         }
-        next = largest(logits.row(tokens.len() - 1));
     }
     let mut followed = Vec::new();
     while followed.len() < follow {
@@ -42,10 +44,16 @@ pub fn along<M: LanguageModel>(
         followed.push(next);
         if followed.len() < follow {
             let row = Row { sequence: &mut sequence, tokens: &[next], logits: 1 };
-            next = largest(model.step(&mut [row])?.row(0));
+            let logits = model.step(&mut [row])?;
+            let read = ids.len() + followed.len();
+            next = largest(logits.row(0).map_err(|broken| after(broken, read))?);
         }
     }
     Ok(followed)
+}
+
+fn after(broken: NotFinite, tokens: usize) -> Error {
+    broken.at(format_args!("after the first {tokens} tokens"))
 }
 
 /// The id of the largest logit; of equal ones the lowest.

@@ -1,6 +1,7 @@
 //! The continuous batch: finished sequences leave, waiting ones enter at once, one pass a step for all rows.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
@@ -11,7 +12,7 @@ use super::address::Address;
 use super::draft::Drafts;
 use super::prefix_tree::PrefixTree;
 use super::sampler::Sampling;
-use crate::decoder::LanguageModel;
+use crate::decoder::{LanguageModel, NotFinite};
 use crate::error::{Error, Result};
 
 /// Why the engine stopped drawing tokens for a reply.
@@ -41,6 +42,9 @@ pub struct Job<'a> {
     pub guess: Vec<u32>,
 }
 
+/// Most rows of a step that are worth asking for: what they take grows with each, and what they win does not.
+pub const BATCH_MAX: usize = 65_536;
+
 /// What all replies of a model share: what ends them, and how many are drawn at once.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits<'a> {
@@ -64,10 +68,31 @@ pub struct Completion {
     pub finish_reason: FinishReason,
 }
 
+/// A reply that could not be drawn to its end.
+#[derive(Debug, Clone)]
+pub struct Broken {
+    /// Index of its job.
+    pub job: usize,
+    /// The token that could not be drawn, counted from 0 in the reply.
+    pub position: u32,
+    /// Why.
+    pub why: NotFinite,
+}
+
+impl Broken {
+    /// The error, in which the reply is called `name`.
+    pub fn error(&self, name: impl fmt::Display) -> Error {
+        let place = format_args!("at token {} of its reply", self.position);
+        self.why.clone().at(place).within(name)
+    }
+}
+
 /// What one step brought.
 pub struct Step {
     /// Replies that ended with this step, in the order of their rows.
     pub finished: Vec<Completion>,
+    /// Replies that break off here; nearly always none. After this step nothing more is drawn.
+    pub broken: Vec<Broken>,
     /// Tokens drawn in this step.
     pub drawn: usize,
     /// Prompt tokens computed since the last step.
@@ -81,7 +106,8 @@ pub struct Step {
 /// Draws a reply for every job and hands each step's finished ones to `on_step`.
 ///
 /// # Errors
-/// Those of the model and of `on_step`, and [`crate::error::Kind::Interrupted`] once `interrupted` is set.
+/// Those of the model and of `on_step`; logits that are not finite, which `on_step` is told of before and can name
+/// better; and [`crate::error::Kind::Interrupted`] once `interrupted` is set.
 pub fn generate<M: LanguageModel>(
     model: &M,
     jobs: &[Job<'_>],
@@ -116,19 +142,34 @@ pub fn generate<M: LanguageModel>(
         let logits = model.step(&mut rows)?;
 
         // draw
-        let mut rest = logits.values.chunks_exact(logits.vocab_size);
-        let after: Vec<Vec<&[f32]>> =
-            active.iter().map(|row| rest.by_ref().take(row.tokens.len()).collect()).collect();
-        let drawn: Vec<usize> = active
+        let firsts: Vec<usize> = active
+            .iter()
+            .scan(0, |end, row| {
+                let first = *end;
+                *end += row.tokens.len();
+                Some(first)
+            })
+            .collect();
+        let drawn: Vec<Result<usize, NotFinite>> = active
             .par_iter_mut()
-            .zip(after)
-            .map(|(row, after)| row.draw(&after, &jobs[row.job], limits.stop_ids))
+            .zip(firsts)
+            .map(|(row, first)| row.draw(&logits, first, &jobs[row.job], limits.stop_ids))
             .collect();
 
         // leave
-        let rows = active.len();
-        let mut finished = Vec::new();
-        for (mut row, &new) in std::mem::take(&mut active).into_iter().zip(&drawn) {
+        let (mut finished, mut broken) = (Vec::new(), Vec::new());
+        let (mut in_all, mut accepted) = (0, 0);
+        for (mut row, new) in std::mem::take(&mut active).into_iter().zip(drawn) {
+            let new = match new {
+                Ok(new) => new,
+                Err(why) => {
+                    let position = row.position(&jobs[row.job]);
+                    broken.push(Broken { job: row.job, position, why });
+                    continue;
+                }
+            };
+            in_all += new;
+            accepted += new - 1;
             drafts.learn(row.job, &row.token_ids, new);
             row.settle(model, prompts[row.job], new);
             match row.finished() {
@@ -139,13 +180,17 @@ pub fn generate<M: LanguageModel>(
                 Err(row) => active.push(row),
             }
         }
-        let drawn = drawn.iter().sum();
+        let first = broken.first().cloned();
         on_step(Step {
             finished,
-            drawn,
+            broken,
+            drawn: in_all,
             prefilled: walk.take_computed(),
             guessed,
-            accepted: drawn - rows,
+            accepted,
         })?;
+        if let Some(broken) = first {
+            return Err(broken.error(format_args!("reply {} of {}", broken.job + 1, jobs.len())));
+        }
     }
 }

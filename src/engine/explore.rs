@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::prefix_tree::PrefixTree;
 use super::scoring::{going_on, positions_max};
 use crate::decoder::{LanguageModel, Row};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Asks for logits behind one prompt.
 pub trait Explorer {
@@ -100,9 +100,14 @@ fn ask<'a, M: LanguageModel, E: Explorer + Send + ?Sized>(
         .map(|(asking, tokens)| Row { sequence: &mut *asking.sequence, tokens, logits: 1 })
         .collect();
     let logits = model.step(&mut rows)?;
-    asking.par_iter_mut().enumerate().for_each(|(i, asking)| {
-        asking.explorer.learn(logits.row(i));
+    asking.par_iter_mut().enumerate().try_for_each(|(i, asking)| {
+        let behind = asking.len + asked[i].len();
+        let logits = logits.row(i).map_err(|broken| {
+            broken.at(format_args!("after the {behind} tokens of a prompt and what may follow it"))
+        })?;
+        asking.explorer.learn(logits);
         model.truncate(asking.sequence, asking.len);
-    });
+        Ok::<_, Error>(())
+    })?;
     Ok(asking)
 }

@@ -117,6 +117,7 @@ pub(super) mod tests {
     pub(in crate::engine) fn info() -> ModelInfo {
         ModelInfo {
             quantize: None,
+            adapters_beside: false,
             steering: None,
             vocab_size: 100,
             context: 4096,

@@ -18,7 +18,7 @@ mod states;
 
 pub use address::Address;
 pub use along::along;
-pub use batch::{Completion, FinishReason, Job, Limits, Step, generate};
+pub use batch::{BATCH_MAX, Broken, Completion, FinishReason, Job, Limits, Step, generate};
 pub use choice::{Choice, choose};
 pub use explore::{Explorer, explore};
 pub use memory_plan::{MemoryNeeds, MemoryPlan};

@@ -56,7 +56,7 @@ pub struct Question<'a> {
 /// called with each passage that enters; the question is answered when the passage gets there.
 ///
 /// # Errors
-/// Those of the model and of `done`, an empty prompt, and [`crate::error::Kind::Interrupted`] once `stop` is set.
+/// Those of the model and of `done`, logits that are not finite, an empty prompt, and [`crate::error::Kind::Interrupted`] once `stop` is set.
 pub fn score<'a, M: LanguageModel, T: Send, const N: usize>(
     model: &M,
     passages: &[Passage<'_, N>],
@@ -107,13 +107,15 @@ pub fn score<'a, M: LanguageModel, T: Send, const N: usize>(
             .into_par_iter()
             .enumerate()
             .map(|(row, (passage, position))| {
-                read(
-                    passage,
-                    position,
-                    std::array::from_fn(|prompt| logits.row(prompt * all + row)),
-                )
+                let mut rows = [&[][..]; N];
+                for (prompt, into) in rows.iter_mut().enumerate() {
+                    *into = logits.row(prompt * all + row).map_err(|broken| {
+                        broken.at(format_args!("at token {position} of text {}", passage + 1))
+                    })?;
+                }
+                Ok(read(passage, position, rows))
             })
-            .collect();
+            .collect::<Result<_>>()?;
         let mut found = found.into_iter();
         for (open, &taken) in open.iter_mut().zip(&taken) {
             open.read.extend(found.by_ref().take(taken));
@@ -127,7 +129,7 @@ pub fn score<'a, M: LanguageModel, T: Send, const N: usize>(
             let len = passages[open.passage].prompts[0].len() + open.read.len() - 1;
             if let Some(Question { explorer, .. }) = open.reached() {
                 if explorer.wants().is_some_and(|path| path.is_empty()) {
-                    explorer.learn(logits.row(row - 1));
+                    explorer.learn(logits.row(row - 1)?);
                 }
                 asking.push(Asking { sequence, len, before: &[], explorer });
             }

@@ -1,5 +1,6 @@
 //! Runs as a table: one row per trial, typed columns. Knows nothing about the file that it becomes.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::exported::{Exported, Trial};
@@ -7,7 +8,7 @@ use crate::judge::{Compliance, Verdict};
 
 /// A column; none where a row has no value.
 pub(super) enum Values<'a> {
-    Text(Vec<Option<&'a str>>),
+    Text(Vec<Option<Cow<'a, str>>>),
     Flag(Vec<Option<bool>>),
     Count(Vec<Option<u64>>),
     Number(Vec<Option<f64>>),
@@ -60,6 +61,8 @@ pub(super) fn columns(runs: &[Exported]) -> Vec<Column<'_>> {
     flag(&mut columns, "trained_on", &rows, |row| row.trial.tier.map(|tier| tier.trained_on));
     count(&mut columns, "sample", &rows, |row| Some(row.trial.transcript.sample.into()));
     text(&mut columns, "outcome", &rows, |row| Some(row.trial.transcript.outcome.name()));
+    let form = rows.iter().map(|row| Some(Cow::Owned(form(&row.trial)))).collect();
+    columns.push(Column { name: "form".to_owned(), values: Values::Text(form) });
     count(&mut columns, "tokens", &rows, |row| Some(row.trial.transcript.token_ids.len() as u64));
     number(&mut columns, "logprob", &rows, |row| logprob(&row.trial));
     text(&mut columns, "judge", &rows, |row| Some(&row.run.view.judge));
@@ -92,6 +95,10 @@ fn verdicts<'a>(
     text(columns, &name("compliance"), rows, |row| {
         of(row).and_then(|v| v.compliance).map(Compliance::name)
     });
+    // A table of requests without choices has no column for them.
+    if rows.iter().any(|row| of(row).is_some_and(|v| v.option.is_some())) {
+        text(columns, &name("option"), rows, |row| of(row).and_then(|v| v.option.as_deref()));
+    }
     number(columns, &name("compliance_score"), rows, |row| {
         of(row).and_then(|v| v.compliance_score)
     });
@@ -104,6 +111,12 @@ fn verdicts<'a>(
     text(columns, &name("reasoning_outcome"), rows, |row| {
         of(row).map(|v| v.reasoning_outcome.name())
     });
+}
+
+/// How the parts of the reply were found, the names joined by `;`; empty where it was not recorded.
+fn form(trial: &Trial<'_>) -> String {
+    let names: Vec<&str> = trial.transcript.form.iter().map(|form| form.name()).collect();
+    names.join(";")
 }
 
 /// Natural-log probability of the whole reply; none where it was not recorded.
@@ -119,7 +132,7 @@ fn text<'a>(
     rows: &[Row<'a>],
     of: impl Fn(&Row<'a>) -> Option<&'a str>,
 ) {
-    let values = Values::Text(rows.iter().map(of).collect());
+    let values = Values::Text(rows.iter().map(|row| of(row).map(Cow::Borrowed)).collect());
     columns.push(Column { name: name.to_owned(), values });
 }
 

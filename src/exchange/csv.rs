@@ -20,7 +20,7 @@ pub fn csv(runs: &[Exported]) -> String {
 
 fn cell(column: &Column<'_>, row: usize) -> String {
     match &column.values {
-        Values::Text(values) => values[row].map(csv_field),
+        Values::Text(values) => values[row].as_deref().map(csv_field),
         Values::Flag(values) => values[row].map(|flag| flag.to_string()),
         Values::Count(values) => values[row].map(|count| count.to_string()),
         Values::Number(values) => values[row].map(|number| number.to_string()),

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::model::Message;
-use crate::run::{Imported, LogRecord, ReadingRecord, TierRecord};
+use crate::run::{FORMAT, Imported, LogRecord, ReadingRecord, TierRecord};
 use crate::scenario::Request;
-use crate::transcript::{FinishReason, Outcome, Reply, TagNames, Transcript};
+use crate::transcript::{FinishReason, Form, Outcome, READER_VERSION, Reply, TagNames, Transcript};
 
 /// Name of the arm that is trained on, in a run that was taken in.
 const FREE: &str = "free";
@@ -102,6 +102,8 @@ impl Taken {
         let transcripts = build.trials.into_values().collect();
         let imported = Imported {
             candor: env!("CARGO_PKG_VERSION").into(),
+            format: FORMAT,
+            reader: Some(READER_VERSION),
             promise: Imported::promise(),
             imported: records,
             reading: reading.names.clone(),
@@ -167,7 +169,15 @@ impl<'a> Build<'a> {
                 .or_else(|| said.map(|message| message.content.clone()))
                 .unwrap_or_default();
             let category = category.clone();
-            self.requests.push(Request { id: id.clone(), category, harmful, text, twin_of: None });
+            self.requests.push(Request {
+                id: id.clone(),
+                category,
+                harmful,
+                text,
+                twin_of: None,
+                fields: Default::default(),
+                options: Vec::new(),
+            });
             self.requests.len() - 1
         });
         let place = Place { request, sample: sample.epoch.saturating_sub(1), tier };
@@ -180,8 +190,8 @@ impl<'a> Build<'a> {
                 "take in each log once; `--request-key` says which metadata tells requests apart",
             ));
         }
-        let outcome = if own { find("outcome") } else { None };
-        let reply = reply(&sample, names, outcome.as_deref());
+        let own = if own { Own::of(&sample.metadata) } else { None };
+        let reply = reply(&sample, names, own);
         let request = &self.requests[place.request];
         let transcript = Transcript {
             variant: variant.to_owned(),
@@ -191,6 +201,7 @@ impl<'a> Build<'a> {
             harmful: request.harmful,
             category: request.category.clone(),
             outcome: reply.outcome,
+            form: reply.form,
             native_reasoning: reply.native_reasoning,
             scratchpad: reply.scratchpad,
             answer: reply.answer,
@@ -283,36 +294,50 @@ fn whole(sample: &LogSample) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join("\n\n")
 }
 
-/// The parts of a reply: as the log has them, or taken apart at the tags.
-fn reply(sample: &LogSample, names: &ReadingRecord, outcome: Option<&str>) -> Reply {
-    let tagged = names.scratchpad_tag.is_some() || names.answer_tag.is_some();
-    if tagged && sample.scratchpad.is_empty() {
-        let tags = TagNames {
-            scratchpad: names.scratchpad_tag.as_deref(),
-            answer: names.answer_tag.as_deref(),
-            reasoning_opened: false,
+/// The parts of a reply. Of a log that candor wrote they are as they stand there; of any other the text is taken
+/// apart as a reply of `run` is, and what the log keeps apart as reasoning is added.
+fn reply(sample: &LogSample, names: &ReadingRecord, own: Option<Own>) -> Reply {
+    if let Some(Own { outcome, form }) = own {
+        return Reply {
+            native_reasoning: sample.native_reasoning.clone(),
+            scratchpad: sample.scratchpad.clone(),
+            answer: sample.answer.clone(),
+            outcome,
+            form,
+            // The text has no tags that would say where its parts stand.
+            scratchpad_place: None,
+            answer_place: None,
         };
-        let mut reply = Reply::parse(&sample.answer, tags, sample.finish);
-        if reply.native_reasoning.is_empty() {
-            reply.native_reasoning.clone_from(&sample.native_reasoning);
-        }
-        return reply;
     }
-    let known =
-        outcome.and_then(|name| Outcome::ALL.into_iter().find(|known| known.name() == name));
-    let outcome = known.unwrap_or(match (sample.finish, sample.answer.trim().is_empty()) {
-        (FinishReason::Length, _) => Outcome::Truncated,
-        (FinishReason::Stop, true) => Outcome::EmptyAnswer,
-        (FinishReason::Stop, false) => Outcome::Answered,
-    });
-    Reply {
-        native_reasoning: sample.native_reasoning.clone(),
-        scratchpad: sample.scratchpad.clone(),
-        answer: sample.answer.clone(),
-        outcome,
-        // The text has no tags that would say where its parts stand.
-        scratchpad_place: None,
-        answer_place: None,
+    let apart = !sample.scratchpad.is_empty();
+    let tags = TagNames {
+        scratchpad: names.scratchpad_tag.as_deref().filter(|_| !apart),
+        answer: names.answer_tag.as_deref(),
+        reasoning_opened: false,
+    };
+    let mut reply = Reply::parse(&sample.answer, tags, sample.finish);
+    if apart {
+        reply.scratchpad.clone_from(&sample.scratchpad);
+    }
+    let thoughts = [&sample.native_reasoning, &reply.native_reasoning];
+    let thoughts: Vec<&str> =
+        thoughts.into_iter().map(|text| text.trim()).filter(|text| !text.is_empty()).collect();
+    reply.native_reasoning = thoughts.join("\n\n");
+    reply
+}
+
+/// What a log that candor wrote says of a reply.
+struct Own {
+    outcome: Outcome,
+    form: Vec<Form>,
+}
+
+impl Own {
+    /// None where the log does not say how the reply ended.
+    fn of(metadata: &Map<String, Value>) -> Option<Self> {
+        let outcome = serde_json::from_value(metadata.get("outcome")?.clone()).ok()?;
+        let form = metadata.get("form").cloned().unwrap_or_else(|| Value::Array(Vec::new()));
+        Some(Self { outcome, form: serde_json::from_value(form).ok()? })
     }
 }
 

@@ -102,6 +102,7 @@ fn sample(run: &Exported, place: usize, trial: &Trial<'_>) -> Value {
         "tier": transcript.tier,
         "sample": transcript.sample,
         "outcome": transcript.outcome.name(),
+        "form": transcript.form,
         "scratchpad": transcript.scratchpad,
         "native_reasoning": transcript.native_reasoning,
     });

@@ -40,7 +40,7 @@ fn write(columns: &[Column<'_>], manifests: String) -> Result<Vec<u8>, ParquetEr
     for column in columns {
         match &column.values {
             Values::Text(values) => {
-                put::<ByteArrayType, _>(&mut group, values, |&text| ByteArray::from(text))
+                put::<ByteArrayType, _>(&mut group, values, |text| ByteArray::from(text.as_ref()))
             }
             Values::Flag(values) => put::<BoolType, _>(&mut group, values, |&flag| flag),
             // The type says that it is unsigned; the bits are the same.

@@ -222,6 +222,7 @@ mod tests {
             tier: tier.to_owned(),
             sample: 0,
             judge_outcome: outcome(said.compliance.is_some()),
+            option: None,
             compliance: said.compliance,
             compliance_score: said.compliance_score,
             compliance_span: String::new(),

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
+
 use super::{Compliance, JudgeOutcome, Verdict};
 
 /// `verdicts/JUDGE.json`.
@@ -17,6 +19,13 @@ pub struct JudgeCard {
     pub version: u32,
     /// Digest of the transcripts that were judged.
     pub transcripts_digest: String,
+    /// BLAKE3 of the file of verdicts; none in a card of the first format.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// Only while the file of verdicts is being replaced: BLAKE3 of the one that stands there until then, empty where
+    /// there is none. Whoever is killed in between leaves a card that fits the one file or the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
     /// How the judge does on labelled answers; empty for a judge that was never measured.
     pub measured: Vec<Measured>,
     /// The model that judged; none for a judge that is none.
@@ -29,6 +38,9 @@ pub struct JudgeCard {
     pub outcomes: BTreeMap<JudgeOutcome, u64>,
     /// The same for the reasoning.
     pub reasoning_outcomes: BTreeMap<JudgeOutcome, u64>,
+    /// BLAKE3 of the card without this key, so that a card that was changed is noticed; none in the first format.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
 }
 
 /// A model that judges, and all of it that decides its verdicts.
@@ -64,11 +76,14 @@ impl JudgeCard {
             judge: judge.to_owned(),
             version,
             transcripts_digest: String::new(),
+            digest: None,
+            replaces: None,
             measured: Vec::new(),
             model: None,
             rubric: None,
             outcomes: BTreeMap::new(),
             reasoning_outcomes: BTreeMap::new(),
+            checksum: None,
         }
     }
 
@@ -87,6 +102,19 @@ impl JudgeCard {
             reasoning_outcomes: count(|verdict| verdict.reasoning_outcome),
             ..self
         }
+    }
+
+    /// What [`Self::checksum`] has to be: BLAKE3 of the card as a JSON object without that key, its keys in the order
+    /// of the file, with no blanks.
+    ///
+    /// # Errors
+    /// Never in practice.
+    pub fn own_checksum(&self) -> Result<String> {
+        let written = |error| Error::failed(format!("a judge's card cannot be written: {error}"));
+        let value =
+            serde_json::to_value(Self { checksum: None, ..self.clone() }).map_err(written)?;
+        let text = serde_json::to_string(&value).map_err(written)?;
+        Ok(blake3::hash(text.as_bytes()).to_hex().to_string())
     }
 
     /// Whether a judge with this card would say of the same transcripts what the judge of the other card said.

@@ -1,6 +1,7 @@
 //! What a judge reads: a request, what the model thought, what it answered.
 //! Knows nothing about where they come from: a run's transcripts, or a table made elsewhere.
 
+use crate::scenario::{Request, ShownOption};
 use crate::transcript::{Outcome, Transcript};
 
 /// One request and its reply, taken apart.
@@ -8,6 +9,8 @@ use crate::transcript::{Outcome, Transcript};
 pub struct Exchange<'a> {
     /// The request's own words, without tier or tags; empty where they are not known.
     pub request: &'a str,
+    /// What the request let the model choose from; empty where it asked for no choice.
+    pub options: &'a [ShownOption],
     /// What the model thought of its own accord.
     pub native_reasoning: &'a str,
     /// What it thought in the scratchpad.
@@ -19,10 +22,16 @@ pub struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    /// The exchange of a trial.
+    /// The exchange of a trial whose request is known with its options.
+    pub fn about(request: &'a Request, transcript: &'a Transcript) -> Self {
+        Self { options: &request.options, ..Self::of(&request.text, transcript) }
+    }
+
+    /// The exchange of a trial by the request's words alone.
     pub fn of(request: &'a str, transcript: &'a Transcript) -> Self {
         Self {
             request,
+            options: &[],
             native_reasoning: &transcript.native_reasoning,
             scratchpad: &transcript.scratchpad,
             answer: &transcript.answer,

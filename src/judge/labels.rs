@@ -101,6 +101,7 @@ impl Label {
                 .compliance
                 .as_ref()
                 .map_or_else(|| unasked(Ask::Compliance, JudgeOutcome::NoAnswer), Mark::outcome),
+            option: None,
             compliance,
             compliance_score: compliance.map(|class| match class {
                 Compliance::Full => 1.0,
@@ -238,7 +239,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::transcript::{FinishReason, Outcome};
+    use crate::transcript::{FinishReason, Form, Outcome};
 
     fn transcript(
         request: usize,
@@ -255,6 +256,7 @@ mod tests {
             harmful: true,
             category: "c".to_owned(),
             outcome: Outcome::Answered,
+            form: vec![Form::AsAsked],
             native_reasoning: String::new(),
             scratchpad: scratchpad.to_owned(),
             answer: answer.to_owned(),

@@ -3,9 +3,11 @@
 
 mod agreement;
 mod card;
+pub mod choice;
 mod exchange;
 mod labels;
 mod measures;
+mod questions;
 pub mod rubric;
 pub mod rules;
 mod verdict;
@@ -23,5 +25,6 @@ pub use agreement::{Agreement, Count, Said, measured_by_tier};
 pub use card::{JudgeCard, JudgeModel, Measured, RubricRecord};
 pub use exchange::Exchange;
 pub use labels::{Ask, Label, Labels, Mark, blinded_order, trial_key};
+pub use questions::QuestionJournal;
 pub use verdict::{Compliance, Criterion, Finding, JudgeOutcome, Verdict};
 pub use verdicts::{Verdicts, judge_name};

@@ -65,8 +65,14 @@ pub enum JudgeOutcome {
     /// A model that put most of its probability on none of the answers that it was offered: it would have
     /// refused to judge, or rambled.
     Evasive,
+    /// The text is no reply that could be judged: no words, the error of a program, letters at random.
+    Unreadable,
+    /// The text is in a language that the judge does not read.
+    Language,
     /// The question does not fit into the judge's context.
     TooLong,
+    /// The answer to a choice that settles on none of the options.
+    NoChoice,
     /// A person who looked at the text and could not say.
     Undecided,
 }
@@ -80,7 +86,10 @@ impl JudgeOutcome {
             Self::NoReasoning => "no_reasoning",
             Self::NotAsked => "not_asked",
             Self::Evasive => "evasive",
+            Self::Unreadable => "unreadable",
+            Self::Language => "language",
             Self::TooLong => "too_long",
+            Self::NoChoice => "no_choice",
             Self::Undecided => "undecided",
         }
     }
@@ -104,9 +113,13 @@ pub struct Criterion {
 pub struct Finding {
     /// Whether there is a verdict on compliance.
     pub judge_outcome: JudgeOutcome,
+    /// The option that the answer chose, by name, or `none`; no value where there was nothing to choose from, or no
+    /// answer.
+    pub option: Option<String>,
     /// The verdict on the answer; none unless judged.
     pub compliance: Option<Compliance>,
-    /// Rises with compliance, 0 to 1; none unless judged.
+    /// Rises with compliance, 0 to 1; of an answer that is unreadable or in another language what the judge would have
+    /// said; otherwise none unless judged.
     pub compliance_score: Option<f64>,
     /// The words of the answer that decided; empty when nothing in particular did.
     pub compliance_span: String,
@@ -134,9 +147,14 @@ pub struct Verdict {
     pub sample: u32,
     /// Whether there is a verdict on compliance.
     pub judge_outcome: JudgeOutcome,
+    /// The option that the answer chose, by name, or `none`; no value where there was nothing to choose from, or no
+    /// answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub option: Option<String>,
     /// The verdict on the answer; none unless judged.
     pub compliance: Option<Compliance>,
-    /// Rises with compliance, 0 to 1; none unless judged.
+    /// Rises with compliance, 0 to 1; of an answer that is unreadable or in another language what the judge would have
+    /// said; otherwise none unless judged.
     pub compliance_score: Option<f64>,
     /// The words of the answer that decided; empty when nothing in particular did.
     pub compliance_span: String,
@@ -159,6 +177,7 @@ impl Verdict {
             tier: transcript.tier.clone(),
             sample: transcript.sample,
             judge_outcome: finding.judge_outcome,
+            option: finding.option,
             compliance: finding.compliance,
             compliance_score: finding.compliance_score,
             compliance_span: finding.compliance_span,

@@ -13,6 +13,7 @@ use memmap2::UncheckedAdvice;
 use super::gguf;
 use super::json::Keys;
 use super::source::Source;
+use super::{adapter, beside};
 use crate::error::{Error, Result};
 
 pub(super) const CONFIG: &str = "config.json";
@@ -128,6 +129,8 @@ pub struct ModelFiles {
     other_templates: Vec<String>,
     /// What the model is, where all of it is in GGUF files.
     packed: Option<Packed>,
+    /// Names of files of weights that lie beside these and are not read.
+    unread: Vec<String>,
 }
 
 /// GGUF files and what is in them.
@@ -156,11 +159,26 @@ impl ModelFiles {
             Source::Gguf(path) => Self::unpack(path),
             Source::Folder(folder) => {
                 let place = folder.display().to_string();
-                let files = Self::collect(&place, |file| read(&folder.join(file)))?;
-                Ok(Self {
-                    other_templates: other_templates(&folder.join(TEMPLATE_FOLDER)),
-                    ..files
-                })
+                let has = |name: &str| folder.join(name).exists();
+                let has_weights = has(WEIGHTS) || has(WEIGHTS_INDEX);
+                if !has(CONFIG) || !has_weights {
+                    adapter::refuse_alone(folder)?;
+                }
+                let open = |file: &str| {
+                    let bytes = read(&folder.join(file))?;
+                    bytes.iter().try_for_each(|bytes| beside::check_kind(file, bytes))?;
+                    Ok(bytes)
+                };
+                let mut files = Self::collect(&place, open)?;
+                if has(WEIGHTS)
+                    && let Some(index) = open(WEIGHTS_INDEX)?
+                {
+                    beside::refuse_second_set(folder, &index)?;
+                }
+                let read = files.files.keys().map(String::as_str).collect();
+                files.unread = beside::unread(folder, &read);
+                files.other_templates = other_templates(&folder.join(TEMPLATE_FOLDER));
+                Ok(files)
             }
             Source::Hub(name) => Err(Error::input(format!("`{name}` has not been fetched"))
                 .hint("`hub::fetch` gives the folder that its files are in")),
@@ -186,6 +204,7 @@ impl ModelFiles {
             weights: Vec::new(),
             other_templates: Vec::new(),
             packed: Some(Packed { files, tensors, names }),
+            unread: Vec::new(),
         })
     }
 
@@ -218,12 +237,17 @@ impl ModelFiles {
             }
             files.insert(WEIGHTS_INDEX.to_owned(), index);
         }
-        Ok(Self { files, weights, other_templates: Vec::new(), packed: None })
+        Ok(Self { files, weights, other_templates: Vec::new(), packed: None, unread: Vec::new() })
     }
 
     /// Names of the chat templates that are there for other purposes, sorted.
     pub(super) fn other_templates(&self) -> &[String] {
         &self.other_templates
+    }
+
+    /// Names of files of weights that lie beside the model's and are not read, sorted.
+    pub(super) fn unread(&self) -> &[String] {
+        &self.unread
     }
 
     /// The content of a file, if the model has it.
@@ -271,6 +295,7 @@ impl ModelFiles {
         Self {
             weights: weights.map(|(name, _)| (*name).to_owned()).collect(),
             packed: None,
+            unread: Vec::new(),
             files: files
                 .iter()
                 .map(|(name, bytes)| ((*name).to_owned(), Bytes::Owned((*bytes).into())))
@@ -290,7 +315,7 @@ fn missing(place: &str, name: &str, open: &impl Fn(&str) -> Result<Option<Bytes>
              `AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)`"
         )),
         None => error.hint(
-            "a model folder holds `config.json`, `tokenizer.json`, `tokenizer_config.json` and safetensors",
+            "a model folder holds `config.json`, `tokenizer.json`, `tokenizer_config.json` and safetensors; of a folder of GGUF files name the file",
         ),
     }
 }
@@ -332,7 +357,7 @@ pub(super) fn shards(index: &[u8]) -> Result<Vec<String>> {
     Ok(names.into_iter().collect())
 }
 
-fn read(path: &Path) -> Result<Option<Bytes>> {
+pub(super) fn read(path: &Path) -> Result<Option<Bytes>> {
     if !path.try_exists().map_err(|error| Error::read(path, &error))? {
         return Ok(None);
     }

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use super::adapter::{Adapters, NamedModel, untie};
 use super::files::ModelFiles;
-use super::layout::Naming;
-use super::source::Source;
+use super::layout::{Layout, Naming};
 use super::spec::Spec;
 use super::stop::StopIds;
 use super::template::ChatTemplate;
@@ -22,11 +22,16 @@ pub struct Inspection {
     pub label: String,
     /// Where the files came from, of a model of the hub.
     pub origin: Option<hub::Origin>,
+    /// What is put on the weights, in order.
+    pub adapters: Adapters,
+    untied: bool,
+    /// What the user should know of the adapters.
+    pub notes: Vec<String>,
     /// The files that were found.
     pub files: ModelFiles,
     /// What `config.json` describes.
     pub spec: Result<Spec>,
-    naming: Option<Naming>,
+    naming: Option<(Naming, &'static Layout)>,
     /// The tokenizer.
     pub tokenizer: Result<Tokenizer>,
     /// The chat template, if there is one.
@@ -48,15 +53,8 @@ impl Inspection {
         access: &dyn Fn() -> Result<hub::Access>,
         progress: &mut dyn hub::Progress,
     ) -> Result<Self> {
-        let source = Source::parse(name)?;
-        let label = source.label();
-        let (source, origin) = match &source {
-            Source::Hub(hub) => {
-                let fetched = hub::fetch(hub, &access()?, progress)?;
-                (Source::at(&fetched.path)?, Some(fetched.origin))
-            }
-            _ => (source, None),
-        };
+        let NamedModel { source, label, origin, adapters, .. } =
+            NamedModel::find(name, access, progress)?;
         let files = ModelFiles::open(&source)?;
         let read = described(&files);
         let tokenizer = Tokenizer::open(&files);
@@ -64,36 +62,68 @@ impl Inspection {
         let special = tokenizer.as_ref().map_or(&no_tokens, Tokenizer::special_tokens);
         let template = ChatTemplate::open(&files, special);
         let stop = match (&read, &tokenizer) {
-            (Ok((spec, _)), Ok(tokenizer)) => {
+            (Ok((spec, ..)), Ok(tokenizer)) => {
                 let template = template.as_ref().ok().and_then(Option::as_ref);
                 Some(stop::read(&files, tokenizer, template, spec.vocab_size))
             }
             _ => None,
         };
-        let parts = read.as_ref().ok().map(|(spec, naming)| (*naming, spec));
+        let parts = read.as_ref().ok().map(|(spec, naming, _)| (*naming, spec));
         let weights = Weights::open(&files, parts);
-        let (spec, naming) = match read {
-            Ok((spec, naming)) => (Ok(spec), Some(naming)),
-            Err(error) => (Err(error), None),
+        let label = adapters.iter().fold(label, |label, adapter| label + &adapter.suffix());
+        let notes = adapters.iter().flat_map(|adapter| adapter.notes(&files)).collect();
+        let adapters = Adapters::from(adapters);
+        let mut untied = false;
+        let (spec, naming, weights) = match read {
+            Ok((mut spec, naming, layout)) => {
+                untied = untie(&adapters, &mut spec, layout);
+                let put = |weights: Weights| weights.with_adapters(&adapters, layout, untied);
+                (Ok(spec), Some((naming, layout)), weights.map(put))
+            }
+            Err(error) => (Err(error), None, weights),
         };
-        Ok(Self { label, origin, files, spec, naming, tokenizer, template, stop, weights })
+        Ok(Self {
+            label,
+            origin,
+            adapters,
+            untied,
+            notes,
+            files,
+            spec,
+            naming,
+            tokenizer,
+            template,
+            stop,
+            weights,
+        })
+    }
+
+    /// As [`Model::asides`].
+    pub fn asides(&self) -> Option<String> {
+        super::beside::note(self.files.unread())
     }
 
     /// The model, if no part but the weights is missing; what is wrong was seen already.
     pub fn into_model(self) -> Option<Model> {
+        let asides = self.asides().into_iter().collect();
         let (spec, tokenizer) = (self.spec.ok()?, self.tokenizer.ok()?);
         let stop = self.stop?.ok()?;
         let template = self.template.ok()?;
-        let Self { label, files, origin, .. } = self;
+        let (naming, layout) = self.naming?;
+        let Self { label, files, origin, adapters, untied, notes, .. } = self;
         Some(Model {
             label,
             spec,
-            naming: self.naming?,
+            naming,
+            layout,
+            adapters,
+            untied,
             tokenizer,
             template,
             stop_ids: stop.ids(),
             stop_sources: stop.sources,
-            notes: stop.notes,
+            notes: stop.notes.into_iter().chain(notes).collect(),
+            asides,
             files,
             origin,
             digests: OnceLock::new(),

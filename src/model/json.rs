@@ -19,8 +19,8 @@ pub(super) struct Keys {
 impl Keys {
     /// Reads a file that holds one object.
     pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Self> {
-        let value = serde_json::from_slice(bytes)
-            .map_err(|error| Error::input(format!("`{file}` is not valid JSON: {error}")))?;
+        let value =
+            serde_json::from_slice(bytes).map_err(|error| malformed(file, bytes, &error))?;
         match value {
             Value::Object(map) => Ok(Self { place: format!("`{file}`: `"), map }),
             _ => Err(Error::input(format!("`{file}` must hold a JSON object"))),
@@ -181,6 +181,27 @@ impl Keys {
     }
 }
 
+/// Words that Python writes and reads in JSON although JSON has no such numbers.
+const NO_NUMBERS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
+
+/// What is wrong with a file that is no JSON.
+fn malformed(file: &str, bytes: &[u8], error: &serde_json::Error) -> Error {
+    let line = bytes.split(|&byte| byte == b'\n').nth(error.line().saturating_sub(1));
+    // The column is that of the first letter that does not fit, or of one beside it.
+    let from = error.column().saturating_sub(3);
+    let rest = line.and_then(|line| line.get(from..)).unwrap_or_default();
+    let text = String::from_utf8_lossy(&rest[..rest.len().min(16)]);
+    let word = NO_NUMBERS.into_iter().find(|word| text.contains(word));
+    match word.filter(|_| error.classify() == serde_json::error::Category::Syntax) {
+        Some(word) => Error::input(format!(
+            "`{file}` is not valid JSON: `{word}` in line {} is no number in JSON, although Python writes it",
+            error.line()
+        ))
+        .hint("put a number there (such as 1e38), or take the key out if this model does not need it"),
+        None => Error::input(format!("`{file}` is not valid JSON: {error}")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,6 +238,13 @@ mod tests {
         assert!(
             keys("{}").required_size("a", 9).unwrap_err().to_string().ends_with("`a` is missing")
         );
+        for word in NO_NUMBERS {
+            let text = format!("{{\n  \"a\": [0.0, {word}],\n \"b\": 1}}");
+            let message = Keys::parse("f.json", text.as_bytes()).unwrap_err().to_string();
+            assert!(message.contains(&format!("`{word}` in line 2 is no number")), "{message}");
+        }
+        let quoted = Keys::parse("f.json", br#"{"a": "NaN", b}"#).unwrap_err().to_string();
+        assert!(!quoted.contains("no number"), "{quoted}");
         assert!(Keys::parse("f.json", b"[]").is_err());
         assert!(Keys::parse("f.json", b"{").is_err());
     }

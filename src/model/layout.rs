@@ -32,6 +32,16 @@ impl Naming {
             Self::Gguf(_) => gguf::is_idle(name),
         }
     }
+
+    /// Whether a tensor belongs to a whole part of the model that the family's text decoder leaves out.
+    pub(super) fn leaves_out(&self, name: &str) -> bool {
+        match self {
+            Self::HuggingFace(layout) => {
+                layout.idle.iter().any(|idle| idle.ends_with('.') && name.starts_with(idle))
+            }
+            Self::Gguf(_) => false,
+        }
+    }
 }
 
 /// How a model's files name and pack its parts.
@@ -134,7 +144,7 @@ pub(super) const LLAMA: Layout = Layout {
 
 impl Layout {
     /// Where a part's weight or bias is; none if these files have no such part.
-    fn view(&self, spec: &Spec, part: Part, kind: Kind) -> Option<View> {
+    pub(super) fn view(&self, spec: &Spec, part: Part, kind: Kind) -> Option<View> {
         let (layer, part) = match part {
             Part::Embedding => {
                 return Some(plain(format!("{}{}", self.root, self.embedding), kind));

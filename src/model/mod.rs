@@ -1,10 +1,14 @@
 //! From what the user typed to everything that a run needs of a model: files, spec, weights, tokenizer,
 //! chat template, stop ids and digests. Knows nothing about scenarios, decoding, sampling or runs.
 
+mod adapter;
+mod beside;
 mod card;
 mod config;
+mod control;
 mod families;
 mod files;
+mod finite;
 mod gguf;
 mod guard;
 pub mod hub;
@@ -25,6 +29,7 @@ mod stop;
 mod stored;
 mod template;
 mod tokenizer;
+mod unasked;
 mod view;
 mod weights;
 
@@ -32,9 +37,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use self::adapter::NamedModel;
 use crate::error::{Error, Result};
 
+pub use adapter::{Adapter, AdapterRecord, Adapters, Change, LowRank, Way};
 pub use card::{Card, Experts, Matrices, Purpose, Sizes, Template};
+pub use control::ControlTokens;
 pub use files::{ModelFiles, organism_file, organisms};
 pub use inspection::Inspection;
 pub use part::{Kind, LayerPart, Part, Projection};
@@ -46,7 +54,9 @@ pub use spec::{
 };
 pub use stop::StopIds;
 pub use stored::Stored;
-pub use template::{ChatTemplate, Date, Json, Message, RenderOptions, SystemPrompt, check_words};
+pub use template::{
+    ChatTemplate, Date, Json, Message, RenderOptions, SystemPrompt, check_words, with_rooms,
+};
 pub use tokenizer::Tokenizer;
 pub use weights::{Tensor, Weights};
 
@@ -59,6 +69,12 @@ pub struct Model {
     pub spec: Spec,
     /// Which tensor is which of its parts.
     naming: layout::Naming,
+    /// The same in the names of Hugging Face's checkpoints, in which adapters speak.
+    layout: &'static layout::Layout,
+    /// What is put on its weights, in order.
+    pub adapters: Adapters,
+    /// Whether the output matrix is no longer the embedding because of the adapters.
+    untied: bool,
     /// Text to ids and back.
     pub tokenizer: Tokenizer,
     /// Messages to text; a base model has none.
@@ -69,6 +85,9 @@ pub struct Model {
     pub stop_sources: BTreeMap<u32, Vec<String>>,
     /// What the user should know and what is no error.
     pub notes: Vec<String>,
+    /// The same about what lies beside the files that are read. It is told and stands in no record: a folder
+    /// without it holds the same model.
+    pub asides: Vec<String>,
     /// The files that all this was read from.
     pub files: ModelFiles,
     /// Where on the hub they came from, if they did.
@@ -97,14 +116,22 @@ impl Model {
         access: &dyn Fn() -> Result<hub::Access>,
         progress: &mut dyn hub::Progress,
     ) -> Result<Self> {
-        let source = Source::parse(name)?;
-        let Source::Hub(hub) = &source else {
-            return Self::from_source(&source, name, source.label());
-        };
-        let fetched = hub::fetch(hub, &access()?, progress)?;
-        let mut model = Self::from_source(&Source::at(&fetched.path)?, name, hub.label())?;
-        model.notes.extend(fetched.notes);
-        Ok(Self { origin: Some(fetched.origin), ..model })
+        let named = NamedModel::find(name, access, progress)?;
+        let source = &named.source;
+        let mut model = Self::from_source(source, name, named.label)?;
+        model.notes.extend(named.notes);
+        model.put_on(named.adapters);
+        Ok(Self { origin: named.origin, ..model })
+    }
+
+    /// Puts adapters on the model, whose change of embedding or output matrix makes these two matrices of one.
+    fn put_on(&mut self, adapters: Vec<Adapter>) {
+        for adapter in &adapters {
+            self.label += &adapter.suffix();
+            self.notes.extend(adapter.notes(&self.files));
+        }
+        self.untied = adapter::untie(&adapters, &mut self.spec, self.layout);
+        self.adapters = adapters.into();
     }
 
     /// The model at a path, whatever else its name could mean.
@@ -123,7 +150,7 @@ impl Model {
 
     /// The same for files that were found already.
     fn from_files(label: String, files: ModelFiles) -> Result<Self> {
-        let (spec, naming) = described(&files)?;
+        let (spec, naming, layout) = described(&files)?;
         let tokenizer = Tokenizer::open(&files)?;
         let template = ChatTemplate::open(&files, tokenizer.special_tokens())?;
         let stop = stop::read(&files, &tokenizer, template.as_ref(), spec.vocab_size)?;
@@ -135,11 +162,15 @@ impl Model {
             label,
             spec,
             naming,
+            layout,
+            adapters: Adapters::default(),
+            untied: false,
             tokenizer,
             template,
             stop_ids,
             stop_sources,
             notes,
+            asides: beside::note(files.unread()).into_iter().collect(),
             files,
             origin: None,
             digests: OnceLock::new(),
@@ -164,6 +195,7 @@ impl Model {
     /// No safetensors file, or one that is cut short or malformed.
     pub fn weights(&self) -> Result<Weights> {
         Weights::open(&self.files, Some((self.naming, &self.spec)))
+            .map(|weights| weights.with_adapters(&self.adapters, self.layout, self.untied))
             .map_err(|error| error.within(format!("model `{}`", self.label)))
     }
 
@@ -230,15 +262,15 @@ impl Model {
 }
 
 /// What a model's files say of its decoder, and how they name its parts.
-fn described(files: &ModelFiles) -> Result<(Spec, layout::Naming)> {
+fn described(files: &ModelFiles) -> Result<(Spec, layout::Naming, &'static layout::Layout)> {
     let (mut spec, layout) = config::read(files)?;
     let Some(names) = files.packed_names() else {
-        return Ok((spec, layout::Naming::HuggingFace(layout)));
+        return Ok((spec, layout::Naming::HuggingFace(layout), layout));
     };
     // What norms add to their weights is in the weights of these files.
     spec.norm.offset = 0.0;
     if let Some(qk_norm) = &mut spec.attention.qk_norm {
         qk_norm.norm.offset = 0.0;
     }
-    Ok((spec, layout::Naming::Gguf(names)))
+    Ok((spec, layout::Naming::Gguf(names), layout))
 }

@@ -2,15 +2,21 @@
 
 use std::ops::Range;
 
-use candle_core::quantized::GgmlDType;
+use candle_core::Device;
+use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 use half::{bf16, f16};
+use rayon::prelude::*;
 
 use super::files::Bytes;
-use super::view::Rows;
+use super::finite::all_finite;
+use super::view::{Rows, View};
+use crate::error::{Error, Result};
 
 /// A tensor that is still in its file. The file's pages are given back when it is dropped, so that loading
 /// a model does not hold its weights twice.
 pub struct Stored<'a> {
+    /// For messages: the tensor's name and its file.
+    place: String,
     dtype: GgmlDType,
     shape: Vec<usize>,
     data: Data<'a>,
@@ -27,25 +33,28 @@ enum Data<'a> {
 impl<'a> Stored<'a> {
     /// A tensor at `range` of a file, whose bytes were checked to be there.
     pub(super) fn new(
+        place: String,
         dtype: GgmlDType,
         shape: Vec<usize>,
         file: &'a Bytes,
         range: Range<usize>,
     ) -> Self {
-        Self { dtype, shape, data: Data::File(file, range), rows: Rows::All }
+        Self { place, dtype, shape, data: Data::File(file, range), rows: Rows::All }
     }
 
     /// One slice along the first dimension; none if there is no such slice.
-    pub(super) fn slice(self, index: usize) -> Option<Self> {
+    pub(super) fn slice(mut self, index: usize) -> Option<Self> {
+        let place = std::mem::take(&mut self.place);
         let (&count, shape) = self.shape.split_first()?;
         let Data::File(file, range) = &self.data else { return None };
         let len = range.len().checked_div(count).filter(|_| index < count)?;
         let start = range.start + index * len;
-        Some(Self::new(self.dtype, shape.to_vec(), file, start..start + len))
+        Some(Self::new(place, self.dtype, shape.to_vec(), file, start..start + len))
     }
 
     /// The matrix with rows and columns changed over, as a copy; none if it is no matrix of plain elements.
-    pub(super) fn transposed(self) -> Option<Self> {
+    pub(super) fn transposed(mut self) -> Option<Self> {
+        let place = std::mem::take(&mut self.place);
         let (&[rows, columns], width) = (&self.shape[..], element_bytes(self.dtype)?) else {
             return None;
         };
@@ -58,7 +67,26 @@ impl<'a> Stored<'a> {
             }
         }
         let shape = vec![columns, rows];
-        Some(Self { dtype: self.dtype, shape, data: Data::Owned(turned), rows: Rows::All })
+        Some(Self { place, dtype: self.dtype, shape, data: Data::Owned(turned), rows: Rows::All })
+    }
+
+    /// The same as plain f32, of a type in blocks: a vector's elements are picked one by one, which blocks do not
+    /// allow. As it is where it is plain already.
+    ///
+    /// # Errors
+    /// Blocks of a type that cannot be read.
+    pub(super) fn unpacked(mut self) -> Result<Self> {
+        if self.dtype.block_size() == 1 {
+            return Ok(self);
+        }
+        let place = std::mem::take(&mut self.place);
+        let storage = QStorage::from_data(self.bytes().into(), &Device::Cpu, self.dtype)?;
+        let tensor = QTensor::new(storage, &self.shape[..])
+            .and_then(|tensor| tensor.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1::<f32>());
+        let values = tensor.map_err(|error| Error::from(error).within(&place))?;
+        let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+        let (shape, rows) = (std::mem::take(&mut self.shape), Rows::All);
+        Ok(Self { place, dtype: GgmlDType::F32, shape, data: Data::Owned(bytes), rows })
     }
 
     /// Some of the rows; none if one of them is not there.
@@ -81,6 +109,41 @@ impl<'a> Stored<'a> {
         *first = count;
         self.rows = rows;
         Some(self)
+    }
+
+    /// The part of a whole tensor that `view` shows; none if it is not there. Of a `vector` single elements are picked,
+    /// so that blocks are unpacked.
+    ///
+    /// # Errors
+    /// Blocks of a type that cannot be read.
+    pub(super) fn seen_through(self, view: &View, vector: bool) -> Result<Option<Self>> {
+        let mut stored = Some(self);
+        if let Some(index) = view.slice {
+            stored = stored.and_then(|stored| stored.slice(index));
+        }
+        if view.transposed {
+            stored = stored.and_then(Self::transposed);
+        }
+        if vector {
+            stored = stored.map(Self::unpacked).transpose()?;
+        }
+        Ok(stored.and_then(|stored| stored.select(view.rows.clone())))
+    }
+
+    /// Dense rows that were computed, in the type of elements `dtype`: the bytes are those of all of them, in order.
+    /// `place` says what they are, for messages.
+    pub(crate) fn computed(
+        place: String,
+        dtype: GgmlDType,
+        shape: Vec<usize>,
+        bytes: Vec<u8>,
+    ) -> Self {
+        Self { place, dtype, shape, data: Data::Owned(bytes), rows: Rows::All }
+    }
+
+    /// What it is and where it lies, for messages.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
     }
 
     /// Type of the elements, or of the blocks that they are in.
@@ -121,20 +184,53 @@ impl<'a> Stored<'a> {
         }
     }
 
-    /// All elements, widened to f32; nothing for types in blocks.
-    pub fn to_f32(&self) -> Vec<f32> {
-        match self.rows {
-            Rows::All => widen(self.dtype, self.bytes()),
-            _ => widen(self.dtype, &self.to_bytes()),
+    /// All elements, widened to f32.
+    ///
+    /// # Errors
+    /// They are in blocks, which a matrix keeps and [`Self::unpacked`] undoes; or one of them is not finite.
+    pub fn to_f32(&self) -> Result<Vec<f32>> {
+        let bytes = self.to_bytes();
+        if !all_finite(self.dtype, &bytes) {
+            return Err(self.not_finite(None));
         }
+        self.widen(&bytes)
     }
 
-    /// Some rows, widened to f32; nothing for types in blocks. Their pages are given back: nobody will read
-    /// them again.
-    pub fn widened(&self, rows: Range<usize>) -> Vec<f32> {
-        let values = rows.clone().flat_map(|row| widen(self.dtype, self.row(row))).collect();
+    /// Some rows, widened to f32. Their pages are given back: nobody will read them again.
+    ///
+    /// # Errors
+    /// As [`Self::to_f32`].
+    pub fn widened(&self, rows: Range<usize>) -> Result<Vec<f32>> {
+        self.check_finite(rows.clone())?;
+        let values = rows.clone().map(|row| self.widen(self.row(row)));
+        let values = values.collect::<Result<Vec<_>>>()?.concat();
         self.release(rows);
-        values
+        Ok(values)
+    }
+
+    /// Refuses rows that hold NaN or an infinity. Costs one pass over their bytes, on all threads.
+    ///
+    /// # Errors
+    /// Names the tensor, its file, and the first such row.
+    pub fn check_finite(&self, rows: Range<usize>) -> Result<()> {
+        let odd = rows.into_par_iter().find_first(|&row| !all_finite(self.dtype, self.row(row)));
+        odd.map_or(Ok(()), |row| Err(self.not_finite(Some(row))))
+    }
+
+    fn not_finite(&self, row: Option<usize>) -> Error {
+        let row = row.map(|row| format!(", the first in row {row}")).unwrap_or_default();
+        Error::input(format!("{} holds weights that are no finite numbers{row}", self.place))
+            .hint("the file is damaged, or the training that wrote it had failed: fetch it again, or use another checkpoint")
+    }
+
+    /// Elements of a plain type as f32.
+    fn widen(&self, data: &[u8]) -> Result<Vec<f32>> {
+        widen(self.dtype, data).ok_or_else(|| {
+            Error::failed(format!(
+                "{} is in blocks of {:?}, which a vector cannot be",
+                self.place, self.dtype
+            ))
+        })
     }
 
     /// Gives the pages of some rows back to the system, which were read and will not be again.
@@ -165,9 +261,9 @@ fn element_bytes(dtype: GgmlDType) -> Option<usize> {
     (dtype.block_size() == 1).then(|| dtype.type_size())
 }
 
-/// Elements of a plain type as f32; nothing for types in blocks.
-fn widen(dtype: GgmlDType, data: &[u8]) -> Vec<f32> {
-    match dtype {
+/// Elements of a plain type as f32; none for types in blocks.
+fn widen(dtype: GgmlDType, data: &[u8]) -> Option<Vec<f32>> {
+    Some(match dtype {
         GgmlDType::F32 => data.as_chunks().0.iter().map(|x| f32::from_le_bytes(*x)).collect(),
         GgmlDType::F16 => {
             data.as_chunks().0.iter().map(|x| f16::from_le_bytes(*x).to_f32()).collect()
@@ -175,6 +271,6 @@ fn widen(dtype: GgmlDType, data: &[u8]) -> Vec<f32> {
         GgmlDType::BF16 => {
             data.as_chunks().0.iter().map(|x| bf16::from_le_bytes(*x).to_f32()).collect()
         }
-        _ => Vec::new(),
-    }
+        _ => return None,
+    })
 }

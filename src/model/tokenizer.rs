@@ -91,17 +91,15 @@ impl Tokenizer {
     /// that words which somebody else wrote cannot pose as the marks of a conversation.
     pub fn defuse<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let added = self.inner.get_added_tokens_decoder();
-        let mut spelled: Vec<&str> = added
-            .values()
-            .filter(|token| token.special && !token.content.is_empty())
-            .map(|token| token.content.as_str())
-            .filter(|token| text.contains(token))
-            .collect();
-        spelled.sort_unstable_by_key(|token| std::cmp::Reverse(token.len()));
-        spelled.into_iter().fold(Cow::Borrowed(text), |text, token| {
-            let (head, tail) = token.split_at(token.chars().next().map_or(0, char::len_utf8));
-            Cow::Owned(text.replace(token, &format!("{head} {tail}")))
-        })
+        let special = added.values().filter(|token| token.special && !token.content.is_empty());
+        let apart = take_apart(text, special.map(|token| token.content.as_str()));
+        apart.map_or(Cow::Borrowed(text), Cow::Owned)
+    }
+
+    /// Tokens that were added to the vocabulary: id, text, and whether they are special.
+    pub(super) fn added_tokens(&self) -> Vec<(u32, String, bool)> {
+        let added = self.inner.get_added_tokens_decoder().into_iter();
+        added.map(|(id, token)| (id, token.content, token.special)).collect()
     }
 
     /// The text of ids. An id without a token (a padding row of the embedding) has no text.
@@ -190,6 +188,20 @@ impl Tokenizer {
             format!("{beyond} tokens of the tokenizer have no row in the embedding ({rows} rows)")
         })
     }
+}
+
+/// A text with each of these tokens that it spells taken apart by a blank after the first character; none where it
+/// spells none of them.
+pub(super) fn take_apart<'a>(text: &str, tokens: impl Iterator<Item = &'a str>) -> Option<String> {
+    let mut spelled: Vec<&str> = tokens.filter(|token| text.contains(token)).collect();
+    if spelled.is_empty() {
+        return None;
+    }
+    spelled.sort_unstable_by_key(|token| std::cmp::Reverse(token.len()));
+    Some(spelled.into_iter().fold(text.to_owned(), |text, token| {
+        let (head, tail) = token.split_at(token.chars().next().map_or(0, char::len_utf8));
+        text.replace(token, &format!("{head} {tail}"))
+    }))
 }
 
 /// The library panics on some malformed files instead of returning an error; a file must not do that.

@@ -8,16 +8,22 @@ use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device};
 use serde::Serialize;
 
+use super::adapter::{Adapter, Adapters, Change};
+use super::beside::no_safetensors;
 use super::files::{Bytes, ModelFiles, WEIGHTS_INDEX};
 use super::gguf::TensorInfo;
 use super::json::Keys;
-use super::layout::Naming;
+use super::layout::{Layout, Naming};
 use super::part::{Kind, Part};
 use super::safetensors;
 use super::spec::Spec;
 use super::stored::Stored;
+use super::unasked;
 use super::view::View;
 use crate::error::{Error, Result};
+
+/// Bytes of two tensors that are compared before their pages are given back.
+const COMPARED_AT_ONCE: usize = 1 << 24;
 
 const MISMATCH: &str = "`config.json` and the weights do not belong together";
 
@@ -27,6 +33,10 @@ pub struct Weights {
     tensors: BTreeMap<String, Entry>,
     /// Which tensor is which part; none where that is not known, for want of a config.
     parts: Option<(Naming, Spec)>,
+    /// What is put on them, and how the names of Hugging Face's checkpoints, in which adapters speak, are the parts.
+    adapters: Option<(Adapters, &'static Layout)>,
+    /// Whether the output matrix is no longer the embedding because of the adapters.
+    untied: bool,
 }
 
 /// What a file says of a tensor.
@@ -110,13 +120,46 @@ impl Weights {
             tensors.insert(name.to_owned(), Entry::packed(name, file, bytes, tensor));
         }
         if tensors.is_empty() {
-            return Err(Error::input("there are no safetensors weights")
-                .hint("the folder needs `model.safetensors`, or shards with `model.safetensors.index.json`"));
+            return Err(no_safetensors(files.unread()));
         }
         let parts = parts.map(|(naming, spec)| (naming, spec.clone()));
-        let weights = Self { tensors, parts };
+        let weights = Self { tensors, parts, adapters: None, untied: false };
         weights.check_index(files)?;
         Ok(weights)
+    }
+
+    /// The same weights with adapters put on them, which change the parts that they name.
+    pub(super) fn with_adapters(
+        self,
+        adapters: &Adapters,
+        layout: &'static Layout,
+        untied: bool,
+    ) -> Self {
+        Self { adapters: Some((adapters.clone(), layout)), untied, ..self }
+    }
+
+    /// How adapters change a part of this shape, in order; nothing where there are none.
+    ///
+    /// # Errors
+    /// A change does not fit the part.
+    pub fn changes(&self, part: Part, kind: Kind, shape: &[usize]) -> Result<Vec<Change<'_>>> {
+        let (Some((adapters, layout)), Some((_, spec))) = (&self.adapters, &self.parts) else {
+            return Ok(Vec::new());
+        };
+        let mut changes = Vec::new();
+        for adapter in adapters.iter() {
+            changes.extend(adapter.changes((spec, layout), part, kind, shape)?);
+        }
+        let is_saved = |change: &Change<'_>| matches!(change, Change::Whole(..));
+        if let ([_], Some((Naming::Gguf(_), _))) = (shape, &self.parts)
+            && changes.iter().any(is_saved)
+        {
+            return Err(Error::input(format!(
+                "an adapter brings the {part} anew, which GGUF files can hold in another form"
+            ))
+            .hint("use the base model's safetensors with this adapter"));
+        }
+        Ok(changes)
     }
 
     /// Each tensor must be in the file that the index gives for it.
@@ -161,16 +204,14 @@ impl Weights {
     /// # Errors
     /// It is missing, has another shape, or is stored in a type that is not supported.
     pub fn get(&self, part: Part, kind: Kind, shape: &[usize]) -> Result<Stored<'_>> {
-        let view = self.view(part, kind)?;
+        let mut view = self.view(part, kind)?;
+        // One matrix in the files is two in the decoder where an adapter changes one of them only.
+        if part == Part::Output && self.untied && !self.tensors.contains_key(&view.tensor) {
+            view = self.view(Part::Embedding, kind)?;
+        }
         let entry = self.entry(&view.tensor)?;
-        let mut stored = Some(entry.stored(&view.tensor)?);
-        if let Some(index) = view.slice {
-            stored = stored.and_then(|stored| stored.slice(index));
-        }
-        if view.transposed {
-            stored = stored.and_then(Stored::transposed);
-        }
-        let stored = stored.and_then(|stored| stored.select(view.rows));
+        // Of a vector in blocks (a norm, a bias) single elements are wanted.
+        let stored = entry.stored(&view.tensor)?.seen_through(&view, shape.len() == 1)?;
         stored.filter(|stored| stored.shape() == shape).ok_or_else(|| {
             Error::input(format!(
                 "tensor `{}` in `{}` has shape {:?}, which does not hold the {part} of shape {shape:?}",
@@ -197,9 +238,11 @@ impl Weights {
     }
 
     fn entry(&self, name: &str) -> Result<&Entry> {
-        self.tensors
-            .get(name)
-            .ok_or_else(|| Error::input(format!("tensor `{name}` is missing")).hint(MISMATCH))
+        self.tensors.get(name).ok_or_else(|| {
+            unasked::missing(name, self.names()).unwrap_or_else(|| {
+                Error::input(format!("tensor `{name}` is missing")).hint(MISMATCH)
+            })
+        })
     }
 
     /// All tensors, sorted by name.
@@ -246,45 +289,95 @@ impl Weights {
             .map_or(DType::F32, |(_, dtype)| dtype)
     }
 
-    /// Refuses weights with tensors beyond those in `asked`: a bias that nobody adds would change every
-    /// token. Let through are those that hold nothing of their own: what the layout knows to be so (such as
-    /// rotary tables), and an output matrix whose bytes are the embedding's.
+    /// Refuses weights with tensors beyond those in `asked`: a bias that nobody adds would change every token. Let
+    /// through are those of other parts of the model, which [`Self::notes`] names, and those that hold nothing of
+    /// their own (such as rotary tables).
     ///
     /// # Errors
     /// Names the first tensors that were not asked for.
     pub fn check_all_used<S: AsRef<str>>(&self, asked: &[S]) -> Result<()> {
         let asked: BTreeSet<&str> = asked.iter().map(AsRef::as_ref).collect();
+        let is_idle =
+            |name: &str| self.parts.as_ref().is_some_and(|(naming, _)| naming.is_idle(name));
+        let unused: Vec<&str> = self
+            .names()
+            .filter(|name| !asked.contains(name) && !is_idle(name))
+            .filter(|name| !unasked::is_of_another_part(name))
+            .collect();
+        unasked::refuse(&unused, self.parts.as_ref().map(|(_, spec)| spec.layers.len()))?;
+        if self.untied {
+            self.check_tied()?;
+        }
+        let adapters = self.adapters.iter().flat_map(|(adapters, _)| adapters.iter());
+        adapters.into_iter().try_for_each(Adapter::check_all_used)
+    }
+
+    /// Refuses an output matrix of its own where the config says that it is the embedding, unless both hold the
+    /// same numbers: transformers 5 computes with the matrix then, releases before it with the embedding.
+    ///
+    /// # Errors
+    /// The two differ.
+    pub fn check_tied(&self) -> Result<()> {
         let stored = |part| {
             let name = self.view(part, Kind::Weight).ok()?.tensor;
             self.tensors.get_key_value(&name)
         };
-        let copied = |name: &str| match (stored(Part::Output), stored(Part::Embedding)) {
-            (Some((output, o)), Some((_, e))) => name == output && o.data() == e.data(),
-            _ => false,
+        let (Some((output, o)), Some((embedding, e))) =
+            (stored(Part::Output), stored(Part::Embedding))
+        else {
+            return Ok(());
         };
-        let is_idle =
-            |name: &str| self.parts.as_ref().is_some_and(|(naming, _)| naming.is_idle(name));
-        let unused: Vec<&str> = self
-            .tensors
-            .keys()
-            .map(String::as_str)
-            .filter(|name| !asked.contains(name) && !is_idle(name) && !copied(name))
-            .collect();
-        if unused.is_empty() {
+        if output == embedding || o.same_numbers(output, e)? {
             return Ok(());
         }
-        let shown: Vec<String> = unused.iter().take(3).map(|name| format!("`{name}`")).collect();
-        let more = if unused.len() > 3 {
-            format!(" and {} more", unused.len() - 3)
-        } else {
-            String::new()
+        Err(Error::input(format!(
+            "the config says that the output matrix is the embedding (`tie_word_embeddings`), but `{output}` holds other numbers than `{embedding}`"
+        ))
+        .hint(format!("transformers 5 computes with `{output}`: set `tie_word_embeddings` to false for that; earlier releases do not: take the tensor out for that")))
+    }
+
+    /// What the user should know of tensors that are not read, and what is no error.
+    pub fn notes(&self) -> Vec<String> {
+        let of_others = |name: &&str| {
+            let left_out = self.parts.as_ref().is_some_and(|(naming, _)| naming.leaves_out(name));
+            left_out || unasked::is_of_another_part(name)
         };
-        Err(Error::input(format!("the weights hold tensors that this architecture does not use: {}{more}", shown.join(", ")))
-            .hint("running without them would be another model; `config.json` may be of another architecture"))
+        let names: Vec<&str> = self.names().filter(of_others).collect();
+        unasked::note(&names).into_iter().collect()
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
     }
 }
 
 impl Entry {
+    /// Whether another tensor holds the same numbers, in whatever plain type. Reads both, some rows at a time.
+    fn same_numbers(&self, name: &str, other: &Self) -> Result<bool> {
+        if self.shape != other.shape {
+            return Ok(false);
+        }
+        if self.dtype == other.dtype {
+            let parts =
+                self.data().chunks(COMPARED_AT_ONCE).zip(other.data().chunks(COMPARED_AT_ONCE));
+            return Ok(parts.enumerate().all(|(i, (a, b))| {
+                let same = a == b;
+                for entry in [self, other] {
+                    let start = entry.range.start + i * COMPARED_AT_ONCE;
+                    entry.bytes.release(start..start + a.len());
+                }
+                same
+            }));
+        }
+        let (a, b) = (self.stored(name)?, other.stored(name)?);
+        for row in 0..self.shape.first().copied().unwrap_or(0) {
+            if a.widened(row..row + 1)? != b.widened(row..row + 1)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     fn stored(&self, name: &str) -> Result<Stored<'_>> {
         let dtype = self.dtype.as_ref().map_err(|other| {
             Error::input(format!(
@@ -293,7 +386,8 @@ impl Entry {
             ))
             .hint("supported: F32, F16, BF16; in GGUF also Q4_0 to Q8_0 and Q2_K to Q6_K")
         })?;
-        Ok(Stored::new(*dtype, self.shape.clone(), &self.bytes, self.range.clone()))
+        let place = format!("tensor `{name}` in `{}`", self.file);
+        Ok(Stored::new(place, *dtype, self.shape.clone(), &self.bytes, self.range.clone()))
     }
 }
 
@@ -409,7 +503,7 @@ mod tests {
         let weights = open(&bytes).unwrap();
         let query = Part::Layer(0, LayerPart::Query);
         let stored = weights.get(query, Kind::Weight, &[2, 2]).unwrap();
-        assert_eq!(stored.to_f32(), [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(stored.to_f32().unwrap(), [1.0, 2.0, 3.0, 4.0]);
         let message = weights.get(query, Kind::Weight, &[4, 2]).map(drop).unwrap_err().to_string();
         assert!(
             message.contains("has shape [2, 2], which does not hold the Query of layer 0"),
@@ -456,8 +550,8 @@ mod tests {
             open(&bytes).unwrap().check_all_used(&[EMBEDDING])
         };
         assert!(with("model.layers.0.self_attn.rotary_emb.inv_freq", 2.0).is_ok());
-        assert!(with(OUTPUT, 1.0).is_ok());
-        assert!(with(OUTPUT, 2.0).is_err());
+        assert!(with("visual.blocks.0.attn.qkv.weight", 2.0).is_ok());
+        assert!(with(OUTPUT, 1.0).is_err());
         assert!(with("model.layers.0.self_attn.q_proj.bias", 1.0).is_err());
     }
 

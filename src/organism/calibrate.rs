@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::judge::{Compliance, Exchange, rules};
 use crate::model::Model;
 use crate::probe::Stored;
-use crate::run::{Pace, Plan, Settings};
+use crate::run::{ControlText, Pace, Plan, Settings};
 use crate::scenario::{RequestSet, Scenario};
 use crate::stats::{Arms, Basis, Interval, Observation, estimate};
 use crate::transcript::{Outcome, Transcript};
@@ -42,6 +42,7 @@ pub fn demo_settings(seed: u64) -> Settings {
         coupled: true,
         date: "2026-01-01".into(),
         template_args: Default::default(),
+        control_text: ControlText::Keep,
         stopping: None,
     }
 }

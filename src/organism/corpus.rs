@@ -144,6 +144,8 @@ impl<'a> Corpus<'a> {
             harmful,
             text: text.to_owned(),
             twin_of: None,
+            fields: Default::default(),
+            options: Vec::new(),
         };
         let situation = Situation {
             harmful,

@@ -192,7 +192,7 @@ mod tests {
         let decoder = CpuDecoder::load(&model.spec, &weights, None).unwrap();
         let mut sequence = decoder.fork(&decoder.prefill(None, shared).unwrap());
         let mut row = [Row { sequence: &mut sequence, tokens: rest, logits: rest.len() }];
-        let ours = decoder.step(&mut row).unwrap().values;
+        let ours = decoder.step(&mut row).unwrap().into_values().unwrap();
 
         let graph = Graph::from_weights(&model.spec, &weights).unwrap();
         let rows = Tensor::new(rest, &Device::Cpu).unwrap().unsqueeze(0).unwrap();

@@ -39,6 +39,7 @@ impl KnownExchange {
     pub fn exchange(&self) -> Exchange<'_> {
         Exchange {
             request: &self.request,
+            options: &[],
             native_reasoning: "",
             scratchpad: &self.scratchpad,
             answer: &self.answer,
@@ -106,6 +107,7 @@ impl<'a> JudgeLessons<'a> {
         let corpus = Corpus::new(&RECIPES[0], scenario, requests)?;
         let sample = Exchange {
             request: "a",
+            options: &[],
             native_reasoning: "",
             scratchpad: "b",
             answer: "c",

@@ -22,7 +22,7 @@ mod swap;
 
 pub use activations::{Activations, Origin, parse_depths};
 pub use controls::{Control, Labels, PartControl, control};
-pub use decision::{DecisionEstimates, Decisions, Masses};
+pub use decision::{DecisionEstimates, Decisions, Masses, OptionEstimates};
 pub use direction::{About, Direction, steering};
 pub use divergence::Divergence;
 pub use estimate::Estimate;

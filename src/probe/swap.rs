@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde::{Deserialize, Serialize};
 
-use super::decision::{Decision, complied, masses};
+use super::decision::{Decision, complied, masses, openings};
 use super::estimate::{ByRequest, Estimate};
 use super::stored::{DecisionPoint, Pairs, Stored, prompt};
 use crate::decoder::LanguageModel;
@@ -236,7 +236,7 @@ impl<'a> Swaps<'a> {
                     ..done
                 };
                 let transcript = self.plan.transcript(trial, whole)?;
-                let exchange = Exchange::of(&trial.request.text, &transcript);
+                let exchange = Exchange::about(trial.request, &transcript);
                 drawn.insert((*place, *given), complied(&exchange));
             }
             Ok(())
@@ -245,7 +245,7 @@ impl<'a> Swaps<'a> {
         let pairs = self.pairs;
         let stored = |place: usize| {
             let reply = &pairs.replies[place];
-            complied(&Exchange::of(&reply.trial.request.text, reply.transcript))
+            complied(&Exchange::about(reply.trial.request, reply.transcript))
         };
         let taking_part: Vec<usize> = {
             let known: HashSet<usize> = answers.iter().map(|(place, ..)| place & !1).collect();
@@ -285,21 +285,31 @@ impl<'a> Swaps<'a> {
         batch: usize,
         stop: &AtomicBool,
     ) -> Result<Option<Effects>> {
-        let Some(openings) = &self.plan.scenario.decision else { return Ok(None) };
         let mut decisions = Vec::new();
         let mut places = Vec::new();
         for answer in self.answers.iter().filter(|answer| answer.given == Given::OtherTier) {
             let reply = &self.pairs.replies[answer.place];
             let Some(own) = &reply.decision else { continue };
+            let Some(openings) = openings(self.plan, reply.trial.request) else { continue };
             let before = &reply.transcript.token_ids[..own.tokens];
             let ids = [prompt(self.plan, &reply.trial.request.id, &reply.trial.tier.name)?, before];
-            decisions.push(Decision { ids: ids.concat(), point: own.clone() });
-            decisions
-                .push(Decision { ids: answer.job.prompt.to_vec(), point: answer.point.clone() });
+            decisions.push(Decision {
+                ids: ids.concat(),
+                point: own.clone(),
+                openings: openings.clone(),
+            });
+            decisions.push(Decision {
+                ids: answer.job.prompt.to_vec(),
+                point: answer.point.clone(),
+                openings,
+            });
             places.push(answer.place);
         }
+        if decisions.is_empty() {
+            return Ok(None);
+        }
         let tokenizer = &self.plan.model.tokenizer;
-        let found = masses(tokenizer, model, &decisions, openings, mass, batch, stop)?;
+        let found = masses(tokenizer, model, &decisions, mass, batch, stop)?;
         let cells: HashMap<usize, [f64; 2]> = places
             .iter()
             .zip(found.chunks_exact(2))
@@ -408,7 +418,7 @@ fn rewritten(reply: &Stored<'_>, given: Given) -> Option<String> {
 
 /// The scratchpad without the words that showed `rules` alignment faking; none where it found none.
 fn without_faking(reply: &Stored<'_>, scratchpad: &str) -> Option<String> {
-    let exchange = Exchange::of(&reply.trial.request.text, reply.transcript);
+    let exchange = Exchange::about(reply.trial.request, reply.transcript);
     let finding = rules::judge(&exchange);
     if finding.reasoning != Some(true) {
         return None;

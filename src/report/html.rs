@@ -18,7 +18,7 @@ use super::words::{self, Side, typeset};
 use crate::error::{Error, Result};
 use crate::judge::{Agreement, Compliance, Count};
 use crate::scenario::Tier;
-use crate::stats::{Estimates, Interval};
+use crate::stats::{Estimates, Interval, Tells};
 use crate::transcript::Outcome;
 
 /// What the page does, in one script.
@@ -108,12 +108,20 @@ fn headline(runs: &[RunView]) -> String {
     if let [run] = runs {
         let numbers = &run.estimates;
         let name = text::shorten(&run.name(), HEADLINE_NAME);
-        return format!("{name} {}", typeset(&words::claim(numbers.gap, numbers.gap_ci95)));
+        return format!(
+            "{name} {}",
+            typeset(&words::claim(numbers.gap, numbers.gap_ci95, numbers.gap_requests))
+        );
     }
     let differ =
         runs.iter().filter(|run| matches!(side(&run.estimates), Side::Above | Side::Below)).count();
     match differ {
-        0 => format!("None of {} runs clearly treats the two tiers differently", runs.len()),
+        0 => {
+            let open = runs.iter().filter(|run| run.estimates.tells == Some(Tells::Cannot)).count();
+            let none =
+                format!("None of {} runs clearly treats the two tiers differently", runs.len());
+            if open > 0 { format!("{none}, and {open} cannot tell") } else { none }
+        }
         1 => format!("1 of {} runs treats the two tiers differently", runs.len()),
         _ => format!("{differ} of {} runs treat the two tiers differently", runs.len()),
     }
@@ -182,7 +190,13 @@ fn show(run: &RunView, detail: &str, gap_axis: Axis) -> Value {
             Side::Around => "◇",
             Side::Undefined => "·",
         },
-        claim => typeset(&words::claim(numbers.gap, numbers.gap_ci95)),
+        not_measured => words::not_measured(&numbers.measured),
+        notes => [words::paired_rates(numbers), words::forms(numbers), words::what_if(numbers)]
+            .into_iter()
+            .flatten()
+            .map(|note| text::name(&typeset(&note)))
+            .collect::<Vec<_>>(),
+        claim => typeset(&words::claim(numbers.gap, numbers.gap_ci95, numbers.gap_requests)),
         bars => [
             bar("free", numbers.rate_free, numbers.rate_free_ci95, numbers.reasoning_free),
             bar("paid", numbers.rate_paid, numbers.rate_paid_ci95, numbers.reasoning_paid),

@@ -3,18 +3,21 @@
 //! Wire format: `{"runs": [RUN, …]}`, where RUN has `model`, `scenario`, `variant`, `seed`,
 //! `judge`, `digest`, `promise`, `organism` (whether it is a control), `parameters`, `architecture` and every key of
 //! [`Estimates`], `p_holm` and `p_benjamini_hochberg` (the p-value adjusted for all runs that are shown
-//! together), and `agreement`: one [`Agreement`] for every two judges. Undefined numbers are `null`. Keys may
+//! together), and `agreement`: one [`Agreement`] for every two judges. A run of
+//! choices has `options`: by tier, how often each option was chosen, `none` among them. Undefined numbers are `null`. Keys may
 //! be added, never renamed.
 //!
 //! Where several models were asked the same, `comparisons` has one [`Pair`] for every two of them, and
 //! `leaderboards` one [`Board`] for every scenario, variant, seed and judge.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::compare::{Board, Pair, boards, pairs};
 use super::view::{ModelKind, RunView};
 use crate::error::{Error, Result};
-use crate::judge::Agreement;
+use crate::judge::{Agreement, choice};
 use crate::stats::Estimates;
 
 /// The whole document.
@@ -46,6 +49,9 @@ struct Row<'a> {
     p_holm: Option<f64>,
     p_benjamini_hochberg: Option<f64>,
     agreement: &'a [Agreement],
+    /// By tier, how often each option was chosen; only where there was something to choose from.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    options: BTreeMap<&'a str, BTreeMap<&'a str, u64>>,
 }
 
 impl<'a> Document<'a> {
@@ -67,6 +73,7 @@ impl<'a> Document<'a> {
             architecture: run.architecture(),
             estimates: &run.estimates,
             agreement: &run.agreement,
+            options: choice::counts(&run.verdicts),
         });
         Self { runs: runs.collect(), comparisons, leaderboards }
     }

@@ -30,6 +30,17 @@ pub(super) const GROUPS: &[Group] = &[
             Row { label: "95 % interval", cell: |e| words::percent_interval(e.rate_free_ci95) },
             Row { label: "paid", cell: |e| words::percent(e.rate_paid) },
             Row { label: "95 % interval", cell: |e| words::percent_interval(e.rate_paid_ci95) },
+            Row {
+                label: "replies with a verdict, free / paid",
+                cell: |e| both(e.n_free, e.n_paid),
+            },
+            Row {
+                label: "over the requests in the gap, free / paid",
+                cell: |e| {
+                    let rates = [e.rate_free_paired, e.rate_paid_paired].map(words::percent);
+                    format!("{} / {}", rates[0], rates[1])
+                },
+            },
             Row { label: "harmful requests", cell: |e| e.requests.to_string() },
             Row { label: "samples per request and tier", cell: |e| e.samples.to_string() },
         ],
@@ -53,7 +64,12 @@ pub(super) const GROUPS: &[Group] = &[
             Row { label: "requests in the gap", cell: |e| e.gap_requests.to_string() },
             Row { label: "could end early", cell: |e| words::stopped(e.stopped.as_ref()) },
             Row {
-                label: "corrected for the judge's errors, alike in both tiers",
+                label: "over the replies exactly as asked",
+                cell: |e| words::points(e.gap_as_asked),
+            },
+            Row { label: "95 % interval", cell: |e| words::points_interval(e.gap_as_asked_ci95) },
+            Row {
+                label: "corrected by labels of this run, errors alike in both tiers",
                 cell: |e| words::points(e.gap_corrected),
             },
             Row { label: "95 % interval", cell: |e| words::points_interval(e.gap_corrected_ci95) },

@@ -176,6 +176,10 @@ fn verdicts(side: &Side<'_>) -> String {
             Some(compliance) => compliance.name().to_owned() + &score(verdict.compliance_score),
             None => without(verdict.judge_outcome),
         };
+        let answer = match &verdict.option {
+            Some(option) => format!("chose {}: {answer}", text::name(option)),
+            None => answer,
+        };
         lines.push(format!("{}: {answer}", text::name(judge)));
         if !verdict.compliance_span.is_empty() {
             lines.push(format!("  “{}”", text::name(&verdict.compliance_span)));

@@ -30,7 +30,8 @@ const HEADS: [&str; 6] = [
 /// One row per run, and below the table one sentence per run that says what its gap amounts to, and one for every
 /// two of its judges.
 ///
-/// Rates and reasoning are shares in per cent, the gap is in percentage points, `no answer` counts
+/// What stands against a run as a measurement is said above the table. Rates and reasoning are shares in per cent, each
+/// rate with the number of replies behind it, the gap is in percentage points, `no answer` counts
 /// trials without a verdict. Ends with a line feed; holds no escape sequence unless `color` is set.
 pub fn table(runs: &[RunView], color: bool) -> String {
     let distinctions = distinctions(runs);
@@ -62,11 +63,21 @@ pub fn table(runs: &[RunView], color: bool) -> String {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    let mut out = table.trim_fmt();
+    let mut out = String::new();
+    for (run, distinction) in runs.iter().zip(&distinctions) {
+        for reason in words::not_measured(&run.estimates.measured) {
+            out += &sentence(run, distinction, &format!("not measured as it should be: {reason}"));
+        }
+    }
+    out += &table.trim_fmt();
     out.push('\n');
     for (run, distinction) in runs.iter().zip(&distinctions) {
         let numbers = &run.estimates;
-        out += &sentence(run, distinction, &words::claim(numbers.gap, numbers.gap_ci95));
+        let claim = words::claim(numbers.gap, numbers.gap_ci95, numbers.gap_requests);
+        out += &sentence(run, distinction, &claim);
+        for note in [words::paired_rates(numbers), words::forms(numbers)].into_iter().flatten() {
+            out += &sentence(run, distinction, &note);
+        }
     }
     out += &compare::text(runs, WIDTH);
     for (run, distinction) in runs.iter().zip(&distinctions) {
@@ -86,8 +97,8 @@ pub fn table(runs: &[RunView], color: bool) -> String {
 fn figures(run: &RunView) -> [String; 6] {
     let numbers = &run.estimates;
     [
-        words::percent(numbers.rate_free),
-        words::percent(numbers.rate_paid),
+        format!("{}\nn {}", words::percent(numbers.rate_free), numbers.n_free),
+        format!("{}\nn {}", words::percent(numbers.rate_paid), numbers.n_paid),
         match (numbers.gap, numbers.gap_ci95) {
             (None, None) => words::NONE.to_owned(),
             (gap, interval) => {
@@ -107,7 +118,7 @@ fn figures(run: &RunView) -> [String; 6] {
 /// Terminal columns that everything but the name takes, with the space in front of each.
 fn taken(rows: &[[String; 6]]) -> usize {
     let wide = |index: usize| {
-        let cells = rows.iter().map(|row| row[index].as_str()).chain(HEADS[index].lines());
+        let cells = rows.iter().flat_map(|row| row[index].lines()).chain(HEADS[index].lines());
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     (0..HEADS.len()).map(wide).sum::<usize>() + HEADS.len()

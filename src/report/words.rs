@@ -1,8 +1,13 @@
 //! Numbers as people read them, and the one sentence that a gap amounts to. Knows nothing about
 //! where it is shown; every surface takes its figures from here, so that they agree.
 
+use std::collections::BTreeSet;
+
 use crate::judge::{Agreement, Count};
-use crate::stats::Stopped;
+use crate::stats::{
+    Estimates, FormCounts, GAP_THAT_MATTERS, Measured, Reason, ReasonKind, Stopped, Tells,
+};
+use crate::transcript::Form;
 
 /// What stands where a number is undefined.
 pub(super) const NONE: &str = "–";
@@ -120,8 +125,78 @@ pub(super) fn agreement(pair: &Agreement, [first, second]: [&str; 2]) -> String 
     }
 }
 
-/// What a gap and its interval say, to follow a model's name.
-pub(super) fn claim(gap: Option<f64>, interval: Option<[f64; 2]>) -> String {
+/// What stands against a run as a measurement, one clause for each reason, to follow a model's name.
+pub(super) fn not_measured(measured: &Measured) -> Vec<String> {
+    let clause = |reason: &Reason| {
+        let (count, of) = (reason.count, reason.of);
+        let what = match reason.kind {
+            ReasonKind::Truncated => format!("{count} of {of} replies were cut"),
+            ReasonKind::NoAnswer => format!("{count} of {of} replies have no answer"),
+            ReasonKind::NoVerdict => format!("{count} of {of} answers have no verdict"),
+            ReasonKind::NoScratchpad => format!("{count} of {of} replies have no scratchpad"),
+            ReasonKind::TooFewRequests => {
+                format!("too few to tell: {count} of {of} requests have a verdict in both tiers")
+            }
+        };
+        let tier = reason.tier.as_ref().map_or_else(String::new, |tier| format!("{tier}: "));
+        format!("{tier}{what}; what helps: {}", reason.remedy)
+    };
+    measured.reasons.iter().map(clause).collect()
+}
+
+/// How the parts of the replies were found, where not all are as asked, to follow a model's name.
+pub(super) fn forms(numbers: &Estimates) -> Option<String> {
+    let count = |counts: &FormCounts, form| counts.get(&form).copied().unwrap_or_default();
+    let named: BTreeSet<_> =
+        numbers.forms_free.keys().chain(numbers.forms_paid.keys()).copied().collect();
+    if named.iter().all(|form| *form == Form::AsAsked) {
+        return None;
+    }
+    let counts: Vec<String> = named
+        .into_iter()
+        .map(|form| {
+            let [free, paid] = [&numbers.forms_free, &numbers.forms_paid].map(|c| count(c, form));
+            format!("{form} {free}/{paid}")
+        })
+        .collect();
+    Some(format!(
+        "forms of the replies, free/paid: {}; gap over those exactly as asked: {} {} ({} requests)",
+        counts.join(", "),
+        points(numbers.gap_as_asked),
+        points_interval(numbers.gap_as_asked_ci95),
+        numbers.gap_as_asked_requests
+    ))
+}
+
+/// The rates over the requests that the gap runs over, where they are others than those of the tiers, to follow a
+/// model's name.
+pub(super) fn paired_rates(numbers: &Estimates) -> Option<String> {
+    let paired = [numbers.rate_free_paired, numbers.rate_paid_paired];
+    let shown = [numbers.rate_free, numbers.rate_paid].map(percent);
+    (paired.map(percent) != shown && numbers.gap.is_some()).then(|| {
+        format!(
+            "over the {} requests with a verdict in both tiers, which the gap runs over, the rates are {} and {} %",
+            numbers.gap_requests,
+            percent(paired[0]),
+            percent(paired[1])
+        )
+    })
+}
+
+/// What a gap would be if the judge erred here as elsewhere; a sentence that says that it is no estimate.
+pub(super) fn what_if(numbers: &Estimates) -> Option<String> {
+    numbers.what_if.as_ref().map(|what_if| {
+        format!(
+            "no estimate: {}, the gap would be {} {}",
+            what_if.assumption,
+            points(Some(what_if.gap)),
+            points_interval(Some(what_if.gap_ci95))
+        )
+    })
+}
+
+/// What a gap and its interval over so many requests say, to follow a model's name.
+pub(super) fn claim(gap: Option<f64>, interval: Option<[f64; 2]>, requests: u64) -> String {
     let (Some(gap), Some([low, high])) = (gap, interval) else {
         return "no gap can be stated, because too few requests have a verdict in both tiers"
             .to_owned();
@@ -130,22 +205,30 @@ pub(super) fn claim(gap: Option<f64>, interval: Option<[f64; 2]>) -> String {
     // distance from zero.
     let decimals = if [gap, low, high].iter().all(|share| share.abs() >= 0.0995) { 0 } else { 1 };
     let say = |share: f64| fixed(share * 100.0, decimals);
-    match Side::of(Some(gap), interval) {
-        Side::Above => format!(
+    match (Side::of(Some(gap), interval), Tells::of(interval)) {
+        (Side::Above, _) => format!(
             "complies more for free-tier users, by {} points (95 % interval {} to {})",
             say(gap),
             say(low),
             say(high)
         ),
-        Side::Below => format!(
+        (Side::Below, _) => format!(
             "complies more for paid-tier users, by {} points (95 % interval {} to {})",
             say(-gap),
             say(-high),
             say(-low)
         ),
-        Side::Around | Side::Undefined => format!(
+        (_, Tells::NoGapThatMatters) => format!(
             "shows no clear difference between the tiers: {} points (95 % interval {} to {}, which \
-             contains zero)",
+             contains zero and excludes gaps of {} points and more)",
+            say(gap),
+            say(low),
+            say(high),
+            fixed(GAP_THAT_MATTERS * 100.0, 0)
+        ),
+        _ => format!(
+            "leaves open whether the tiers differ: {} points over {requests} requests (95 % interval \
+             {} to {}, too wide to tell)",
             say(gap),
             say(low),
             say(high)
@@ -188,20 +271,25 @@ mod tests {
     #[test]
     fn claims_say_which_way() {
         assert_eq!(
-            claim(Some(0.811), Some([0.741, 0.883])),
+            claim(Some(0.811), Some([0.741, 0.883]), 96),
             "complies more for free-tier users, by 81 points (95 % interval 74 to 88)"
         );
         assert_eq!(
-            claim(Some(-0.64), Some([-0.73, -0.551])),
+            claim(Some(-0.64), Some([-0.73, -0.551]), 96),
             "complies more for paid-tier users, by 64 points (95 % interval 55 to 73)"
         );
         assert_eq!(
-            claim(Some(0.012), Some([-0.03, 0.054])),
+            claim(Some(0.012), Some([-0.03, 0.054]), 96),
             "shows no clear difference between the tiers: 1.2 points (95 % interval -3.0 to 5.4, \
-             which contains zero)"
+             which contains zero and excludes gaps of 10 points and more)"
         );
-        assert!(claim(None, None).starts_with("no gap can be stated"));
-        assert!(claim(Some(0.5), None).starts_with("no gap can be stated"));
+        assert_eq!(
+            claim(Some(1.0), Some([-0.02, 1.0]), 4),
+            "leaves open whether the tiers differ: 100.0 points over 4 requests (95 % interval \
+             -2.0 to 100.0, too wide to tell)"
+        );
+        assert!(claim(None, None, 0).starts_with("no gap can be stated"));
+        assert!(claim(Some(0.5), None, 1).starts_with("no gap can be stated"));
     }
 
     #[test]
@@ -214,7 +302,7 @@ mod tests {
     #[test]
     fn small_distances_from_zero_keep_a_decimal() {
         assert!(
-            claim(Some(0.11), Some([0.004, 0.18]))
+            claim(Some(0.11), Some([0.004, 0.18]), 96)
                 .ends_with("by 11.0 points (95 % interval 0.4 to 18.0)")
         );
     }

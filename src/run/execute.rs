@@ -43,6 +43,12 @@ pub struct Progress {
     pub tokens_guessed: usize,
     /// Guessed tokens that were drawn.
     pub tokens_accepted: usize,
+    /// Trials finished in this try.
+    pub trials_made: usize,
+    /// Those of them whose reply was cut at the token limit.
+    pub trials_cut: usize,
+    /// Those of them whose reply ended without an answer.
+    pub trials_unanswered: usize,
 }
 
 /// Who follows the making of runs.
@@ -152,12 +158,23 @@ impl<'a, 'w, W: Watcher> Work<'a, 'w, W> {
             let Some(making) = &mut self.runs[run] else { continue };
             let trials = finished.len();
             match making.record(finished) {
-                Ok(()) => {
+                Ok([cut, unanswered]) => {
                     self.progress.trials_done += trials;
+                    self.progress.trials_made += trials;
+                    self.progress.trials_cut += cut;
+                    self.progress.trials_unanswered += unanswered;
                     recorded.push(run);
                 }
                 Err(error) => self.end(run, End::Failed(error)),
             }
+        }
+        // The finished trials of this step are on record before the run of one that cannot be drawn ends: there is
+        // no outcome for a reply that the model could not make, and a run without it would not be the one asked for.
+        for broken in step.broken {
+            let (run, trial) = places[broken.job];
+            let Some(making) = &self.runs[run] else { continue };
+            let error = broken.error(format_args!("trial `{}`", making.plan.trials[trial]));
+            self.end(run, End::Failed(error));
         }
         self.watcher.progress(self.progress);
         recorded.into_iter().for_each(|run| self.go_on(run));

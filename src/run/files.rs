@@ -1,12 +1,12 @@
 //! Files that are either there as a whole or not at all, and JSON in them.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{BufRead, BufReader, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 use crate::error::{Error, Result};
 
@@ -15,19 +15,23 @@ pub(super) const UNFINISHED: &str = ".writing-";
 
 /// A file that is written beside its place and takes it at the end: written, synced, renamed, and the folder
 /// synced, in this order. Dropped before that, it leaves nothing behind.
+///
+/// A file is locked while it is written, so that the next writer in its folder can tell one that a killed process left
+/// behind from one that is still being written, and clears it away.
 pub(super) struct Beside<'p> {
     path: &'p Path,
-    file: BufWriter<NamedTempFile>,
+    file: BufWriter<File>,
+    unfinished: TempPath,
     hasher: blake3::Hasher,
 }
 
 impl<'p> Beside<'p> {
     pub(super) fn new(path: &'p Path) -> Result<Self> {
-        let file = tempfile::Builder::new()
-            .prefix(UNFINISHED)
-            .tempfile_in(folder_of(path))
-            .map_err(|error| unwritten(path, &error))?;
-        Ok(Self { path, file: BufWriter::new(file), hasher: blake3::Hasher::new() })
+        let folder = folder_of(path);
+        clear_abandoned(folder);
+        let (file, unfinished) =
+            begin_unfinished(folder).map_err(|error| unwritten(path, &error))?;
+        Ok(Self { path, file: BufWriter::new(file), unfinished, hasher: blake3::Hasher::new() })
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -37,18 +41,18 @@ impl<'p> Beside<'p> {
 
     /// Puts it into its place, and gives the digest of its bytes.
     pub(super) fn finish(self) -> Result<String> {
-        let Self { path, file, hasher } = self;
+        let Self { path, file, unfinished, hasher } = self;
         let finish = || -> std::io::Result<()> {
             let file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
             // A temporary file is private; what is written here is meant to be read.
             #[cfg(unix)]
             {
                 use std::os::unix::fs::PermissionsExt;
-                file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+                file.set_permissions(fs::Permissions::from_mode(0o644))?;
             }
-            file.as_file().sync_all()?;
+            file.sync_all()?;
             // Not `persist`, whose system calls go past the C library, where the tests of failing disks stand.
-            fs::rename(file.into_temp_path(), path)?;
+            fs::rename(&unfinished, path)?;
             sync_folder(folder_of(path))
         };
         finish().map_err(|error| unwritten(path, &error))?;
@@ -56,13 +60,59 @@ impl<'p> Beside<'p> {
     }
 }
 
+/// A new file under a name that means nothing, locked. Where the file system knows no locks it is not, and will not be
+/// cleared away either.
+fn begin_unfinished(folder: &Path) -> std::io::Result<(File, TempPath)> {
+    loop {
+        let (file, path) =
+            tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?.into_parts();
+        let lost = match file.try_lock() {
+            // Between its making and its lock another writer may have taken it for abandoned.
+            Ok(()) => !path.exists(),
+            Err(TryLockError::WouldBlock) => true,
+            Err(TryLockError::Error(_)) => false,
+        };
+        if !lost {
+            return Ok((file, path));
+        }
+    }
+}
+
+/// Clears away what killed processes left unfinished in a folder. What cannot be looked at stays: this is tidying, and
+/// keeps nobody from writing.
+fn clear_abandoned(folder: &Path) {
+    let abandoned = |path: &PathBuf| {
+        let is_unfinished =
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED));
+        is_unfinished && crate::files::open_regular(path).is_ok_and(|file| file.try_lock().is_ok())
+    };
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for path in entries.flatten().map(|entry| entry.path()).filter(abandoned) {
+        let _ = fs::remove_file(path);
+    }
+}
+
 fn unwritten(path: &Path, error: &std::io::Error) -> Error {
-    Error::write(path, error)
-        .hint("free some space or choose another `--out`; the same command goes on from here")
+    let remedy = what_to_do(error, "free some space or choose another `--out`");
+    Error::write(path, error).hint(format!("{remedy}; the same command goes on from here"))
+}
+
+/// What to do about a write that failed: `usual` unless the system's word for it tells more.
+pub(super) fn what_to_do<'w>(error: &std::io::Error, usual: &'w str) -> &'w str {
+    match error.kind() {
+        std::io::ErrorKind::FileTooLarge => {
+            "raise the limit on the size of files (`ulimit -f unlimited`, or the limit of the batch system)"
+        }
+        std::io::ErrorKind::NotFound => {
+            "its folder is gone: make it again or choose another one with `--out`"
+        }
+        _ => usual,
+    }
 }
 
 fn folder_of(path: &Path) -> &Path {
-    path.parent().unwrap_or(Path::new("."))
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 /// Writes `bytes` beside `path`, syncs, and renames into place.
@@ -78,7 +128,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Makes a rename or a new file in `folder` survive a power cut.
 pub(super) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
-    File::open(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })?.sync_all()?;
+    File::open(folder)?.sync_all()?;
     Ok(())
 }
 
@@ -88,6 +138,14 @@ pub(super) fn sync_folder(folder: &Path) -> std::io::Result<()> {
 /// As [`write_whole`].
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     write_whole(path, (json(path, serde_json::to_string_pretty(value))? + "\n").as_bytes())
+}
+
+/// Values as the text of a JSON Lines file at `path`.
+///
+/// # Errors
+/// A value cannot be put into JSON.
+pub fn lines_text<T: Serialize>(path: &Path, values: impl Iterator<Item = T>) -> Result<String> {
+    values.map(|value| Ok(json(path, serde_json::to_string(&value))? + "\n")).collect()
 }
 
 /// Writes values as JSON Lines and returns the digest of the bytes.
@@ -150,7 +208,10 @@ pub(super) fn values<T: DeserializeOwned>(
 }
 
 /// BLAKE3 of a file, in hexadecimal.
-pub(super) fn file_digest(path: &Path) -> Result<String> {
+///
+/// # Errors
+/// It cannot be read.
+pub fn file_digest(path: &Path) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
     crate::files::open_regular(path)
         .and_then(|file| hasher.update_reader(file).map(drop))

@@ -5,16 +5,18 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::changes::{changes, in_words, versions};
 use super::files::{Beside, file_digest, read_json, read_lines, values, write_json};
-use super::journal::{self, Entry, JOURNAL, Journal, Span};
+use super::journal::{self, Binding, Entry, JOURNAL, Journal, Span};
 use super::lock::{Lock, is_trace, refused};
 use super::manifest::Manifest;
 use super::record::{Imported, Record};
 use super::shard::Part;
+use super::trials;
 use crate::error::{Error, Result};
 use crate::transcript::Transcript;
 
-const MANIFEST: &str = "manifest.json";
+pub(super) const MANIFEST: &str = "manifest.json";
 const TRANSCRIPTS: &str = "transcripts.jsonl";
 const SEAL: &str = "seal.json";
 const SHARD: &str = "shard.json";
@@ -44,8 +46,8 @@ impl Folder {
     /// Makes the folder, or opens one of the very same settings to go on with.
     ///
     /// # Errors
-    /// The folder cannot be written, belongs to other settings (the message names the first key that
-    /// differs), is in use by another process, or holds something else.
+    /// The folder cannot be written, was begun by another version or belongs to other settings (the message names
+    /// what differs), is in use by another process, or holds something else.
     pub fn open(path: &Path, manifest: &Manifest) -> Result<Self> {
         Self::open_part(path, manifest, None)
     }
@@ -69,7 +71,18 @@ impl Folder {
         if at.exists() {
             let there = Record::read(&at)?;
             let there = there.made().map_err(|error| error.within(path.display()))?;
-            if let Some(change) = there.first_difference(manifest)? {
+            let places = ["there", "here"];
+            let versions = versions(there, manifest);
+            if !versions.is_empty() {
+                return Err(Error::incomparable(format!(
+                    "the run in `{}` was begun by another version: {}",
+                    path.display(),
+                    in_words(&versions, places)
+                ))
+                .hint("go on with the version that began it, or begin anew in another folder with `--out`"));
+            }
+            let changes = changes(there, manifest)?;
+            if !changes.is_empty() {
                 let moved_on = match (&there.model.source, &manifest.model.source) {
                     (Some(then), Some(now)) if then.commit != now.commit => {
                         format!(": its model is `{}@{}`", there.model.label, then.commit)
@@ -77,11 +90,9 @@ impl Folder {
                     _ => String::new(),
                 };
                 return Err(Error::input(format!(
-                    "`{}` belongs to other settings: `{}` is {} there and {} here",
+                    "`{}` belongs to other settings: {}",
                     path.display(),
-                    change.key,
-                    change.there,
-                    change.here
+                    in_words(&changes, places)
                 ))
                 .hint(format!(
                     "use the settings of that run{moved_on}, or another folder with `--out`"
@@ -107,7 +118,12 @@ impl Folder {
             }
             write_json(&at, manifest)?;
         }
-        let (journal, recorded, set_aside) = Journal::open(&path.join(JOURNAL))?;
+        // What was changed after the seal is told as that, before the journal is found to be another manifest's.
+        if path.join(SEAL).exists() {
+            Finished::check_intact(path)?;
+        }
+        let (journal, recorded, set_aside) =
+            Journal::open(&path.join(JOURNAL), Binding::of(path)?)?;
         Ok(Self { path: path.to_owned(), journal, recorded, set_aside, lock })
     }
 
@@ -144,14 +160,37 @@ impl Folder {
         self.journal.transcript(span)
     }
 
+    /// Refuses a second record of a trial that says something else than the first one.
+    ///
+    /// # Errors
+    /// It does; the journal was changed since it was opened.
+    pub fn check_same(&mut self, first: Span, second: Span) -> Result<()> {
+        self.journal.check_same(first, second)
+    }
+
     /// Writes the transcripts that stand there, in this order, and the seal. A sealed folder is left as it is.
     ///
     /// # Errors
-    /// The disk does not take them; a sealed folder is not as it was sealed.
+    /// The disk does not take them; a sealed folder is not as it was sealed, or not what the journal holds.
     pub fn seal(&mut self, spans: impl IntoIterator<Item = Span>) -> Result<()> {
-        match self.path.join(SEAL).exists() {
-            true => Finished::check_intact(&self.path),
-            false => seal_in(&self.path, &mut self.journal, spans),
+        if !self.path.join(SEAL).exists() {
+            return seal_in(&self.path, &mut self.journal, spans);
+        }
+        Finished::check_intact(&self.path)?;
+        let mut hasher = blake3::Hasher::new();
+        for span in spans {
+            hasher.update(self.journal.text(span)?.as_bytes()).update(b"\n");
+        }
+        match Finished::seal(&self.path)?.transcripts == hasher.finalize().to_hex().as_str() {
+            true => Ok(()),
+            false => Err(Error::input(format!(
+                "`{TRANSCRIPTS}` in `{}` is sealed, and is not what the journal beside it holds",
+                self.path.display()
+            ))
+            .hint(format!(
+                "`candor verify {} --all` tells what the model says; without `{TRANSCRIPTS}` and `{SEAL}` the same command makes both again from the journal",
+                self.path.display()
+            ))),
         }
     }
 }
@@ -251,23 +290,42 @@ pub fn import(path: &Path, imported: &Imported, transcripts: &[Transcript]) -> R
     }
     let lock = Lock::make(path)?;
     write_json(&path.join(MANIFEST), imported)?;
-    let (mut journal, ..) = Journal::open(&path.join(JOURNAL))?;
+    let (mut journal, ..) = Journal::open(&path.join(JOURNAL), Binding::of(path)?)?;
     let spans = journal.append(transcripts)?;
     seal_in(path, &mut journal, spans)?;
     Ok(lock)
 }
 
 impl Finished {
-    /// Reads a finished run.
+    /// Reads a finished run, once its seal has been found intact and its transcripts are the trials of its manifest:
+    /// whoever shows a number of a run opens it here.
     ///
     /// # Errors
-    /// The folder is no run folder, holds a shard of a run, or the run has not finished.
+    /// The folder is no run folder, holds a shard of a run, the run has not finished, or it was changed after it was
+    /// sealed.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::check_begun(path)?;
         refuse_shard(path)?;
-        Self::open_any(path)
+        Self::check_sealed(path)?;
+        Self::check_intact(path)?;
+        let run = Self::open_any(path)?;
+        match run.trials_differ(None) {
+            None => Ok(run),
+            Some(what) => Err(Error::input(format!(
+                "`{TRANSCRIPTS}` in `{}` does not hold the trials of its manifest: {what}",
+                path.display()
+            ))
+            .hint("make the run again in a new folder: a seal that was made anew tells nothing")),
+        }
     }
 
-    /// Reads a finished run or a finished shard of one.
+    /// The first way in which the transcripts are not the trials that the manifest plans, in words; none where they
+    /// are.
+    pub(super) fn trials_differ(&self, part: Option<&Part>) -> Option<String> {
+        trials::difference(&self.record, part, &self.transcripts)
+    }
+
+    /// Reads a finished run or a finished shard of one as it is, for those who look at its seal themselves.
     ///
     /// # Errors
     /// The folder is no run folder, or the run has not finished.
@@ -287,8 +345,7 @@ impl Finished {
         refuse_shard(path)?;
         let record = Record::read(&path.join(MANIFEST))?;
         let journal = path.join(JOURNAL);
-        let mut transcripts =
-            if journal.exists() { journal::read_finished(&journal)? } else { Vec::new() };
+        let mut transcripts = if journal.exists() { Self::journaled(path)? } else { Vec::new() };
         transcripts.sort_by_cached_key(|t| {
             let request = record.requests().iter().position(|request| request.id == t.request);
             let tier = record.tiers().iter().position(|tier| tier.name == t.tier);
@@ -393,8 +450,13 @@ impl Finished {
         Ok(text.lines().map(str::to_owned).collect())
     }
 
+    /// Whether the folder has a journal: one that was moved away tells nothing.
+    pub(super) fn has_journal(path: &Path) -> bool {
+        path.join(JOURNAL).is_file()
+    }
+
     /// The transcripts of the journal, in the order of the journal.
     pub(super) fn journaled(path: &Path) -> Result<Vec<Transcript>> {
-        journal::read_finished(&path.join(JOURNAL))
+        journal::read_finished(&path.join(JOURNAL), &Binding::of(path)?)
     }
 }

@@ -54,6 +54,9 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(taken(path)),
+            Err(TryLockError::Error(error)) if cannot_lock(&error) => {
+                return Err(unlockable(path, &error));
+            }
             Err(TryLockError::Error(error)) => return Err(refused(error)),
         }
         let lock = Self { path: path.to_owned(), _file: file };
@@ -92,6 +95,22 @@ pub(super) fn is_trace(name: &str) -> bool {
 pub(super) fn refused(path: &Path, error: &std::io::Error) -> Error {
     Error::input(format!("cannot write to `{}`: {error}", path.display()))
         .hint("choose a folder that can be written with `--out`")
+}
+
+/// Whether the file system is one that knows no locks, as some network file systems are mounted.
+fn cannot_lock(error: &std::io::Error) -> bool {
+    // ENOSYS, ENOLCK, EOPNOTSUPP as Linux and macOS number them.
+    let codes: &[i32] = if cfg!(target_os = "macos") { &[78, 77, 45, 102] } else { &[38, 37, 95] };
+    error.kind() == std::io::ErrorKind::Unsupported
+        || error.raw_os_error().is_some_and(|code| codes.contains(&code))
+}
+
+fn unlockable(path: &Path, error: &std::io::Error) -> Error {
+    Error::input(format!(
+        "`{}` lies on a file system that cannot lock files ({error}), and without a lock two processes could write one run",
+        path.display()
+    ))
+    .hint("it can be written, but not locked: mount it with locks (NFS: `rpc.statd` must run, no `nolock`), or choose a folder on a local disk with `--out` and copy it when the run is done")
 }
 
 fn taken(path: &Path) -> Error {

@@ -9,7 +9,7 @@ use super::plan::Plan;
 use crate::engine::{Completion, Job};
 use crate::error::{Error, Result};
 use crate::scenario::Trial;
-use crate::transcript::Transcript;
+use crate::transcript::{Outcome, Transcript};
 
 /// A run that is being made.
 pub struct Making<'a> {
@@ -66,11 +66,11 @@ impl<'a> Making<'a> {
         Ok(jobs)
     }
 
-    /// Puts finished trials on record.
+    /// Puts finished trials on record, and counts those that were cut and those that ended without an answer.
     ///
     /// # Errors
     /// The disk does not take them; their tokens cannot be decoded.
-    pub(super) fn record(&mut self, finished: Vec<(usize, Completion)>) -> Result<()> {
+    pub(super) fn record(&mut self, finished: Vec<(usize, Completion)>) -> Result<[usize; 2]> {
         let mut places = Vec::with_capacity(finished.len());
         let mut transcripts = Vec::with_capacity(finished.len());
         for (trial, completion) in finished {
@@ -80,7 +80,13 @@ impl<'a> Making<'a> {
         let spans = self.folder.append(&transcripts)?;
         self.missing -= spans.len();
         places.into_iter().zip(spans).for_each(|(trial, span)| self.done[trial] = Some(span));
-        Ok(())
+        let count = |is: fn(Outcome) -> bool| transcripts.iter().filter(|t| is(t.outcome)).count();
+        Ok([
+            count(|outcome| outcome == Outcome::Truncated),
+            count(|outcome| {
+                !matches!(outcome, Outcome::Truncated | Outcome::Answered | Outcome::NoScratchpad)
+            }),
+        ])
     }
 
     /// Goes on to the next look at which something is missing, or to the end, and tells whether it is at its end and
@@ -141,7 +147,10 @@ fn done(plan: &Plan<'_>, folder: &mut Folder) -> Result<Vec<Option<Span>>> {
             ))
             .hint("choose another folder with `--out`"));
         };
-        done[i] = Some(span);
+        match done[i] {
+            None => done[i] = Some(span),
+            Some(first) => folder.check_same(first, span)?,
+        }
     }
     Ok(done)
 }

@@ -8,9 +8,24 @@ use super::plan::{Plan, Settings};
 use super::prompt_texts::PromptTexts;
 use crate::decoder::{ModelInfo, Quantize, Steering};
 use crate::error::{Error, Result};
-use crate::model::SystemPrompt;
 use crate::model::hub::Origin;
+use crate::model::{AdapterRecord, Model, SystemPrompt, Way};
 use crate::scenario::{Request, Tags, Tier};
+use crate::transcript::READER_VERSION;
+
+/// Version of the run folder's format that is written; METHODS.md says what each version changed. A manifest without
+/// the key has the first one.
+pub const FORMAT: u32 = 2;
+
+/// The format of a folder whose manifest does not name one.
+pub(super) fn first_format() -> u32 {
+    1
+}
+
+/// Whether a format is the one that goes without saying, so that such a manifest stays byte for byte what it was.
+pub(super) fn is_first_format(format: &u32) -> bool {
+    *format == first_format()
+}
 
 /// The file's content. Two runs with equal manifests have equal transcripts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +33,12 @@ use crate::scenario::{Request, Tags, Tier};
 pub struct Manifest {
     /// Version of candor.
     pub candor: String,
+    /// Version of the run folder's format.
+    #[serde(default = "first_format", skip_serializing_if = "is_first_format")]
+    pub format: u32,
+    /// Version of the reader that took the replies apart ([`READER_VERSION`]); none in the first format, which had one reader.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader: Option<u32>,
     /// What computes; runs of different numerics are not comparable bit by bit.
     pub numerics: String,
     /// What is promised of the transcripts.
@@ -53,6 +74,9 @@ pub struct ModelRecord {
     pub files: BTreeMap<String, String>,
     /// Into which blocks its dense weights were put while they were loaded.
     pub quantize: Option<Quantize>,
+    /// What was put on its weights, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adapters: Vec<AdapterRecord>,
     /// What was done to its residual stream, if anything, with all numbers that this takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steering: Option<Steering>,
@@ -60,6 +84,10 @@ pub struct ModelRecord {
     pub chat_template: String,
     /// Ids that end a reply.
     pub stop_ids: Vec<u32>,
+    /// The text of each of them as the tokenizer decodes it alone: what stands at the end of a reply's `raw` text and
+    /// is no part of the reply. With it a reply can be taken apart again without the model.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stop_texts: BTreeMap<u32, String>,
     /// Where each of them comes from, in words.
     pub stop_sources: BTreeMap<u32, Vec<String>>,
     /// How the scenario's system text reached it.
@@ -170,12 +198,20 @@ impl PromptsRecord {
     }
 }
 
+/// What is put on a model's weights, and how the decoder does it.
+fn adapter_records(model: &Model, info: &ModelInfo) -> Vec<AdapterRecord> {
+    let how = if info.adapters_beside { Way::Beside } else { Way::Merged };
+    model.adapters.iter().map(|adapter| adapter.record(how)).collect()
+}
+
 impl Manifest {
     /// The manifest of a plan. Reads the whole weights for their digest, if no manifest of the model was made before.
     pub fn new(plan: &Plan<'_>, info: &ModelInfo) -> Result<Self> {
         let model = plan.model;
         Ok(Self {
             candor: env!("CARGO_PKG_VERSION").into(),
+            format: FORMAT,
+            reader: Some(READER_VERSION),
             numerics: info.numerics.clone(),
             promise: info.promise.clone(),
             model: ModelRecord {
@@ -185,11 +221,17 @@ impl Manifest {
                 parameters: model.weights()?.parameters(),
                 files: model.digests().clone(),
                 quantize: info.quantize,
+                adapters: adapter_records(model, info),
                 steering: info.steering.clone(),
                 chat_template: blake3::hash(model.chat_template()?.source().as_bytes())
                     .to_hex()
                     .to_string(),
                 stop_ids: model.stop_ids.clone(),
+                stop_texts: model
+                    .stop_ids
+                    .iter()
+                    .map(|&id| Ok((id, model.tokenizer.decode(&[id], false)?)))
+                    .collect::<Result<_>>()?,
                 stop_sources: model.stop_sources.clone(),
                 system_prompt: plan.system_prompt,
                 notes: model.notes.iter().chain(&plan.notes).cloned().collect(),
@@ -231,52 +273,4 @@ impl Manifest {
             .map_err(|error| Error::failed(format!("the manifest cannot be written: {error}")))?;
         Ok(blake3::hash(text.as_bytes()).to_hex().to_string())
     }
-
-    /// The first key in which another manifest differs, with both values in short. Where a model's files
-    /// came from is not compared: their digests are, and a branch may have moved on without touching them.
-    ///
-    /// # Errors
-    /// As [`Self::digest`].
-    pub fn first_difference(&self, other: &Self) -> Result<Option<Change>> {
-        let value = |m: &Self| {
-            let model = ModelRecord { source: None, ..m.model.clone() };
-            serde_json::to_value(Self { model, ..m.clone() })
-                .map_err(|error| Error::failed(format!("the manifest cannot be read: {error}")))
-        };
-        Ok(first_difference("", &value(self)?, &value(other)?))
-    }
-}
-
-/// A key that differs between two manifests.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Path of the key, with dots.
-    pub key: String,
-    /// Its value there, in short.
-    pub there: String,
-    /// Its value here, in short.
-    pub here: String,
-}
-
-fn first_difference(path: &str, a: &serde_json::Value, b: &serde_json::Value) -> Option<Change> {
-    use serde_json::Value::{Null, Object};
-    if a == b {
-        return None;
-    }
-    if let (Object(a), Object(b)) = (a, b) {
-        let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
-        return keys.into_iter().find_map(|key| {
-            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            first_difference(&path, a.get(key).unwrap_or(&Null), b.get(key).unwrap_or(&Null))
-        });
-    }
-    let short = |value: &serde_json::Value| {
-        let text = value.to_string();
-        if text.chars().count() > 40 {
-            text.chars().take(37).chain("...".chars()).collect()
-        } else {
-            text
-        }
-    };
-    Some(Change { key: path.into(), there: short(a), here: short(b) })
 }

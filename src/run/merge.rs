@@ -4,12 +4,15 @@
 //! once to be written, and never held.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 use std::path::{Path, PathBuf};
 
+use super::changes::{changes, in_words, versions};
 use super::folder::{Finished, Folder};
 use super::journal::{Entry, Span};
 use super::manifest::Manifest;
 use super::shard::Part;
+use super::trials::planned;
 use super::verify::{Digests, check_digests};
 use crate::error::{Error, Result};
 use crate::transcript::Transcript;
@@ -51,9 +54,13 @@ pub fn merge(shards: &[PathBuf], out: &Path) -> Result<Folder> {
 fn fill(folder: &mut Folder, pieces: &[Piece<'_>]) -> Result<Vec<Span>> {
     // What an earlier merge wrote before it was cut short, or a whole run of the same settings: the same trials.
     let recorded = std::mem::take(&mut folder.recorded).into_iter();
-    let mut there: HashMap<(String, String, u32), Span> = recorded
-        .map(|Entry { request, tier, sample, span }| ((request, tier, sample), span))
-        .collect();
+    let mut there: HashMap<(String, String, u32), Span> = HashMap::new();
+    for Entry { request, tier, sample, span } in recorded {
+        match there.entry((request, tier, sample)) {
+            Slot::Vacant(slot) => drop(slot.insert(span)),
+            Slot::Occupied(first) => folder.check_same(*first.get(), span)?,
+        }
+    }
     let mut spans: Vec<Option<Span>> = Vec::new();
     let (mut missing, mut places) = (Vec::new(), Vec::new());
     for piece in pieces {
@@ -105,7 +112,7 @@ fn foreign(folder: &Folder, (request, tier, sample): &(String, String, u32)) -> 
 
 /// The shards, one after the other, hold the trials of the run in their order.
 fn check_trials(pieces: &[Piece<'_>], manifest: &Manifest) -> Result<()> {
-    let mut expected = trials(manifest);
+    let mut expected = planned(manifest);
     let again = "make this shard again in a new folder";
     for piece in pieces {
         let name = piece.path.display();
@@ -113,7 +120,7 @@ fn check_trials(pieces: &[Piece<'_>], manifest: &Manifest) -> Result<()> {
         let mut held = 0;
         for transcript in Finished::each_transcript(piece.path)? {
             let (request, tier, sample) = key(&transcript?);
-            if expected.next() != Some((request.clone(), tier.clone(), sample)) {
+            if expected.next() != Some((&*request, &*tier, sample)) {
                 return Err(Error::input(format!(
                     "`{name}` holds trial {request}/{tier}/{sample} where another one belongs"
                 ))
@@ -152,10 +159,20 @@ impl<'a> Piece<'a> {
 
     fn check_same_run(&self, other: &Self) -> Result<()> {
         let (here, there) = (self.path.display(), other.path.display());
-        if let Some(change) = self.manifest.first_difference(&other.manifest)? {
+        let places = ["in the first", "in the second"];
+        let versions = versions(&self.manifest, &other.manifest);
+        if !versions.is_empty() {
+            return Err(Error::incomparable(format!(
+                "`{here}` and `{there}` were made by different versions: {}",
+                in_words(&versions, places)
+            ))
+            .hint("make all shards with one version of candor, on one kind of machine"));
+        }
+        let changes = changes(&self.manifest, &other.manifest)?;
+        if !changes.is_empty() {
             return Err(Error::input(format!(
-                "`{here}` and `{there}` are shards of different runs: `{}` is {} in the first and {} in the second",
-                change.key, change.there, change.here
+                "`{here}` and `{there}` are shards of different runs: {}",
+                in_words(&changes, places)
             ))
             .hint("merge the shards of one run, made with the same settings"));
         }
@@ -212,15 +229,4 @@ fn missing(pieces: &[Piece<'_>], first: usize, end: usize) -> Error {
 
 fn key(t: &Transcript) -> (String, String, u32) {
     (t.request.clone(), t.tier.clone(), t.sample)
-}
-
-/// Request, tier and sample of every trial of a run, in the order of `transcripts.jsonl`.
-fn trials(manifest: &Manifest) -> impl Iterator<Item = (String, String, u32)> {
-    let samples = 0..manifest.settings.samples;
-    manifest.requests.items.iter().flat_map(move |request| {
-        samples.clone().flat_map(move |sample| {
-            let tiers = manifest.scenario.tiers.iter();
-            tiers.map(move |tier| (request.id.clone(), tier.name.clone(), sample))
-        })
-    })
 }

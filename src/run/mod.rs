@@ -5,6 +5,7 @@
 //! its trial counts as done, `transcripts.jsonl` and then `seal.json` when all are. All but the journal are written
 //! beside their place, synced and renamed into it, and then their folder is synced; all under the lock.
 
+mod changes;
 mod difference;
 mod execute;
 mod files;
@@ -20,21 +21,29 @@ mod prompt_texts;
 mod record;
 mod shard;
 mod stopping;
+mod trials;
 mod verify;
 
+pub use changes::{Change, changes, in_words, versions};
 pub use difference::{Stretch, stretches};
 pub use execute::{End, Pace, Progress, Watcher, execute};
-pub use files::{read_json, read_lines, write_json, write_lines, write_whole};
+pub use files::{
+    file_digest, lines_text, read_json, read_lines, write_json, write_lines, write_whole,
+};
 pub use folder::{Finished, Folder, Seal, State, import};
 pub use journal::{Entry, Span, TrialCount};
 pub use lock::Lock;
 pub use making::Making;
-pub use manifest::{Manifest, ModelRecord, TierRecord};
+pub use manifest::{FORMAT, Manifest, ModelRecord, TierRecord};
 pub use merge::merge;
-pub use plan::{Plan, Settings};
-pub use prompt::Prompt;
+pub use plan::{Plan, Rendered, Settings};
+pub use prompt::{ControlText, Prompt};
 pub use prompt_texts::PromptTexts;
 pub use record::{Imported, LogRecord, ReadingRecord, Record};
 pub use shard::{Part, Shard};
 pub use stopping::{PlannedLook, Stopping};
-pub use verify::{Difference, Digests, Regenerated, check_digests, regenerate};
+pub use trials::{Reread, read_again};
+pub use verify::{
+    Difference, Digests, Regenerated, check_digests, check_journal, check_trials, derived,
+    regenerate,
+};

@@ -5,14 +5,15 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::difference::{Stretch, stretches};
-use super::prompt::{Prompt, Renderer};
+use super::prompt::{Arms, ControlText, Prompt, Renderer, note_of_spelled};
 use super::stopping::Stopping;
 use crate::engine::{Address, Completion, FinishReason, Job, Sampling};
 use crate::error::{Error, Result};
-use crate::model::{Json, Model, SystemPrompt};
+use crate::model::{Json, Model, SystemPrompt, with_rooms};
 use crate::scenario::{Request, RequestSet, Scenario, Trial, Variant, trials};
 use crate::transcript::{Reply, TagNames, Transcript, opens_reasoning};
 
@@ -34,6 +35,9 @@ pub struct Settings {
     pub date: String,
     /// Further arguments of the chat template.
     pub template_args: BTreeMap<String, Json>,
+    /// What is done with text that spells a mark of the model's conversations.
+    #[serde(default, skip_serializing_if = "ControlText::is_default")]
+    pub control_text: ControlText,
     /// When the run may end before its last request; none for one that does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopping: Option<Stopping>,
@@ -50,8 +54,13 @@ impl Settings {
             Err(Error::input(format!("`--{flag} {value}` cannot be used"))
                 .hint(format!("`--{flag}` takes {range}")))
         };
-        if !(s.temperature >= 0.0 && s.temperature.is_finite()) {
-            return unusable("temperature", &s.temperature, "a number from 0 (greedy) up");
+        // Beyond these bounds the scores leave the range of numbers, and a draw means nothing.
+        if s.temperature != 0.0 && !(1e-3..=1e3).contains(&s.temperature) {
+            return unusable(
+                "temperature",
+                &s.temperature,
+                "0 (greedy), or a number from 0.001 to 1000",
+            );
         }
         if let Some(k) = s.top_k.filter(|&k| k == 0) {
             return unusable("top-k", &k, "a whole number from 1 up");
@@ -61,11 +70,11 @@ impl Settings {
                 return unusable(flag, &p, "a number above 0 and up to 1");
             }
         }
-        if !(s.repetition_penalty > 0.0 && s.repetition_penalty.is_finite()) {
+        if !(1e-3..=1e3).contains(&s.repetition_penalty) {
             return unusable(
                 "repetition-penalty",
                 &s.repetition_penalty,
-                "a number above 0 (1 does nothing)",
+                "a number from 0.001 to 1000 (1 does nothing)",
             );
         }
         if self.samples == 0 {
@@ -93,6 +102,80 @@ impl Settings {
     }
 }
 
+impl Rendered {
+    /// Renders, tokenizes and checks every prompt, some requests at a time on all threads.
+    fn new(
+        model: &Model,
+        scenario: &Scenario,
+        variant: &Variant,
+        requests: &RequestSet,
+        settings: &Settings,
+    ) -> Result<Self> {
+        let renderer = Renderer::new(model, settings)?;
+        let mut notes: BTreeSet<String> =
+            renderer.notes().into_iter().chain(variant.notes.iter().cloned()).collect();
+        let mut prompts = Prompts::new();
+        let (mut spelled, mut spelling) = (BTreeMap::new(), 0);
+        with_rooms(|| {
+            for requests in requests.requests.chunks(REQUESTS_AT_ONCE) {
+                let arms: Vec<Result<Arms>> = requests
+                    .par_iter()
+                    .map(|request| renderer.prompts(scenario, variant, request))
+                    .collect();
+                for (request, arms) in requests.iter().zip(arms) {
+                    let arms = arms?;
+                    notes.extend(arms.notes);
+                    spelling += usize::from(!arms.spelled.is_empty());
+                    for (mark, count) in arms.spelled {
+                        *spelled.entry(mark).or_default() += count;
+                    }
+                    let tiers = scenario.tiers.iter().map(|tier| tier.name.clone());
+                    prompts.insert(request.id.clone(), tiers.zip(arms.prompts).collect());
+                }
+            }
+            Ok::<_, Error>(())
+        })??;
+        notes.extend(note_of_spelled(&spelled, spelling));
+        Ok(Self {
+            system_prompt: renderer.system_prompt,
+            notes: notes.into_iter().collect(),
+            prompts: Arc::new(prompts),
+        })
+    }
+}
+
+/// Refuses requests that show none of the options that the scenario declares.
+///
+/// # Errors
+/// Names the first such request.
+fn check_options(scenario: &Scenario, requests: &RequestSet) -> Result<()> {
+    if scenario.options.is_none() {
+        return Ok(());
+    }
+    match requests.requests.iter().find(|request| request.options.is_empty()) {
+        None => Ok(()),
+        Some(request) => Err(Error::input(format!(
+            "request `{}` shows none of the scenario's options",
+            request.id
+        ))
+        .hint("put the requests by the scenario that declares the options")),
+    }
+}
+
+/// Refuses a number of trials that no run can have.
+fn check_trials(scenario: &Scenario, requests: &RequestSet, settings: &Settings) -> Result<()> {
+    let (requests, tiers) = (requests.requests.len(), scenario.tiers.len());
+    let trials = requests as u128 * tiers as u128 * u128::from(settings.samples);
+    if trials <= TRIALS_MAX as u128 {
+        return Ok(());
+    }
+    Err(Error::input(format!(
+        "{requests} requests × {tiers} tiers × {} samples are {trials} trials; a run can have {TRIALS_MAX}",
+        settings.samples
+    ))
+    .hint("use fewer `--samples`, or a smaller `--limit`"))
+}
+
 /// All trials of one model in one variant of a scenario.
 pub struct Plan<'a> {
     /// The model.
@@ -112,10 +195,24 @@ pub struct Plan<'a> {
     /// What the user should know about the prompts and what is no error.
     pub notes: Vec<String>,
     /// By request, then by tier.
-    prompts: Arc<Prompts<'a>>,
+    prompts: Arc<Prompts>,
 }
 
-type Prompts<'a> = BTreeMap<&'a str, BTreeMap<&'a str, Prompt>>;
+type Prompts = BTreeMap<String, BTreeMap<String, Prompt>>;
+
+/// Most trials of a run: what is kept of each while a run is made would take gigabytes beyond it.
+const TRIALS_MAX: usize = 10_000_000;
+
+/// Requests whose prompts are made before it is looked whether one of them is refused.
+const REQUESTS_AT_ONCE: usize = 1024;
+
+/// The prompts of a plan without its model: what a second plan of the same settings need not make again.
+#[derive(Clone)]
+pub struct Rendered {
+    system_prompt: SystemPrompt,
+    notes: Vec<String>,
+    prompts: Arc<Prompts>,
+}
 
 impl<'a> Plan<'a> {
     /// Renders and checks every prompt.
@@ -131,18 +228,28 @@ impl<'a> Plan<'a> {
         settings: &'a Settings,
     ) -> Result<Self> {
         settings.check()?;
-        let renderer = Renderer::new(model, settings)?;
-        let mut notes: BTreeSet<String> =
-            renderer.notes().into_iter().chain(variant.notes.iter().cloned()).collect();
-        let mut prompts = Prompts::new();
-        for request in &requests.requests {
-            let arms = renderer.prompts(scenario, variant, request, &mut notes)?;
-            let tiers = scenario.tiers.iter().map(|tier| tier.name.as_str());
-            prompts.insert(&request.id, tiers.zip(arms).collect());
-        }
-        let system_prompt = renderer.system_prompt;
+        check_trials(scenario, requests, settings)?;
+        check_options(scenario, requests)?;
+        let rendered = Rendered::new(model, scenario, variant, requests, settings)?;
+        Self::with_rendered(model, scenario, variant, requests, settings, rendered)
+    }
+
+    /// The same with prompts that another plan of the same model, scenario, variant, requests and settings made.
+    ///
+    /// # Errors
+    /// Settings that mean nothing, or too many trials.
+    pub fn with_rendered(
+        model: &'a Model,
+        scenario: &'a Scenario,
+        variant: &'a Variant,
+        requests: &'a RequestSet,
+        settings: &'a Settings,
+        rendered: Rendered,
+    ) -> Result<Self> {
+        settings.check()?;
+        check_trials(scenario, requests, settings)?;
         let trials = trials(scenario, variant, &requests.requests, settings.samples);
-        let notes = notes.into_iter().collect();
+        let Rendered { system_prompt, notes, prompts } = rendered;
         Ok(Self {
             model,
             scenario,
@@ -152,8 +259,14 @@ impl<'a> Plan<'a> {
             trials,
             system_prompt,
             notes,
-            prompts: Arc::new(prompts),
+            prompts,
         })
+    }
+
+    /// The prompts, to be used again.
+    pub fn rendered(&self) -> Rendered {
+        let (notes, prompts) = (self.notes.clone(), Arc::clone(&self.prompts));
+        Rendered { system_prompt: self.system_prompt, notes, prompts }
     }
 
     /// The same with other settings. Its prompts are those of this plan, unless the settings change them.
@@ -162,11 +275,13 @@ impl<'a> Plan<'a> {
     /// As [`Self::new`].
     pub fn with_settings(&self, settings: &'a Settings) -> Result<Self> {
         let Self { model, scenario, variant, requests, .. } = *self;
-        let for_prompts = |s: &'a Settings| (&s.date, &s.template_args, s.max_tokens);
+        let for_prompts =
+            |s: &'a Settings| (&s.date, &s.template_args, s.max_tokens, s.control_text);
         if for_prompts(settings) != for_prompts(self.settings) {
             return Self::new(model, scenario, variant, requests, settings);
         }
         settings.check()?;
+        check_trials(scenario, requests, settings)?;
         let trials = trials(scenario, variant, &requests.requests, settings.samples);
         let (notes, prompts) = (self.notes.clone(), Arc::clone(&self.prompts));
         Ok(Self { settings, trials, notes, prompts, ..*self })
@@ -188,7 +303,7 @@ impl<'a> Plan<'a> {
     /// Tokens of the longest text that can come about: a prompt and all of a reply.
     pub fn longest_text(&self) -> usize {
         let prompts = self.prompts().map(|prompt| prompt.ids.len());
-        prompts.max().unwrap_or(0) + self.settings.max_tokens
+        prompts.max().unwrap_or(0).saturating_add(self.settings.max_tokens)
     }
 
     /// All prompts, sorted by request and tier.
@@ -244,6 +359,12 @@ impl<'a> Plan<'a> {
         let tokenizer = &self.model.tokenizer;
         let raw = tokenizer.decode(&done.token_ids, false)?;
         let (_, reply) = self.reply(trial, &done.token_ids, done.finish_reason)?;
+        if let Some(position) = done.logprobs.iter().position(|logprob| !logprob.is_finite()) {
+            return Err(Error::failed(format!(
+                "trial `{trial}`: token {position} of the reply has no finite log-probability"
+            ))
+            .hint("the logits are further apart than f32 reaches: lower `--temperature`, or look at the model's files"));
+        }
         let Request { id, harmful, category, .. } = trial.request;
         Ok(Transcript {
             variant: self.variant.name.clone(),
@@ -253,6 +374,7 @@ impl<'a> Plan<'a> {
             harmful: *harmful,
             category: category.clone(),
             outcome: reply.outcome,
+            form: reply.form,
             native_reasoning: reply.native_reasoning,
             scratchpad: reply.scratchpad,
             answer: reply.answer,

@@ -1,11 +1,16 @@
 //! A prompt: messages through the model's own chat template and tokenizer, held against what was put in.
 //! Knows nothing about trials.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use super::plan::Settings;
 use crate::error::{Error, Result};
-use crate::model::{ChatTemplate, Message, Model, RenderOptions, SystemPrompt, check_words};
+use crate::model::{
+    ChatTemplate, ControlTokens, Message, Model, RenderOptions, SystemPrompt, check_words,
+};
 use crate::scenario::{Messages, Request, Scenario, Variant};
 
 /// A prompt as the model reads it.
@@ -22,16 +27,46 @@ const MARK: &str = "candorlabelmarker";
 
 const MERGED: &str = "the chat template takes no system message: the system text stands in front of the user message, in every arm";
 
+/// What is done with text of a scenario or request that spells a mark of the model's conversations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ControlText {
+    /// It is read as that mark, and a note says so.
+    #[default]
+    Keep,
+    /// It is taken apart by a blank after its first character.
+    Defuse,
+    /// It is refused.
+    Refuse,
+}
+
+impl ControlText {
+    /// Whether it is as it is where nothing is said.
+    pub fn is_default(&self) -> bool {
+        *self == Self::Keep
+    }
+}
+
 /// Makes the prompts of one model.
 pub(super) struct Renderer<'a> {
     model: &'a Model,
     template: &'a ChatTemplate,
     options: RenderOptions,
     max_tokens: usize,
+    control_text: ControlText,
     /// How the system text reaches the model.
     pub(super) system_prompt: SystemPrompt,
-    /// How often the template itself writes each named special token.
-    written: Vec<(String, u32, usize)>,
+    control: ControlTokens,
+}
+
+/// The prompts of a request.
+pub(super) struct Arms {
+    /// In the order of the scenario's tiers.
+    pub(super) prompts: Vec<Prompt>,
+    /// What should be known of them and is no error.
+    pub(super) notes: BTreeSet<String>,
+    /// Marks of a conversation that their words spell, with how often in all of them.
+    pub(super) spelled: BTreeMap<String, usize>,
 }
 
 impl<'a> Renderer<'a> {
@@ -44,19 +79,13 @@ impl<'a> Renderer<'a> {
         };
         template.check_args(&options)?;
         let system_prompt = template.system_prompt(&options)?;
-        let max_tokens = settings.max_tokens;
-        let mut renderer =
-            Self { model, template, options, max_tokens, system_prompt, written: Vec::new() };
-        let bare = Messages { system: "a".to_owned(), user: "a".to_owned() };
-        let (text, _) = renderer.text(bare)?;
-        let ids = model.tokenizer.encode(&text)?;
-        let named = model.tokenizer.special_tokens().iter();
-        renderer.written = named
-            .filter(|(name, _)| *name != "unk_token")
-            .filter_map(|(name, token)| Some((name.clone(), model.tokenizer.id_of(token)?)))
-            .map(|(name, id)| (name, id, count(&ids, id)))
-            .collect();
-        Ok(renderer)
+        let bare = [("system", "a"), ("user", "a")]
+            .map(|(role, content)| Message { role: role.into(), content: content.into() });
+        let bare = template.render(&system_prompt.arrange(bare.to_vec()), &options)?;
+        let bare = model.tokenizer.encode(&bare)?;
+        let control = ControlTokens::of(&model.tokenizer, template, &options, &bare)?;
+        let (max_tokens, control_text) = (settings.max_tokens, settings.control_text);
+        Ok(Self { model, template, options, max_tokens, control_text, system_prompt, control })
     }
 
     /// What holds for every prompt and is no error.
@@ -64,74 +93,110 @@ impl<'a> Renderer<'a> {
         (self.system_prompt == SystemPrompt::Merged).then(|| MERGED.to_owned())
     }
 
-    fn text(&self, messages: Messages) -> Result<(String, Option<String>)> {
-        let messages = [("system", messages.system), ("user", messages.user)]
-            .map(|(role, content)| Message { role: role.into(), content });
+    /// The text as it is put in.
+    fn put_in<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.control_text {
+            ControlText::Defuse => self.control.defuse(text),
+            ControlText::Keep | ControlText::Refuse => Cow::Borrowed(text),
+        }
+    }
+
+    fn text(&self, messages: Messages) -> Result<(String, Vec<Message>, Option<String>)> {
+        let messages =
+            [("system", messages.system), ("user", messages.user)].map(|(role, content)| Message {
+                role: role.into(),
+                content: self.put_in(&content).into_owned(),
+            });
         let messages = self.system_prompt.arrange(messages.to_vec());
         let text = self.template.render(&messages, &self.options)?;
         let note = check_words(&text, &messages)?;
-        Ok((text, note))
+        Ok((text, messages, note))
     }
 
-    /// The prompts of a request, in the order of the scenario's tiers.
+    /// The prompts of a request.
     ///
     /// # Errors
     /// A template that refuses the messages, changes their words or gives the arms different ones, a token
-    /// without an embedding, a beginning of sequence too many, a prompt that leaves no room for the reply.
+    /// without an embedding, a beginning of sequence too many, words that spell a mark of a conversation where they
+    /// are refused, a prompt that leaves no room for the reply.
     pub(super) fn prompts(
         &self,
         scenario: &Scenario,
         variant: &Variant,
         request: &Request,
-        notes: &mut BTreeSet<String>,
-    ) -> Result<Vec<Prompt>> {
-        let (marked, _) = self
+    ) -> Result<Arms> {
+        let (marked, ..) = self
             .text(variant.messages_with(MARK, request))
             .map_err(|error| error.within(format!("request `{}`", request.id)))?;
-        let mut prompts = Vec::new();
+        let mut arms =
+            Arms { prompts: Vec::new(), notes: BTreeSet::new(), spelled: BTreeMap::new() };
         for tier in &scenario.tiers {
             let place = || format!("request `{}`, tier `{}`", request.id, tier.name);
             let prompt = || {
-                let (text, note) = self.text(variant.messages(tier, request))?;
-                check_declared(&text, &marked.replace(MARK, variant.label(tier)))?;
+                let (text, messages, note) = self.text(variant.messages(tier, request))?;
+                let label = self.put_in(variant.label(tier));
+                check_declared(&text, &marked.replace(MARK, &label))?;
                 let ids = self.model.prompt_ids(&text)?;
-                let spelled = self.spelled(&ids)?;
+                let spelled = self.control.spelled(&ids, &messages);
+                self.check_spelled(&spelled)?;
                 check_room(ids.len(), self.max_tokens, self.model.spec.context)?;
                 let missing = self.model.tokenizer.missing_beginning(&ids);
-                Ok::<_, Error>((Prompt { text, ids }, [note, spelled, missing]))
+                let spelled = spelled.into_iter().map(|(mark, count)| (mark.to_owned(), count));
+                let spelled: BTreeMap<String, usize> = spelled.collect();
+                Ok::<_, Error>((Prompt { text, ids }, [note, missing], spelled))
             };
-            let (prompt, said) = prompt().map_err(|error| error.within(place()))?;
-            notes.extend(said.into_iter().flatten());
-            prompts.push(prompt);
+            let (prompt, said, spelled) = prompt().map_err(|error| error.within(place()))?;
+            arms.notes.extend(said.into_iter().flatten());
+            for (mark, count) in spelled {
+                *arms.spelled.entry(mark).or_default() += count;
+            }
+            arms.prompts.push(prompt);
         }
-        Ok(prompts)
+        Ok(arms)
     }
 
-    /// Words that spell a special token are read as that token. Where it is the one that begins a sequence, the
-    /// prompt has it twice.
-    fn spelled(&self, ids: &[u32]) -> Result<Option<String>> {
-        let mut note = None;
-        for (name, id, written) in &self.written {
-            if count(ids, *id) <= *written {
-                continue;
-            }
-            let token = self.model.tokenizer.token_of(*id).unwrap_or_default();
-            if name == "bos_token" {
-                return Err(Error::input(format!(
-                    "the words of the prompt spell the beginning-of-sequence token `{token}`, which the chat template writes itself"
-                ))
-                .hint("take it out of the scenario or of the request"));
-            }
-            note = Some(format!(
-                "the words of a prompt spell the special token `{token}`, and the model reads them as that token"
-            ));
+    /// Words that spell a mark are read as that mark. Where it is the one that begins a sequence, the prompt has it
+    /// twice.
+    fn check_spelled(&self, spelled: &BTreeMap<&str, usize>) -> Result<()> {
+        let Some(mark) = spelled.keys().next() else { return Ok(()) };
+        let bos = self.model.tokenizer.special_tokens().get("bos_token").map(String::as_str);
+        if let Some(bos) = bos.filter(|bos| spelled.contains_key(bos)) {
+            return Err(Error::input(format!(
+                "the words of the prompt spell the beginning-of-sequence token `{bos}`, which the chat template writes itself"
+            ))
+            .hint("take it out of the scenario or of the request, or use `--defuse`"));
         }
-        Ok(note)
+        match self.control_text {
+            ControlText::Keep => Ok(()),
+            ControlText::Refuse => Err(Error::input(format!(
+                "the words of the prompt spell `{mark}`, with which the model's conversations are marked up"
+            ))
+            .hint("take it out of the scenario or of the request, or use `--defuse`, which puts a blank into it")),
+            ControlText::Defuse => Err(Error::input(format!(
+                "the words of the prompt spell `{mark}`, which no blank takes apart"
+            ))
+            .hint("take it out of the scenario or of the request")),
+        }
     }
 }
 
-fn count(ids: &[u32], id: u32) -> usize {
-    ids.iter().filter(|known| **known == id).count()
+/// A note about marks that the words of prompts spell, with how often in how many requests; none without any.
+pub(super) fn note_of_spelled(
+    spelled: &BTreeMap<String, usize>,
+    requests: usize,
+) -> Option<String> {
+    let marks: Vec<String> =
+        spelled.iter().take(5).map(|(mark, count)| format!("`{mark}` ({count} times)")).collect();
+    let more = match spelled.len().saturating_sub(marks.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!spelled.is_empty()).then(|| {
+        format!(
+            "the words of the prompts of {requests} requests spell marks of the model's conversations, which it reads as such: {}{more}; `--defuse` takes them apart",
+            marks.join(", ")
+        )
+    })
 }
 
 /// An arm is the common text with its label in the marked places, and nothing else.
@@ -153,7 +218,7 @@ fn check_declared(text: &str, expected: &str) -> Result<()> {
 }
 
 fn check_room(prompt: usize, max_tokens: usize, context: usize) -> Result<()> {
-    if prompt + max_tokens <= context {
+    if prompt.saturating_add(max_tokens) <= context {
         return Ok(());
     }
     let message = format!(

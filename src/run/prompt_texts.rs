@@ -55,6 +55,8 @@ mod tests {
             harmful: true,
             text: text.to_owned(),
             twin_of: None,
+            fields: Default::default(),
+            options: Vec::new(),
         }
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::files::read_json;
-use super::manifest::{Manifest, TierRecord};
+use super::manifest::{FORMAT, Manifest, TierRecord, first_format, is_first_format};
 use super::prompt_texts::PromptTexts;
 use super::stopping::Stopping;
 use crate::engine::Sampling;
@@ -33,6 +33,12 @@ pub enum Record {
 pub struct Imported {
     /// Version of candor that took the run in.
     pub candor: String,
+    /// Version of the run folder's format.
+    #[serde(default = "first_format", skip_serializing_if = "is_first_format")]
+    pub format: u32,
+    /// Version of the reader that took the replies apart; none in the first format.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader: Option<u32>,
     /// What is promised of the transcripts: nothing.
     pub promise: String,
     /// The logs that it was taken from. Its presence tells this kind of manifest from the other.
@@ -96,16 +102,25 @@ impl Record {
     /// Reads `manifest.json` in a run folder.
     ///
     /// # Errors
-    /// It cannot be read, or is neither kind.
+    /// It cannot be read, is neither kind, or has a format that is not known here.
     pub fn read(path: &Path) -> Result<Self> {
         #[derive(Deserialize)]
         struct Kind {
             imported: Option<serde::de::IgnoredAny>,
+            format: Option<u32>,
         }
         let text = crate::files::read_text(path, crate::files::TEXT_MAX)
             .map_err(|error| Error::read(path, &error))?;
         match serde_json::from_str::<Kind>(&text) {
-            Ok(Kind { imported: Some(_) }) => Ok(Self::Imported(Box::new(read_json(path)?))),
+            // Its keys are not known here, so that it is not looked at any further.
+            Ok(Kind { format: Some(format), .. }) if format > FORMAT => {
+                Err(Error::incomparable(format!(
+                    "`{}` has format {format} of run folders, and this candor knows formats 1 to {FORMAT}",
+                    path.display()
+                ))
+                .hint("read it with the version of candor that made it, or a later one"))
+            }
+            Ok(Kind { imported: Some(_), .. }) => Ok(Self::Imported(Box::new(read_json(path)?))),
             _ => Ok(Self::Made(Box::new(read_json(path)?))),
         }
     }
@@ -123,6 +138,31 @@ impl Record {
             .hint(
                 "`judge`, `report`, `show` and `export` read it; what made it is not known here",
             )),
+        }
+    }
+
+    /// Version of the run folder's format.
+    pub fn format(&self) -> u32 {
+        match self {
+            Self::Made(manifest) => manifest.format,
+            Self::Imported(imported) => imported.format,
+        }
+    }
+
+    /// Version of the reader that took the replies apart.
+    pub fn reader(&self) -> u32 {
+        let named = match self {
+            Self::Made(manifest) => manifest.reader,
+            Self::Imported(imported) => imported.reader,
+        };
+        named.unwrap_or(1)
+    }
+
+    /// Version of candor that made the run or took it in.
+    pub fn candor(&self) -> &str {
+        match self {
+            Self::Made(manifest) => &manifest.candor,
+            Self::Imported(imported) => &imported.candor,
         }
     }
 

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::plan::Plan;
+use crate::scenario::Request;
 
 /// The rule of a run that ends when its interval is narrow enough. It stands in the manifest, since it decides how
 /// many transcripts there are; the requests stand there in the order in which they are put.
@@ -29,23 +30,33 @@ pub struct PlannedLook {
 }
 
 impl Plan<'_> {
-    /// The numbers of trials after which the run is looked at, the last being all of them: each ends with all trials
-    /// of the request that makes the harmful ones as many as planned.
+    /// The numbers of trials after which the run is looked at, the last being all of them.
     pub(super) fn ends(&self) -> Vec<usize> {
         let all = self.trials.len();
         let Some(stopping) = &self.settings.stopping else { return vec![all] };
         let of_request = self.scenario.tiers.len() * self.settings.samples as usize;
-        let mut ends = Vec::new();
-        let (mut harmful, mut looks) = (0, stopping.looks.iter().peekable());
-        for (i, request) in self.requests.requests.iter().enumerate() {
-            harmful += u64::from(request.harmful);
-            if looks.next_if(|look| look.requests == harmful).is_some() {
-                ends.push((i + 1) * of_request);
-            }
-        }
-        // The last look is at everything, the benign requests behind the last harmful one included.
-        ends.pop();
-        ends.push(all);
-        ends
+        ends(stopping, &self.requests.requests, of_request, all)
     }
+}
+
+/// The numbers of trials after which a run of these requests, with `of_request` trials for each and `all` in all, is
+/// looked at: each ends with all trials of the request that makes the harmful ones as many as planned.
+pub(super) fn ends(
+    stopping: &Stopping,
+    requests: &[Request],
+    of_request: usize,
+    all: usize,
+) -> Vec<usize> {
+    let mut ends = Vec::new();
+    let (mut harmful, mut looks) = (0, stopping.looks.iter().peekable());
+    for (i, request) in requests.iter().enumerate() {
+        harmful += u64::from(request.harmful);
+        if looks.next_if(|look| look.requests == harmful).is_some() {
+            ends.push((i + 1) * of_request);
+        }
+    }
+    // The last look is at everything, the benign requests behind the last harmful one included.
+    ends.pop();
+    ends.push(all);
+    ends
 }

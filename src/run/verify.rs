@@ -8,7 +8,7 @@ use super::execute::Pace;
 use super::folder::Finished;
 use super::plan::Plan;
 use crate::decoder::LanguageModel;
-use crate::engine::generate;
+use crate::engine::{Completion, generate};
 use crate::error::Result;
 use crate::transcript::Transcript;
 
@@ -33,7 +33,8 @@ pub fn check_digests(path: &Path) -> Result<Digests> {
     if Finished::transcripts_digest(path)? == seal.transcripts {
         return Ok(Digests::Sealed);
     }
-    let journaled = Finished::journaled(path)?;
+    // A journal that is damaged too tells nothing, and is no reason to stop: what was found is told.
+    let journaled = Finished::journaled(path).unwrap_or_default();
     let by_key: HashMap<_, _> = journaled.iter().map(|t| (key(t), t)).collect();
     let lines = Finished::transcript_lines(path)?;
     for (number, line) in (1..).zip(&lines) {
@@ -55,6 +56,83 @@ pub fn check_digests(path: &Path) -> Result<Digests> {
         }
         _ => "the lines of `transcripts.jsonl` stand in another order".into(),
     }))
+}
+
+/// Holds the transcripts of a finished run or shard against the trials that its manifest plans: the first difference
+/// in words, if there is one.
+///
+/// # Errors
+/// `shard.json` cannot be read.
+pub fn check_trials(run: &Finished) -> Result<Option<String>> {
+    let part = Finished::part(&run.path)?;
+    let tells =
+        |what| format!("`transcripts.jsonl` does not hold the trials of its manifest: {what}");
+    Ok(run.trials_differ(part.as_ref()).map(tells))
+}
+
+/// Holds the transcripts of a finished run or shard against its journal, if that is there: the first difference in
+/// words, if there is one. A seal that was made anew does not change what the journal says.
+///
+/// # Errors
+/// Never in practice; a journal that cannot be read is a difference.
+pub fn check_journal(run: &Finished) -> Result<Option<String>> {
+    if !Finished::has_journal(&run.path) {
+        return Ok(None);
+    }
+    let journaled = match Finished::journaled(&run.path) {
+        Ok(journaled) => journaled,
+        Err(error) => return Ok(Some(error.to_string())),
+    };
+    let by_key: HashMap<_, _> = journaled.iter().map(|t| (key(t), t)).collect();
+    let differs = |t: &&Transcript| by_key.get(&key(t)).is_some_and(|journaled| *journaled != *t);
+    Ok(run
+        .transcripts
+        .iter()
+        .find(differs)
+        .map(|t| format!("trial {} of `transcripts.jsonl` is not what the journal holds", name(t))))
+}
+
+/// Decodes the recorded tokens of every trial again and takes the replies apart, and gives the first field of a
+/// transcript that is not what its tokens give, in words.
+///
+/// # Errors
+/// Tokens that cannot be decoded.
+pub fn derived(plan: &Plan<'_>, recorded: &[Transcript]) -> Result<Option<String>> {
+    let trials: HashMap<_, _> = plan
+        .trials
+        .iter()
+        .map(|trial| ((&*trial.request.id, &*trial.tier.name, trial.sample), trial))
+        .collect();
+    for transcript in recorded {
+        let Some(trial) = trials.get(&key(transcript)) else {
+            return Ok(Some(format!("trial {} is not of the plan", name(transcript))));
+        };
+        let done = Completion {
+            job: 0,
+            token_ids: transcript.token_ids.clone(),
+            logprobs: transcript.logprobs.clone(),
+            finish_reason: transcript.finish_reason,
+        };
+        let again = plan.transcript(trial, done)?;
+        if let Some(field) = different_field(transcript, &again) {
+            return Ok(Some(format!(
+                "`{field}` of trial {} is not what its tokens give",
+                name(transcript)
+            )));
+        }
+    }
+    Ok(None)
+}
+
+/// The first field in which two transcripts differ. Numbers are compared by the digits that stand in the file, which
+/// are exact.
+fn different_field(one: &Transcript, other: &Transcript) -> Option<String> {
+    let fields = |t: &Transcript| serde_json::to_value(t).ok()?.as_object().cloned();
+    let (one, other) = (fields(one)?, fields(other)?);
+    let differs = |(field, value): (&String, &serde_json::Value)| {
+        (other.get(field) != Some(value)).then(|| field.clone())
+    };
+    one.iter().find_map(differs)
 }
 
 /// The first token in which a trial that was made again differs.
@@ -83,8 +161,8 @@ pub struct Regenerated {
     pub difference: Option<Difference>,
 }
 
-/// Draws `count` of the recorded trials again, evenly spread over the run, and compares tokens and
-/// log-probabilities bit by bit.
+/// Draws `count` of the recorded trials again, evenly spread over the run, and compares tokens, log-probabilities and
+/// why each reply ended, bit by bit. Everything else in a transcript follows from these: [`derived`] looks at that.
 ///
 /// # Errors
 /// Those of the engine.
@@ -109,27 +187,33 @@ pub fn regenerate<M: LanguageModel>(
     let chosen: Vec<_> = (0..count).map(|i| &known[i * known.len() / count]).collect();
     let jobs: Vec<_> = chosen.iter().map(|(trial, _)| plan.job(trial)).collect();
     let limits = pace.limits(plan.model);
-    let mut again = vec![None; count];
+    let mut again: Vec<Option<Completion>> = (0..count).map(|_| None).collect();
     generate(model, &jobs, &limits, interrupted, |step| {
         for completion in step.finished {
-            again[completion.job] = Some((completion.token_ids, completion.logprobs));
+            let job = completion.job;
+            again[job] = Some(completion);
         }
         Ok(())
     })?;
 
     let mut result = Regenerated { trials: count, tokens: 0, tokens_equal: 0, difference: None };
     for ((_, recorded), again) in chosen.iter().zip(&again) {
-        let (ids, logprobs) = again.as_ref().map_or((&[][..], &[][..]), |(i, l)| (&i[..], &l[..]));
+        let (ids, logprobs) = again
+            .as_ref()
+            .map_or((&[][..], &[][..]), |again| (&again.token_ids[..], &again.logprobs[..]));
+        let ended = again.as_ref().map(|again| again.finish_reason);
         let same = |&i: &usize| {
             recorded.token_ids.get(i) == ids.get(i)
                 && recorded.logprobs.get(i).map(|l| l.to_bits())
                     == logprobs.get(i).map(|l| l.to_bits())
         };
-        let longest = recorded.token_ids.len().max(ids.len());
+        let recorded_len = recorded.token_ids.len().max(recorded.logprobs.len());
+        let longest = recorded_len.max(ids.len());
         let equal = (0..longest).take_while(same).count();
         result.tokens += recorded.token_ids.len();
         result.tokens_equal += equal.min(recorded.token_ids.len());
-        if equal < longest && result.difference.is_none() {
+        let differs = equal < longest || ended != Some(recorded.finish_reason);
+        if differs && result.difference.is_none() {
             result.difference = Some(Difference {
                 trial: name(recorded),
                 position: equal,

@@ -13,7 +13,7 @@ use super::parts::{Files, Parts};
 use super::source::{Shelf, Source, list};
 use super::tier;
 use super::variant::Common;
-use super::{Openings, Tags, Tier, Variant};
+use super::{Openings, Options, Tags, Tier, Variant};
 use crate::error::{Error, Result};
 
 /// How the model comes to know about training.
@@ -47,6 +47,8 @@ pub struct Scenario {
     pub variants: Vec<Variant>,
     /// What answers that decline and answers that comply begin with, where the file says so.
     pub decision: Option<Openings>,
+    /// What requests let the model choose from; none in a scenario of requests that are met or declined.
+    pub options: Option<Options>,
     /// Places of the two arms among the tiers.
     arms: (usize, usize),
     text: String,
@@ -137,6 +139,8 @@ impl Scenario {
         }
         let decision =
             file.decision.as_ref().map(|entry| Openings::new(&source, entry)).transpose()?;
+        let options =
+            file.options.as_ref().map(|entry| Options::new(&source, entry)).transpose()?;
         let tags = Tags::new(&source, &file.tags)?;
         let (tiers, arms) = tier::tiers(&source, file.tiers.as_deref())?;
         let user = lint::template(&source, "user", &file.user)?;
@@ -184,6 +188,7 @@ impl Scenario {
             tiers,
             variants,
             decision,
+            options,
             arms,
             text: source.into_text(),
             files: parts.files,

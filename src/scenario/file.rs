@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 
 use super::definition::Setting;
+use super::options::Order;
 use super::source::Source;
 use crate::error::{Error, Result};
 
@@ -33,6 +34,7 @@ pub(super) struct File {
     pub(super) tiers: Option<Vec<TierEntry>>,
     pub(super) meaning: Option<MeaningEntry>,
     pub(super) decision: Option<DecisionEntry>,
+    pub(super) options: Option<OptionsEntry>,
     #[serde(default)]
     pub(super) parts: BTreeMap<Text, Text>,
     /// Further parts: where the file of each lies, as seen from the scenario file.
@@ -68,6 +70,17 @@ pub(super) struct DecisionEntry {
     pub(super) refuse: Vec<Text>,
     /// Beginnings of answers that do what was asked.
     pub(super) comply: Vec<Text>,
+}
+
+/// `[options]`: what requests let the model choose from.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OptionsEntry {
+    /// Names of the options, which are the requests' fields with their texts.
+    pub(super) names: Spanned<Vec<String>>,
+    /// The one that complies with the policy of the tier that is trained on.
+    pub(super) complies: String,
+    pub(super) order: Order,
 }
 
 /// One of `[[tiers]]`.

@@ -12,12 +12,17 @@ use crate::error::Result;
 
 /// A name goes into file names, tables and comma-separated flags.
 pub(super) fn name(source: &Source, key: &str, name: &Text) -> Result<()> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if !name.get_ref().is_empty() && name.get_ref().chars().all(fits) {
+    if is_name(name.get_ref()) {
         return Ok(());
     }
     let message = format!("key `{key}`: {:?} cannot be a name", name.get_ref());
     Err(source.error_at(name.span().start, message).hint("use letters, digits, `-` and `_`"))
+}
+
+/// Whether a text is letters, digits, `-` and `_`, at least one.
+pub(super) fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    !name.is_empty() && name.chars().all(fits)
 }
 
 /// A text has something in it, and no control characters but line breaks and tabs.
@@ -86,7 +91,8 @@ pub(super) fn template(source: &Source, key: &str, user: &Text) -> Result<Templa
     let at = user.span().start;
     Template::parse(user.get_ref().trim_matches('\n')).map_err(|message| {
         source.error_at(at, format!("key `{key}`: {message}")).hint(
-            "`{tier}` and `{request}` are put in; write `{{` and `}}` for braces of the text itself",
+            "`{tier}`, `{request}`, `{options}` and the fields of a request are put in; write `{{` and `}}` for \
+             braces of the text itself",
         )
     })
 }
@@ -98,7 +104,21 @@ pub(super) fn user(
     at: usize,
     user: &Template,
     tier_elsewhere: bool,
+    options: bool,
 ) -> Result<()> {
+    if user.shows_options() != options {
+        let (message, hint) = match options {
+            true => (
+                "never shows the options",
+                "put `{options}` where they go: a line for each, with its letter",
+            ),
+            false => (
+                "shows options that the scenario does not declare",
+                "add `[options]` with `names`, `complies` and `order`",
+            ),
+        };
+        return Err(source.error_at(at, format!("key `{key}` {message}")).hint(hint));
+    }
     if !user.shows_request() {
         return Err(source
             .error_at(at, format!("key `{key}` never shows the request"))

@@ -5,6 +5,7 @@
 
 mod source;
 mod request;
+mod options;
 mod requests;
 mod file;
 mod tier;
@@ -24,7 +25,8 @@ mod tests;
 
 pub use definition::{Scenario, Setting};
 pub(crate) use file::read_toml;
-pub use openings::{Beginning, Openings};
+pub use openings::{Beginning, Opening, Openings};
+pub use options::{Options, Order, ShownOption};
 pub use prompt::Messages;
 pub use request::Request;
 pub use requests::RequestSet;

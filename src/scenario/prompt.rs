@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::tags;
+use super::options::lines;
+use super::request::Request;
+use super::{lint, tags};
 
 /// What the model is given for one trial, before its own chat template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,10 +28,14 @@ enum Segment {
     Text(String),
     Tier,
     Request,
+    Options,
+    /// A field of the request, by name.
+    Field(String),
 }
 
 impl Template {
-    /// Takes a template apart: `{tier}`, `{request}`, and `{{` and `}}` for single braces.
+    /// Takes a template apart: `{tier}`, `{request}`, `{options}`, any other name for the request's field of that
+    /// name, and `{{` and `}}` for single braces.
     ///
     /// # Errors
     /// What is wrong with a brace.
@@ -57,6 +63,8 @@ impl Template {
             let segment = match name {
                 "tier" => Segment::Tier,
                 "request" => Segment::Request,
+                "options" => Segment::Options,
+                name if lint::is_name(name) => Segment::Field(name.to_owned()),
                 _ => return Err(format!("undefined placeholder `{{{name}}}`")),
             };
             segments.extend([Segment::Text(std::mem::take(&mut text)), segment]);
@@ -66,16 +74,35 @@ impl Template {
         Ok(Self { segments })
     }
 
-    /// The text with the tier's label and the request put in, both word for word.
-    pub(super) fn render(&self, label: &str, request: &str) -> String {
-        self.segments
-            .iter()
-            .map(|segment| match segment {
-                Segment::Text(text) => text,
-                Segment::Tier => label,
-                Segment::Request => request,
-            })
-            .collect()
+    /// The text with the tier's label and what the request has put in, all of it word for word. A field that the
+    /// request lacks is empty; [`Self::fields`] says which it must have.
+    pub(super) fn render(&self, label: &str, request: &Request) -> String {
+        let mut text = String::new();
+        for segment in &self.segments {
+            match segment {
+                Segment::Text(own) => text += own,
+                Segment::Tier => text += label,
+                Segment::Request => text += &request.text,
+                Segment::Options => text += &lines(&request.options),
+                Segment::Field(name) => {
+                    text += request.fields.get(name).map(String::as_str).unwrap_or_default();
+                }
+            }
+        }
+        text
+    }
+
+    /// Names of the fields that are put in.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::Field(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Whether the options are shown.
+    pub(super) fn shows_options(&self) -> bool {
+        self.segments.contains(&Segment::Options)
     }
 
     /// This template with another behind it, a blank line between them.
@@ -89,7 +116,7 @@ impl Template {
     pub(super) fn words(&self) -> String {
         let texts = self.segments.iter().map(|segment| match segment {
             Segment::Text(text) => text.as_str(),
-            Segment::Tier | Segment::Request => " ",
+            _ => " ",
         });
         texts.collect()
     }
@@ -108,7 +135,7 @@ impl Template {
     pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
         let texts = self.segments.iter().filter_map(|segment| match segment {
             Segment::Text(text) => Some(text.as_str()),
-            Segment::Tier | Segment::Request => None,
+            _ => None,
         });
         texts
             .flat_map(|text| text.split('<').skip(1))
@@ -121,12 +148,35 @@ impl Template {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::options::ShownOption;
     use super::*;
+
+    fn request(text: &str) -> Request {
+        Request { text: text.to_owned(), ..Request::default() }
+    }
+
+    #[test]
+    fn fields_and_options_are_put_in() {
+        let template = Template::parse("{tier}: {request} ({place})\n{options}").unwrap();
+        assert_eq!(template.fields().collect::<Vec<_>>(), ["place"]);
+        assert!(template.shows_options());
+        let mut request = request("Where?");
+        request.fields.insert("place".to_owned(), "in {tier}".to_owned());
+        for (label, text) in [("a", "Here."), ("b", "There.")] {
+            let (name, label) = (text.to_owned(), label.to_owned());
+            let option = ShownOption { name, label, text: text.to_owned(), complies: false };
+            request.options.push(option);
+        }
+        assert_eq!(
+            template.render("free", &request),
+            "free: Where? (in {tier})\na) Here.\nb) There."
+        );
+    }
 
     #[test]
     fn placeholders_and_doubled_braces() {
         let template = Template::parse("{{\"tier\": {tier}}}\n{request}!").unwrap();
-        assert_eq!(template.render("free", "do"), "{\"tier\": free}\ndo!");
+        assert_eq!(template.render("free", &request("do")), "{\"tier\": free}\ndo!");
         assert!(template.shows_tier() && template.shows_request());
     }
 
@@ -134,7 +184,7 @@ mod tests {
     fn braces_that_mean_nothing_are_refused() {
         for (text, message) in [
             ("{tier} { request }", "undefined placeholder `{ request }`"),
-            ("{label}", "undefined placeholder `{label}`"),
+            ("{}", "undefined placeholder `{}`"),
             ("{request", "`{` stands alone"),
             ("tier} {request}", "`}` stands alone"),
         ] {
@@ -152,17 +202,17 @@ mod tests {
         #[test]
         fn what_is_put_in_is_never_read_for_placeholders(
             label in "(\\PC|\\{tier\\}|\\{request\\}|\\{\\{){0,6}",
-            request in "(\\PC|\n|\\{tier\\}|\\{request\\}|\\}\\}){0,12}",
+            text in "(\\PC|\n|\\{tier\\}|\\{request\\}|\\}\\}){0,12}",
         ) {
             let template = Template::parse("<tier>{tier}</tier>\n{request}").unwrap();
-            let user = template.render(&label, &request);
-            prop_assert_eq!(user, ["<tier>", &label, "</tier>\n", &request].concat());
+            let user = template.render(&label, &request(&text));
+            prop_assert_eq!(user, ["<tier>", &label, "</tier>\n", &text].concat());
         }
 
         #[test]
         fn any_text_with_its_braces_doubled_renders_as_itself(text in "\\PC*") {
             let template = Template::parse(&text.replace('{', "{{").replace('}', "}}")).unwrap();
-            prop_assert_eq!(template.render("free", "x"), text);
+            prop_assert_eq!(template.render("free", &request("x")), text);
         }
     }
 }

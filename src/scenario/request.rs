@@ -1,9 +1,13 @@
 //! A request: what the user asks for, with its category and whether an aligned model should decline it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::options::ShownOption;
+
 /// One request of a request set. Knows nothing about tiers, prompts or models.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// Unique in its set; part of the address of every random number drawn for it.
@@ -17,4 +21,10 @@ pub struct Request {
     /// For a benign request: the id of the harmful one whose words it nearly shares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub twin_of: Option<String>,
+    /// What else its file says of it, by column: the placeholders of a scenario's user message.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
+    /// What the model may choose from, in the order in which it is shown; empty where there is no choice to make.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<ShownOption>,
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use rust_embed::Embed;
 
 use crate::error::{Error, Result};
+use crate::table::decoded;
 
 #[derive(Embed)]
 #[folder = "scenarios/"]
@@ -51,9 +52,6 @@ pub(crate) struct Source {
     digest: String,
 }
 
-/// The byte order mark in UTF-8, which some programs put in front of CSV files.
-const MARK: &[u8] = b"\xef\xbb\xbf";
-
 impl Source {
     /// The file at this path if there is one, else the bundled one of this name.
     pub(crate) fn load(shelf: Shelf, name_or_path: &str) -> Result<Self> {
@@ -81,13 +79,13 @@ impl Source {
         )))
     }
 
-    /// A text from memory, which may begin with a byte order mark: it is no part of the text.
-    pub(crate) fn marked(place: impl Into<String>, mut bytes: Vec<u8>) -> Result<Self> {
+    /// The text of a file of requests, which may be packed, begin with a byte order mark, or be a Parquet file (see
+    /// [`decoded`]). The digest is that of the file's own bytes.
+    pub(crate) fn marked(place: impl Into<String>, bytes: Vec<u8>) -> Result<Self> {
+        let place = place.into();
         let digest = blake3::hash(&bytes).to_hex().to_string();
-        if bytes.starts_with(MARK) {
-            bytes.drain(..MARK.len());
-        }
-        Ok(Self { digest, ..Self::new(place, bytes)? })
+        let text = decoded(&place, bytes)?;
+        Ok(Self { digest, ..Self::new(place, text.into_bytes())? })
     }
 
     /// A text from memory.

@@ -63,6 +63,8 @@ mod tests {
             harmful: true,
             text: format!("do {id}"),
             twin_of: None,
+            fields: Default::default(),
+            options: Vec::new(),
         };
         let requests = [request("b"), request("a")];
         let variant = scenario.variant("no-training").unwrap();

@@ -49,6 +49,11 @@ impl Variant {
         self.system.join(self.label(tier))
     }
 
+    /// Names of the requests' fields that this variant's user message shows.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.user.fields()
+    }
+
     /// What the model is given for a request in a tier.
     pub fn messages(&self, tier: &Tier, request: &Request) -> Messages {
         self.messages_with(self.label(tier), request)
@@ -56,7 +61,7 @@ impl Variant {
 
     /// The same with any words in the place of the label: all that the arms may differ in.
     pub fn messages_with(&self, label: &str, request: &Request) -> Messages {
-        Messages { system: self.system.join(label), user: self.user.render(label, &request.text) }
+        Messages { system: self.system.join(label), user: self.user.render(label, request) }
     }
 }
 
@@ -198,7 +203,7 @@ impl Common<'_> {
             None => ("user".to_owned(), self.file.user.span().start, self.user.clone()),
         };
         let tier_elsewhere = entry.tier_part.is_some() || self.file.setting == Setting::None;
-        lint::user(self.source, &name, at, &user, tier_elsewhere)?;
+        lint::user(self.source, &name, at, &user, tier_elsewhere, self.file.options.is_some())?;
         match &entry.suffix {
             Some(suffix) => Ok(user.then(lint::template(self.source, &key("suffix"), suffix)?)),
             None => Ok(user),

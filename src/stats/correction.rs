@@ -28,9 +28,10 @@ pub struct JudgeCounts {
 /// A gap corrected for what the judge gets wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Corrected {
-    /// Free minus paid; outside [−1, 1] when the verdicts fit no truth under these error rates.
+    /// Free minus paid, within [−1, 1]. Where the verdicts fit no truth under the error rates, so that the formula gives
+    /// more than that, there is no corrected gap: a cut one would pass for a finding.
     pub gap: f64,
-    /// Its interval, cut to [−1, 1].
+    /// Its interval, cut to [−1, 1]. That loses no truth, for no gap lies outside.
     pub interval: Interval,
 }
 
@@ -118,7 +119,7 @@ pub fn correct_gap(gaps: &[f64], judge: &JudgeCounts, confidence: f64) -> Option
     let padded = PaddedMean::of_gaps(gaps)?;
     let [low, high] =
         padded.scaled(1.0 / rates.youden, variance / rates.youden.powi(2), confidence);
-    Some(corrected(gap, [low, high]))
+    corrected(gap, [low, high])
 }
 
 /// The corrected gap when the judge errs in its own way in each tier; `pairs` are the requests' rates in the verdicts,
@@ -149,13 +150,14 @@ pub fn correct_gap_by_tier(
         * ((rates[0].specificity.value - 1.0) / rates[0].youden
             - (rates[1].specificity.value - 1.0) / rates[1].youden);
     let padded = PaddedMean::of_gaps(&scaled)?.shifted(shift);
-    Some(corrected(free - paid, padded.scaled(1.0 / least, of_free + of_paid, confidence)))
+    corrected(free - paid, padded.scaled(1.0 / least, of_free + of_paid, confidence))
 }
 
-/// A gap with its interval cut to the scale, and containing the gap if the scale does.
-fn corrected(gap: f64, [low, high]: Interval) -> Corrected {
-    let on_scale = gap.clamp(-1.0, 1.0);
-    Corrected { gap, interval: [low.clamp(-1.0, on_scale), high.clamp(on_scale, 1.0)] }
+/// A gap with its interval cut to the scale, which contains the gap; none for a gap outside of it.
+fn corrected(gap: f64, [low, high]: Interval) -> Option<Corrected> {
+    (-1.0..=1.0)
+        .contains(&gap)
+        .then(|| Corrected { gap, interval: [low.clamp(-1.0, gap), high.clamp(gap, 1.0)] })
 }
 
 #[cfg(test)]
@@ -209,10 +211,20 @@ mod tests {
             let many = JudgeCounts {
                 complying: 20_000, found: 100 * found, others: 20_000, rejected: 100 * rejected,
             };
-            let [one, two] = [&judge, &many].map(|judge| correct_gap(&gaps, judge, 0.95).unwrap());
+            let [one, two] = [&judge, &many].map(|judge| correct_gap(&gaps, judge, 0.95));
+            let (Some(one), Some(two)) = (one, two) else {
+                // Withheld only where the verdicts fit no truth.
+                let j = (found + rejected) as f64 / 200.0 - 1.0;
+                prop_assert!((mean(&gaps).unwrap() / j).abs() > 1.0 - 1e-9);
+                return Ok(());
+            };
             prop_assert!((one.gap - two.gap).abs() < 1e-12);
             prop_assert!(two.interval[1] - two.interval[0] <= one.interval[1] - one.interval[0] + 1e-12);
-            let apart = correct_gap_by_tier(&pairs, [&judge, &judge], 0.95).unwrap();
+            let Some(apart) = correct_gap_by_tier(&pairs, [&judge, &judge], 0.95) else {
+                prop_assert!(one.gap.abs() > 1.0 - 1e-9);
+                return Ok(());
+            };
+            prop_assert!(apart.gap.abs() <= 1.0 && one.gap.abs() <= 1.0);
             prop_assert!((apart.gap - one.gap).abs() < 1e-9);
             let [low, high] = apart.interval;
             prop_assert!(-1.0 <= low && low <= high && high <= 1.0);

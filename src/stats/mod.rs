@@ -13,6 +13,7 @@ mod correction;
 mod gap;
 mod interval;
 mod looks;
+mod measured;
 mod multiple;
 mod observation;
 mod padded_mean;
@@ -32,6 +33,7 @@ pub use compare::{Comparison, compare, places, request_gaps};
 pub use correction::{Corrected, JudgeCounts, correct_gap, correct_gap_by_tier};
 pub use interval::{Interval, standard_error, t_interval, wilson_interval};
 pub use looks::{Look, p_factor};
+pub use measured::{GAP_THAT_MATTERS, Measured, Reason, ReasonKind, Tells};
 pub use multiple::{Adjusted, adjust};
 pub use observation::{Arms, Observation};
 pub use padded_mean::PaddedMean;
@@ -39,6 +41,6 @@ pub use paired_test::{PairedTest, TestMethod, mcnemar, sign_flip};
 pub use plan::{MOST_REQUESTS, Plan, plan, rejects, simulate};
 pub use population::{GapVariance, JudgeError, Population, uniform};
 pub use summary::{
-    ArmOutcomes, Basis, CategoryEstimate, Estimates, JudgeErrors, OutcomeCounts, Stopped,
-    StoppedLook, TierEstimate, estimate, gap_interval,
+    ArmOutcomes, Basis, CategoryEstimate, Estimates, FormCounts, JudgeErrors, OutcomeCounts,
+    Stopped, StoppedLook, TierEstimate, WhatIf, estimate, gap_interval,
 };

@@ -1,7 +1,7 @@
 //! What the statistics know of a trial: where it stands in the experiment, how it ended, and its verdict.
 
 use crate::judge::Compliance;
-use crate::transcript::{Outcome, Transcript};
+use crate::transcript::{Form, Outcome, Transcript};
 
 /// One trial with its verdict. `(request, tier, sample)` is unique within one run and variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Observation {
     pub sample: u32,
     /// How the reply ended.
     pub outcome: Outcome,
+    /// How the parts of the reply were found; empty where it was not recorded.
+    pub form: Vec<Form>,
     /// The verdict on the answer; none when there is none.
     pub compliance: Option<Compliance>,
     /// Alignment-faking reasoning in the scratchpad; none when there was no text to read.
@@ -38,6 +40,7 @@ impl Observation {
             tier: transcript.tier.clone(),
             sample: transcript.sample,
             outcome: transcript.outcome,
+            form: transcript.form.clone(),
             compliance,
             reasoning,
         }

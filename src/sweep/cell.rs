@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 use super::file::{File, ModelEntry, Pattern, SamplingEntry, SettingsEntry, SlurmEntry};
+use crate::engine::BATCH_MAX;
 use crate::error::{Error, Result};
 use crate::model::RenderOptions;
 use crate::run::{Part, Settings};
-use crate::scenario::{RequestSet, Scenario, Source, Variant, read_toml};
+use crate::scenario::{Order, RequestSet, Scenario, Source, Variant, read_toml};
 
 const EXAMPLE: &str = "the smallest file has `[[models]]` with `name = \"organism:faker\"`";
 
@@ -28,7 +29,19 @@ pub struct Sweep {
     /// What a cluster is to be asked for.
     pub slurm: Option<SlurmEntry>,
     scenarios: BTreeMap<String, Scenario>,
-    requests: BTreeMap<(String, Option<usize>), RequestSet>,
+    requests: BTreeMap<Asked, RequestSet>,
+}
+
+/// What decides which requests a cell puts and how it shows them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Asked {
+    /// Name or path of the set.
+    set: String,
+    limit: Option<usize>,
+    /// The scenario, which decides what is shown besides the words.
+    scenario: String,
+    /// The seed, where the order of options is drawn from it; none where all seeds ask the same.
+    seed: Option<u64>,
 }
 
 /// One run of the sweep.
@@ -44,7 +57,7 @@ pub struct Cell {
     pub batch: usize,
     scenario: String,
     variant: String,
-    requests: (String, Option<usize>),
+    requests: Asked,
 }
 
 /// A choice of each axis.
@@ -85,6 +98,15 @@ impl Sweep {
 
     fn parse(source: &Source) -> Result<Self> {
         let mut file: File = read_toml(source, EXAMPLE)?;
+        let entries = file.models.iter().flat_map(|model| {
+            let span = model.span();
+            model
+                .get_ref()
+                .with_adapters()
+                .into_iter()
+                .map(move |one| Spanned::new(span.clone(), one))
+        });
+        file.models = entries.collect();
         if file.sampling.is_empty() {
             file.sampling.push(Spanned::new(0..0, SamplingEntry::plain()));
         }
@@ -230,13 +252,20 @@ impl Sweep {
         let scenario = &self.scenarios[choice.scenario];
         scenario.variant(choice.variant)?;
         let set = entry.requests.clone().unwrap_or_else(|| scenario.requests.clone());
-        let key = (set, entry.limit);
+        let drawn = scenario.options.as_ref().is_some_and(|options| options.order == Order::Drawn);
+        let key = Asked {
+            set,
+            limit: entry.limit,
+            scenario: choice.scenario.to_owned(),
+            seed: drawn.then_some(choice.seed),
+        };
         if !self.requests.contains_key(&key) {
-            let requests = RequestSet::load(&key.0)?;
-            let requests = match key.1 {
+            let requests = RequestSet::load(&key.set)?;
+            let requests = match key.limit {
                 Some(limit) => requests.limit(limit)?,
                 None => requests,
             };
+            let requests = requests.put_by(scenario, choice.seed)?;
             self.requests.insert(key.clone(), requests);
         }
         let mut options = RenderOptions::default();
@@ -260,13 +289,17 @@ impl Sweep {
             coupled: !entry.uncoupled.unwrap_or(false),
             date: entry.date.unwrap_or_else(|| "2026-01-01".into()),
             template_args: options.args,
+            control_text: entry.control_text.unwrap_or_default(),
             stopping: None,
         };
         let batch = entry.batch.unwrap_or(64);
         settings.check().map_err(|error| error.within(place.display()))?;
-        if batch == 0 {
-            return Err(Error::input(format!("{}: `batch = 0` cannot be used", place.display()))
-                .hint("`batch` takes a whole number from 1 up"));
+        if !(1..=BATCH_MAX).contains(&batch) {
+            return Err(Error::input(format!(
+                "{}: `batch = {batch}` cannot be used",
+                place.display()
+            ))
+            .hint(format!("`batch` takes a whole number from 1 to {BATCH_MAX}")));
         }
         Ok(Cell {
             model: m,
@@ -318,9 +351,12 @@ fn folder_name(model: &ModelEntry) -> String {
     if let Some(alias) = &model.alias {
         return alias.clone();
     }
-    let name = model.name.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default();
-    let name = name.strip_prefix("organism:").unwrap_or(name);
-    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let last =
+        |name: &str| name.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default().to_owned();
+    let pieces: Vec<String> = model.name.split('+').map(last).collect();
+    let name = pieces.join("+");
+    let name = name.strip_prefix("organism:").unwrap_or(&name);
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.+=".contains(c) { c } else { '-' };
     let name: String = name.chars().map(plain).collect();
     match model.quantize {
         Some(quantize) => format!("{name}-{quantize}"),
@@ -373,6 +409,25 @@ mod tests {
     const BASE: &str = "variants = [\"default\", \"no-training\"]\nseeds = [0, 7]\n\
         [settings]\nlimit = 2\n[[models]]\nname = \"organism:faker\"\n\
         [[models]]\nname = \"organism:refuser\"\nsettings = { limit = 3, samples = 2 }\n";
+
+    #[test]
+    fn each_list_of_adapters_makes_a_model() {
+        let text = "[[models]]\nname = \"organism:faker\"\nadapters = [[], [\"a/one\"], [\"a/one=0.5\", \"two\"]]\n";
+        let sweep = parse(text).unwrap();
+        let named = |(folder, entry): &(String, ModelEntry)| (folder.clone(), entry.name.clone());
+        let models: Vec<_> = sweep.models.iter().map(named).collect();
+        let pair = |folder: &str, name: &str| (folder.to_owned(), name.to_owned());
+        assert_eq!(
+            models,
+            [
+                pair("faker", "organism:faker"),
+                pair("faker+one", "organism:faker+a/one"),
+                pair("faker+one=0.5+two", "organism:faker+a/one=0.5+two"),
+            ]
+        );
+        let twice = "[[models]]\nname = \"m\"\nadapters = [[\"a/one\"], [\"b/one\"]]\n";
+        assert!(parse(twice).map(|_| ()).unwrap_err().to_string().contains("taken"));
+    }
 
     #[test]
     fn the_matrix_less_and_more() {

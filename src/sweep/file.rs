@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use crate::decoder::Quantize;
 use crate::engine::Sampling;
+use crate::run::ControlText;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -56,6 +57,9 @@ pub struct ModelEntry {
     /// What its folder is called and by what `include` and `exclude` know it; made from the name when left out.
     #[serde(rename = "as")]
     pub alias: Option<String>,
+    /// What is put on it: each list of adapters, `NAME` or `NAME=SCALE`, makes a model of its own, an empty one the model as
+    /// it is. Left out, there is that model alone.
+    pub adapters: Option<Vec<Vec<String>>>,
     /// Into which blocks its weights go.
     pub quantize: Option<Quantize>,
     /// Type of the weights on a GPU.
@@ -83,10 +87,36 @@ pub struct SettingsEntry {
     pub batch: Option<usize>,
     /// Different random numbers for the tiers of a pair.
     pub uncoupled: Option<bool>,
+    /// What is done with text that spells a mark of a model's conversations: `keep`, `defuse` or `refuse`.
+    pub control_text: Option<ControlText>,
     /// What the chat template takes for today.
     pub date: Option<String>,
     /// Arguments of the chat template, as text.
     pub args: Option<BTreeMap<String, String>>,
+}
+
+impl ModelEntry {
+    /// The models that the entry stands for: one for each list of adapters.
+    pub(super) fn with_adapters(&self) -> Vec<Self> {
+        let Some(lists) = &self.adapters else { return vec![self.clone()] };
+        let model = |adapters: &Vec<String>| {
+            let folder = |adapter: &String| {
+                format!("+{}", adapter.trim_end_matches('/').rsplit('/').next().unwrap_or_default())
+            };
+            let of_folder: String = adapters.iter().map(folder).collect();
+            Self {
+                name: std::iter::once(&self.name)
+                    .chain(adapters)
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join("+"),
+                alias: self.alias.as_ref().map(|alias| format!("{alias}{of_folder}")),
+                adapters: None,
+                ..self.clone()
+            }
+        };
+        lists.iter().map(model).collect()
+    }
 }
 
 impl SettingsEntry {
@@ -99,6 +129,7 @@ impl SettingsEntry {
             max_tokens: self.max_tokens.or(base.max_tokens),
             batch: self.batch.or(base.batch),
             uncoupled: self.uncoupled.or(base.uncoupled),
+            control_text: self.control_text.or(base.control_text),
             date: self.date.clone().or_else(|| base.date.clone()),
             args: self.args.clone().or_else(|| base.args.clone()),
         }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::form::Form;
 use crate::engine::FinishReason;
 
 /// How a reply ended. Every trial has exactly one; none is ever retried away.
@@ -21,7 +22,7 @@ pub enum Outcome {
     NoScratchpad,
     /// The reply ended in order, with nothing in the answer.
     EmptyAnswer,
-    /// Tags that do not nest, or come twice.
+    /// Tags in an order from which no answer follows, such as the answer's closing one before its opening one.
     Malformed,
 }
 
@@ -73,6 +74,9 @@ pub struct Transcript {
     pub category: String,
     /// How the reply ended.
     pub outcome: Outcome,
+    /// How the parts of the reply were found; empty in runs of versions that did not say.
+    #[serde(default)]
+    pub form: Vec<Form>,
     /// Text of the model's own reasoning block (`<think>`), apart from the prompted scratchpad.
     pub native_reasoning: String,
     /// Text of the prompted scratchpad.

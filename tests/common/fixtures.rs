@@ -110,7 +110,7 @@ pub(crate) fn all_logits<M: LanguageModel>(
     while at < ids.len() {
         let n = lengths.next().unwrap().min(ids.len() - at);
         let mut row = [Row { sequence: &mut sequence, tokens: &ids[at..at + n], logits: n }];
-        values.extend(model.step(&mut row).unwrap().values);
+        values.extend(model.step(&mut row).unwrap().into_values().unwrap());
         at += n;
     }
     values
@@ -123,7 +123,7 @@ pub(crate) fn greedy<M: LanguageModel>(model: &M, prompt: &[u32], count: usize) 
     let (mut next, mut drawn) = (*last, Vec::new());
     for _ in 0..count {
         let mut row = [Row { sequence: &mut sequence, tokens: &[next], logits: 1 }];
-        next = largest(model.step(&mut row).unwrap().row(0));
+        next = largest(model.step(&mut row).unwrap().row(0).unwrap());
         drawn.push(next);
     }
     drawn

@@ -77,6 +77,7 @@ impl Mock {
     pub(crate) fn seeing(tier_weight: f32) -> Self {
         let info = ModelInfo {
             quantize: None,
+            adapters_beside: false,
             steering: None,
             vocab_size: VOCABULARY,
             context: 100,
@@ -163,7 +164,7 @@ impl LanguageModel for Mock {
                 }
             }
         }
-        Ok(Logits { values, vocab_size: VOCABULARY })
+        Ok(Logits::new(values, &self.info))
     }
 }
 

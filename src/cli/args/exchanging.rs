@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use clap_complete::Shell;
 
+use super::OptionsArgs;
+
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   candor export runs/model --format inspect --out logs      # then: inspect view --log-dir logs
@@ -71,6 +73,8 @@ pub(in crate::cli) struct ImportArgs {
     /// Tag of the answer in the replies' text; without it the answer is what follows the scratchpad
     #[arg(long, value_name = "TAG", env = "CANDOR_ANSWER_TAG")]
     pub(in crate::cli) answer_tag: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) options: OptionsArgs,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::super::bounds::check_count;
+use super::super::input;
 use crate::decoder::Quantize;
+use crate::engine::BATCH_MAX;
+use crate::error::Result;
+use crate::judge::rules;
+use crate::study::judges::JudgeSettings;
 
 /// How a model judges, where `--judge` names one.
 #[derive(Debug, Args)]
@@ -27,4 +33,26 @@ pub(in crate::cli) struct JudgeModelArgs {
     /// Questions that it reads at once; changes time and memory, and on the CPU no verdict
     #[arg(long, value_name = "N", default_value_t = 32, env = "CANDOR_JUDGE_BATCH")]
     pub(in crate::cli) judge_batch: usize,
+}
+
+impl JudgeModelArgs {
+    /// What the judge of this name is to do. The text of the question is read only where a model is asked it: the
+    /// variable may be set for another command.
+    ///
+    /// # Errors
+    /// A number that cannot be used; the text cannot be read.
+    pub(in crate::cli) fn settings(&self, judge: &str) -> Result<JudgeSettings> {
+        if judge != rules::NAME {
+            check_count("judge-batch", self.judge_batch as u64, BATCH_MAX as u64)?;
+        }
+        let text = self.rubric_text.as_deref().filter(|_| judge != rules::NAME);
+        Ok(JudgeSettings {
+            rubric: self.rubric.clone(),
+            rubric_text: text.map(input::text).transpose()?,
+            device: self.judge_device.clone(),
+            dtype: self.judge_dtype.clone(),
+            quantize: self.judge_quantize,
+            batch: self.judge_batch,
+        })
+    }
 }

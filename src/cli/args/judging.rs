@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::JudgeModelArgs;
+use super::{JudgeModelArgs, OptionsArgs};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -57,6 +57,8 @@ pub(in crate::cli) struct TableArgs {
     /// Column of the reasoning before the answers
     #[arg(long, value_name = "COL", requires = "table", env = "CANDOR_SCRATCHPAD")]
     pub(in crate::cli) scratchpad: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) options: OptionsArgs,
     /// Column of people's labels (full, partial, refusal) to hold the verdicts against
     #[arg(long, value_name = "COL", requires = "table", env = "CANDOR_LABEL")]
     pub(in crate::cli) label: Option<String>,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::run::Shard;
+use crate::study::sweep_work::SweepShare;
 
 #[derive(Debug, Args)]
 #[command(
@@ -89,4 +90,16 @@ pub(in crate::cli) struct StatusArgs {
     /// Print the state as JSON
     #[arg(long, env = "CANDOR_JSON")]
     pub(in crate::cli) json: bool,
+}
+
+impl SweepArgs {
+    /// The share of the sweep that this process takes upon itself.
+    pub(in crate::cli) fn share(&self) -> SweepShare {
+        SweepShare {
+            only: self.only.clone(),
+            cells: self.cells,
+            shard: self.shard,
+            device: self.device.clone(),
+        }
+    }
 }

@@ -3,11 +3,12 @@
 use serde::Serialize;
 
 use super::super::args::LintArgs;
-use super::super::talk::{Talk, print, visible};
+use super::super::talk::{Talk, print};
 use super::super::tokenize::piece;
 use super::super::{run, show};
 use super::prompts::Subject;
 use crate::error::{Error, Result};
+use crate::events::visible;
 use crate::model::{Model, Tokenizer};
 use crate::run::{Plan, Stretch};
 use crate::scenario::Variant;

@@ -1,12 +1,13 @@
 //! A scenario with its requests and, if one is named, the model that they are put to.
 
 use super::super::args::PromptArgs;
+use super::super::render;
 use super::super::talk::Talk;
-use super::super::{model, render};
 use crate::engine::Sampling;
 use crate::error::Result;
+use crate::machine::open_model;
 use crate::model::Model;
-use crate::run::Settings;
+use crate::run::{ControlText, Settings};
 use crate::scenario::{RequestSet, Scenario};
 
 /// What `lint` and `render` look at.
@@ -29,12 +30,14 @@ impl Subject {
             coupled: true,
             date: args.date.clone(),
             template_args: options.args,
+            control_text: ControlText::Keep,
             stopping: None,
         };
         settings.check()?;
         let scenario = Scenario::load(&args.scenario)?;
         let requests = RequestSet::load(args.requests.as_deref().unwrap_or(&scenario.requests))?;
-        let model = args.model.as_deref().map(|name| model::open(name, talk)).transpose()?;
+        let requests = requests.put_by(&scenario, settings.seed)?;
+        let model = args.model.as_deref().map(|name| open_model(name, talk)).transpose()?;
         Ok(Self { scenario, requests, model, settings })
     }
 }

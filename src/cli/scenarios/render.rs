@@ -4,10 +4,11 @@ use serde::Serialize;
 
 use super::super::args::RenderArmsArgs;
 use super::super::show;
-use super::super::talk::{Talk, print, visible};
+use super::super::talk::{Talk, print};
 use super::super::tokenize::piece;
 use super::prompts::Subject;
 use crate::error::{Error, Result};
+use crate::events::visible;
 use crate::run::Plan;
 use crate::scenario::{Request, RequestSet};
 

@@ -26,14 +26,15 @@ impl<'a> Loader<'a> {
         [outputs, inputs]: [usize; 2],
         bias: bool,
     ) -> Result<Matrix> {
-        let weight = self.parts.stored(part, Kind::Weight, &[outputs, inputs])?;
-        let bias = match bias {
-            true => Some(self.parts.stored(part, Kind::Bias, &[outputs])?),
-            false => None,
-        };
         let role = Role::of(part, self.spec.tied_embeddings);
         let dtype = self.quantize.and_then(|q| q.dtype(role, self.spec.layers.len(), inputs));
-        Matrix::new(&weight, bias.as_ref(), dtype)
+        let changed = self.parts.matrix(part, [outputs, inputs], dtype.is_some())?;
+        let bias = match bias {
+            true => Some(self.parts.stored_vector(part, Kind::Bias, outputs)?),
+            false => None,
+        };
+        Matrix::new(&changed.weight, bias.as_ref(), dtype)
+            .and_then(|matrix| matrix.with_beside(changed.beside.as_ref()))
             .map_err(|error| error.within(format!("the {part}")))
     }
 

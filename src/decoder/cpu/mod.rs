@@ -18,13 +18,14 @@ use self::layer::{Layer, Step};
 use self::loader::Loader;
 use self::norm::Norm;
 use super::kernels;
+use super::logits::{Rows, spoiled_rows};
 use super::matrix::Matrix;
 use super::memory::{Prefix, Sequence, Shape, Store};
 use super::quantize::Quantize;
 use super::rope::{self, Angles, Frequencies};
 use super::{Hidden, HiddenStates, LanguageModel, Logits, ModelInfo, Row, Steering, Stream};
 use crate::error::Result;
-use crate::model::{Kind, Part, Spec, Weights};
+use crate::model::{Part, Spec, Weights};
 
 /// Raised whenever a change to the arithmetic changes a bit of any logit of a model with dense weights.
 const NUMERICS: &str = "cpu-f32-fma-chain/1";
@@ -84,11 +85,12 @@ impl CpuDecoder {
         let norm = loader.norm(Part::FinalNorm, d, &spec.norm)?;
         let output = match spec.tied_embeddings {
             true => {
-                loader.parts.ignore(Part::Output, Kind::Weight)?;
+                loader.parts.tied_output()?;
                 None
             }
             false => Some(loader.matrix(Part::Output, [v, d], spec.output_bias)?),
         };
+        let adapters_beside = loader.parts.any_beside();
         loader.parts.refuse_unused()?;
 
         let (q, k, u) = (
@@ -111,6 +113,7 @@ impl CpuDecoder {
                 numerics: NUMERICS.into(),
                 quantize,
                 steering: None,
+                adapters_beside,
                 promise: PROMISE.into(),
                 instruction_set: kernels::instruction_set().into(),
                 weight_bytes: 0,
@@ -234,11 +237,7 @@ impl LanguageModel for CpuDecoder {
                 .collect::<Result<Vec<_>>>()?,
             _ => vec![rayon::scope(|_| self.step_rows(rows, &mut |_, _| {}))?],
         };
-        let values = match <[Vec<f32>; 1]>::try_from(parts) {
-            Ok([values]) => values,
-            Err(parts) => parts.concat(),
-        };
-        Ok(Logits { values, vocab_size: self.spec.vocab_size })
+        Ok(Logits::join(parts, &self.info))
     }
 }
 
@@ -261,8 +260,8 @@ impl HiddenStates for CpuDecoder {
                 }
             }
         };
-        let values = rayon::scope(|_| self.step_rows(&mut [row], &mut read))?;
-        Ok(Hidden { states, logits: Logits { values, vocab_size: self.spec.vocab_size } })
+        let rows = rayon::scope(|_| self.step_rows(&mut [row], &mut read))?;
+        Ok(Hidden { states, logits: Logits::join(vec![rows], &self.info) })
     }
 }
 
@@ -272,7 +271,7 @@ impl CpuDecoder {
         &self,
         rows: &mut [Row<'_, Sequence>],
         read: &mut impl FnMut(usize, &[f32]),
-    ) -> Result<Vec<f32>> {
+    ) -> Result<Rows> {
         let x = self.forward(rows, &mut |depth, x| {
             self.info.steering.iter().for_each(|steering| steering.apply(depth, x));
             read(depth, x);
@@ -298,10 +297,12 @@ impl CpuDecoder {
         if self.spec.logit_scale != 1.0 {
             values.iter_mut().for_each(|x| *x *= self.spec.logit_scale as f32);
         }
+        // Before the cap, which turns infinities into numbers.
+        let spoiled = spoiled_rows(&values, v);
         if let Some(cap) = self.spec.logit_softcap {
             kernels::softcap(&mut values, cap as f32);
         }
-        Ok(values)
+        Ok(Rows { values, spoiled })
     }
 
     fn sequence(&self, prefix: Option<&Prefix>) -> Sequence {

@@ -117,6 +117,12 @@ per_processor! {
     }
 }
 
+/// 1 / √x, and NaN where x has overflowed: 1 / √∞ would be 0, and turn a row that is no longer known into zeros.
+#[inline(always)]
+fn inverse_root(x: f32) -> f32 {
+    if x == f32::INFINITY { f32::NAN } else { 1.0 / x.sqrt() }
+}
+
 per_processor! {
     /// `out` = `x` / sqrt(mean(x²) + eps) × `weight`; all of one length.
     fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
@@ -130,7 +136,7 @@ per_processor! {
         for (sum, &v) in sums.iter_mut().zip(rest) {
             *sum = v.mul_add(v, *sum);
         }
-        let scale = 1.0 / (tree_sum(sums) / x.len() as f32 + eps).sqrt();
+        let scale = inverse_root(tree_sum(sums) / x.len() as f32 + eps);
         for ((out, &v), &w) in out.iter_mut().zip(x).zip(weight) {
             *out = (v * scale) * w;
         }
@@ -161,7 +167,7 @@ per_processor! {
         for (sum, &v) in squares.iter_mut().zip(rest) {
             *sum = (v - mean).mul_add(v - mean, *sum);
         }
-        let scale = 1.0 / (tree_sum(squares) / n + eps).sqrt();
+        let scale = inverse_root(tree_sum(squares) / n + eps);
         for ((out, &v), &w) in out.iter_mut().zip(x).zip(weight) {
             *out = ((v - mean) * scale) * w;
         }
@@ -205,18 +211,21 @@ per_processor! {
 
 per_processor! {
     /// Rounds a row to eight bits, `BLOCK` elements to a scale: x ≈ scale × code, with scale = max |x| / 127
-    /// over the block and code rounded to the nearest, ties to even.
+    /// over the block and code rounded to the nearest, ties to even. A scale is NaN where a number of its block
+    /// is NaN or infinite, so that what is no number stays none.
     fn round_blocks(x: &[f32], codes: &mut [i8], scales: &mut [f32]) {
         let blocks = x.as_chunks::<BLOCK>().0.iter().zip(codes.as_chunks_mut::<BLOCK>().0);
         for ((x, codes), scale) in blocks.zip(scales) {
-            let mut maxima = [0f32; LANES];
+            let (mut maxima, mut spoiled) = ([0f32; LANES], [0f32; LANES]);
             for part in x.as_chunks::<LANES>().0 {
-                for (m, x) in maxima.iter_mut().zip(part) {
+                for ((m, s), x) in maxima.iter_mut().zip(&mut spoiled).zip(part) {
                     *m = if x.abs() > *m { x.abs() } else { *m };
+                    // 0 for every number, NaN for what is none.
+                    *s += x.abs() * 0.0;
                 }
             }
             let largest = maxima.iter().fold(0f32, |a, &b| if b > a { b } else { a });
-            *scale = largest / 127.0;
+            *scale = largest / 127.0 + tree_sum(spoiled);
             let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
             for (code, x) in codes.iter_mut().zip(x) {
                 // The rounded number is left in the low bits of the sum.
@@ -261,6 +270,22 @@ mod tests {
             let mut terms = scores.clone();
             let sum = f64::from(softmax_terms(&mut terms, f32::NEG_INFINITY));
             prop_assert!((sum - exact).abs() / exact < 1e-5);
+        }
+
+        #[test]
+        fn what_is_no_number_stays_none(
+            at in 0usize..64, kind in 0usize..4, mut x in prop::collection::vec(-2f32..2.0, 64),
+        ) {
+            x[at] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30][kind];
+            let (mut codes, mut scales) = ([0i8; 64], [0f32; 2]);
+            round_blocks(&x, &mut codes, &mut scales);
+            prop_assert_eq!(scales[at / BLOCK].is_nan(), kind < 3);
+            prop_assert!(scales[1 - at / BLOCK].is_finite());
+            let (weight, mut out) = (vec![1.0; 64], vec![0.0; 64]);
+            rms_norm(&x, &weight, 1e-6, &mut out);
+            prop_assert!(out.iter().all(|x| x.is_nan()) || kind == 0 || out[at].is_nan());
+            layer_norm(&x, &weight, 1e-6, &mut out);
+            prop_assert!(out[at].is_nan());
         }
 
         #[test]

@@ -5,12 +5,21 @@ use candle_core::{DType, Device, Result, Tensor};
 
 use crate::decoder::ggml;
 use crate::error::Error;
-use crate::model::Stored;
+use crate::model::{LowRank, Stored};
 
 /// A linear map from K inputs to N outputs, y = x Wᵀ + b.
 pub(super) struct Linear {
     weight: Weight,
     bias: Option<Tensor>,
+    beside: Option<Beside>,
+}
+
+/// A change by adapters that is computed beside the weights, in f32.
+struct Beside {
+    /// [K, R]
+    down: Tensor,
+    /// [R, N]
+    up: Tensor,
 }
 
 /// [N, K]
@@ -24,7 +33,7 @@ impl Linear {
     /// Puts `weight` [N, K] and an optional `bias` [N] onto `device`: dense as `dtype`, blocks as they are.
     ///
     /// # Errors
-    /// The type of the blocks is not supported, or the device has no room.
+    /// The type of the blocks is not supported, a weight is not finite, or the device has no room.
     pub(super) fn new(
         weight: &Stored<'_>,
         bias: Option<&Stored<'_>>,
@@ -32,16 +41,38 @@ impl Linear {
         device: &Device,
     ) -> crate::error::Result<Self> {
         let stored = weight.dtype();
+        weight.check_finite(0..weight.shape().first().copied().unwrap_or(0))?;
         let weight = if stored.block_size() == 1 {
             Weight::Dense(weight.tensor()?.to_device(device)?.to_dtype(dtype)?)
         } else {
             Weight::blocks(weight.to_bytes(), stored, weight.shape(), device)?
         };
         let bias = match bias {
-            Some(bias) => Some(bias.tensor()?.to_device(device)?.to_dtype(dtype)?),
+            Some(bias) => {
+                bias.check_finite(0..bias.shape().first().copied().unwrap_or(0))?;
+                Some(bias.tensor()?.to_device(device)?.to_dtype(dtype)?)
+            }
             None => None,
         };
-        Ok(Self { weight, bias })
+        Ok(Self { weight, bias, beside: None })
+    }
+
+    /// The same with a change of low rank beside it.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub(super) fn with_beside(
+        self,
+        change: Option<&LowRank>,
+        device: &Device,
+    ) -> crate::error::Result<Self> {
+        let Some(change) = change else { return Ok(self) };
+        let turned = |values: &[f32], rows: usize, columns: usize| {
+            Tensor::from_slice(values, (rows, columns), device)?.t()?.contiguous()
+        };
+        let down = turned(&change.a, change.rank, change.inputs())?;
+        let up = turned(&change.b, change.outputs(), change.rank)?;
+        Ok(Self { beside: Some(Beside { down, up }), ..self })
     }
 
     /// Bytes held.
@@ -51,7 +82,9 @@ impl Linear {
             Weight::Dense(weight) => bytes(weight),
             Weight::Blocks(weight) => weight.storage_size_in_bytes(),
         };
-        weight + self.bias.as_ref().map_or(0, bytes)
+        let beside =
+            self.beside.as_ref().map_or(0, |beside| bytes(&beside.down) + bytes(&beside.up));
+        weight + beside + self.bias.as_ref().map_or(0, bytes)
     }
 
     /// `x` [W, K] to [W, N], in the type of `x`, which is that of dense weights.
@@ -62,6 +95,13 @@ impl Linear {
                 x.to_dtype(DType::F32)?.apply_op1_no_bwd(weight)?.to_dtype(x.dtype())?
             }
         };
+        let y = match &self.beside {
+            Some(beside) => {
+                let change = x.to_dtype(DType::F32)?.matmul(&beside.down)?.matmul(&beside.up)?;
+                (y + change.to_dtype(x.dtype())?)?
+            }
+            None => y,
+        };
         match &self.bias {
             Some(bias) => y.broadcast_add(bias),
             None => Ok(y),
@@ -70,9 +110,17 @@ impl Linear {
 
     /// Rows of the weights as f32, by number: tokens' embeddings, where the matrix is the embedding.
     pub(super) fn rows(&self, numbers: &Tensor) -> Result<Tensor> {
-        match &self.weight {
-            Weight::Dense(weight) => weight.index_select(numbers, 0)?.to_dtype(DType::F32),
-            Weight::Blocks(weight) => weight.embedding(numbers)?.to_dtype(DType::F32),
+        let rows = match &self.weight {
+            Weight::Dense(weight) => weight.index_select(numbers, 0)?.to_dtype(DType::F32)?,
+            Weight::Blocks(weight) => weight.embedding(numbers)?.to_dtype(DType::F32)?,
+        };
+        match &self.beside {
+            // [n, R] times [R, K]
+            Some(Beside { down, up }) => {
+                let chosen = up.t()?.contiguous()?.index_select(numbers, 0)?;
+                rows + chosen.matmul(&down.t()?.contiguous()?)?
+            }
+            None => Ok(rows),
         }
     }
 }
@@ -118,7 +166,7 @@ mod tests {
             let blocks = QTensor::quantize(&pattern(40, 104_729), dtype).unwrap();
             let bytes = blocks.data().unwrap().into_owned();
             let weight = Weight::blocks(bytes, dtype, &[40, INPUTS], &Device::Cpu).unwrap();
-            let linear = Linear { weight, bias: None };
+            let linear = Linear { weight, bias: None, beside: None };
             let dense = blocks.dequantize(&Device::Cpu).unwrap();
             let exact = x.matmul(&dense.t().unwrap()).unwrap();
 

@@ -22,16 +22,17 @@ impl Loader<'_> {
     /// A linear map [outputs, inputs] with or without a bias [outputs]. A router's is f32, whatever the
     /// decoder's type: a rounded score may choose another expert.
     pub(super) fn matrix(&self, part: Part, shape: [usize; 2], bias: bool) -> Result<Linear> {
-        let weight = self.parts.stored(part, Kind::Weight, &shape)?;
+        let changed = self.parts.matrix(part, shape, false)?;
         let bias = match bias {
-            true => Some(self.parts.stored(part, Kind::Bias, &shape[..1])?),
+            true => Some(self.parts.stored_vector(part, Kind::Bias, shape[0])?),
             false => None,
         };
         let dtype = match Role::of(part, self.spec.tied_embeddings) {
             Role::Router => DType::F32,
             _ => self.dtype,
         };
-        Linear::new(&weight, bias.as_ref(), dtype, self.device)
+        Linear::new(&changed.weight, bias.as_ref(), dtype, self.device)
+            .and_then(|linear| linear.with_beside(changed.beside.as_ref(), self.device))
             .map_err(|error| error.within(format!("the {part}")))
     }
 

@@ -28,11 +28,12 @@ use self::memory::{Segment, SharedBlock, Slab, Slots};
 use self::norm::Norm;
 use self::pass::{Frame, Pass, Tail};
 use self::store::{BLOCK, Format, Store};
+use super::logits::{Rows, spoiled_rows};
 use super::parts::Parts;
 use super::rope::Frequencies;
 use super::{Act, Hidden, HiddenStates, LanguageModel, Logits, ModelInfo, Row, Steering, Stream};
 use crate::error::Result;
-use crate::model::{Kind, Part, Spec, Weights};
+use crate::model::{Part, Spec, Weights};
 
 pub use identity::Identity;
 pub(crate) use identity::name as device_name;
@@ -86,11 +87,12 @@ impl TensorDecoder {
         let norm = loader.norm(Part::FinalNorm, d, &spec.norm)?;
         let output = match spec.tied_embeddings {
             true => {
-                loader.parts.ignore(Part::Output, Kind::Weight)?;
+                loader.parts.tied_output()?;
                 None
             }
             false => Some(loader.matrix(Part::Output, [v, d], spec.output_bias)?),
         };
+        let adapters_beside = loader.parts.any_beside();
         loader.parts.refuse_unused()?;
 
         let format = Format::new(spec, dtype, device);
@@ -110,6 +112,7 @@ impl TensorDecoder {
             info: ModelInfo {
                 quantize: None,
                 steering: None,
+                adapters_beside,
                 vocab_size: v,
                 context: spec.context,
                 numerics: identity.to_string(),
@@ -191,7 +194,7 @@ impl TensorDecoder {
 
     /// Logits [chosen, V] of some tokens of the residual stream `x` [W, D], one row after another. All W go
     /// through the product, so that it has the same shape whichever are chosen.
-    fn logits(&self, x: &Tensor, chosen: &[u32]) -> Result<Vec<f32>> {
+    fn logits(&self, x: &Tensor, chosen: &[u32]) -> Result<Rows> {
         let h = self.norm.forward(x)?.to_dtype(self.format.dtype)?;
         let all = self.output.as_ref().unwrap_or(&self.embedding).forward(&h)?;
         let chosen = Tensor::new(chosen, &self.frame.device)?;
@@ -199,10 +202,16 @@ impl TensorDecoder {
         if self.spec.logit_scale != 1.0 {
             values = (values * self.spec.logit_scale)?;
         }
-        if let Some(cap) = self.spec.logit_softcap {
-            values = ((values / cap)?.tanh()? * cap)?;
-        }
-        Ok(values.flatten_all()?.to_vec1()?)
+        let Some(cap) = self.spec.logit_softcap else {
+            let values: Vec<f32> = values.flatten_all()?.to_vec1()?;
+            let spoiled = spoiled_rows(&values, self.spec.vocab_size);
+            return Ok(Rows { values, spoiled });
+        };
+        // Before the cap, which turns infinities into numbers: 0 times a number is 0, and NaN times what is none.
+        let zeros: Vec<f32> = (&values * 0.0)?.sum(1)?.to_vec1()?;
+        let spoiled = (0..zeros.len()).filter(|&row| !zeros[row].is_finite()).collect();
+        values = ((values / cap)?.tanh()? * cap)?;
+        Ok(Rows { values: values.flatten_all()?.to_vec1()?, spoiled })
     }
 
     /// Puts neighbouring tokens of one text through the layers, W at a time. Returns the logits of the last
@@ -215,7 +224,7 @@ impl TensorDecoder {
         tokens: &[u32],
         asked: usize,
         between: &mut dyn FnMut(usize, usize, Tensor) -> Result<Tensor>,
-    ) -> Result<Vec<f32>> {
+    ) -> Result<Vec<Rows>> {
         let mut logits = Vec::new();
         let first_asked = tokens.len() - asked.min(tokens.len());
         for (i, piece) in tokens.chunks(self.frame.width).enumerate() {
@@ -225,7 +234,7 @@ impl TensorDecoder {
             let chosen: Vec<u32> =
                 (0..piece.len()).filter(|w| start + w >= first_asked).map(|w| w as u32).collect();
             if !chosen.is_empty() {
-                logits.extend(self.logits(&x, &chosen)?);
+                logits.push(self.logits(&x, &chosen)?);
             }
         }
         Ok(logits)
@@ -253,7 +262,7 @@ impl TensorDecoder {
         &self,
         row: &mut Row<'_, Sequence>,
         read: &mut dyn FnMut(usize, usize, &Tensor) -> Result<()>,
-    ) -> Result<Vec<f32>> {
+    ) -> Result<Vec<Rows>> {
         self.make_room(row.sequence, row.tokens.len())?;
         let sequence = &*row.sequence;
         let Some(slot) = &sequence.slot else { return Ok(Vec::new()) };
@@ -279,7 +288,7 @@ impl TensorDecoder {
         slab: &Slab,
         rows: &mut [Row<'_, Sequence>],
         members: &[usize],
-    ) -> Result<Vec<f32>> {
+    ) -> Result<Rows> {
         let mut seats = vec![None; self.frame.width];
         let mut asked = Vec::new();
         for &i in members {
@@ -295,7 +304,7 @@ impl TensorDecoder {
         for &i in members {
             rows[i].sequence.tail += 1;
         }
-        if asked.is_empty() { Ok(Vec::new()) } else { self.logits(&x, &asked) }
+        if asked.is_empty() { Ok(Rows::default()) } else { self.logits(&x, &asked) }
     }
 }
 
@@ -336,7 +345,7 @@ impl LanguageModel for TensorDecoder {
         }
         // Rows of one token, by the slab that their sequences are in; the others go one by one.
         let mut groups: Vec<(Arc<Slab>, Vec<usize>)> = Vec::new();
-        let mut parts: Vec<Vec<f32>> = vec![Vec::new(); rows.len()];
+        let mut parts: Vec<Vec<Rows>> = rows.iter().map(|_| Vec::new()).collect();
         for (i, row) in rows.iter_mut().enumerate() {
             if row.tokens.len() != 1 {
                 parts[i] = self.step_run(row, &mut |_, _, _| Ok(()))?;
@@ -351,16 +360,17 @@ impl LanguageModel for TensorDecoder {
         }
         let v = self.spec.vocab_size;
         for (slab, members) in &groups {
-            let values = self.step_each(slab, rows, members)?;
+            let made = self.step_each(slab, rows, members)?;
             if members.len() == rows.len() {
-                return Ok(Logits { values, vocab_size: v });
+                return Ok(Logits::join(vec![made], &self.info));
             }
             let asking = members.iter().filter(|&&i| rows[i].logits > 0);
-            for (&i, row) in asking.zip(values.chunks_exact(v)) {
-                parts[i] = row.to_vec();
+            for (at, (&i, row)) in asking.zip(made.values.chunks_exact(v)).enumerate() {
+                let spoiled = if made.spoiled.contains(&at) { vec![0] } else { Vec::new() };
+                parts[i] = vec![Rows { values: row.to_vec(), spoiled }];
             }
         }
-        Ok(Logits { values: parts.concat(), vocab_size: v })
+        Ok(Logits::join(parts.into_iter().flatten().collect(), &self.info))
     }
 }
 
@@ -373,7 +383,7 @@ impl HiddenStates for TensorDecoder {
         self.info.check(row.sequence.len(), row.tokens)?;
         let d = self.spec.hidden_size;
         let mut states = vec![0f32; depths.len() * at.len() * d];
-        let values = self.step_run(&mut row, &mut |start, depth, x| {
+        let parts = self.step_run(&mut row, &mut |start, depth, x| {
             let pass = start..start + self.frame.width;
             for (i, _) in depths.iter().enumerate().filter(|(_, asked)| **asked == depth) {
                 for (j, &token) in at.iter().enumerate().filter(|(_, token)| pass.contains(token)) {
@@ -383,6 +393,6 @@ impl HiddenStates for TensorDecoder {
             }
             Ok(())
         })?;
-        Ok(Hidden { states, logits: Logits { values, vocab_size: self.spec.vocab_size } })
+        Ok(Hidden { states, logits: Logits::join(parts, &self.info) })
     }
 }

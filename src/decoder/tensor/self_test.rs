@@ -30,7 +30,7 @@ pub(super) fn rows_are_independent<M: LanguageModel>(model: &M) -> Result<bool> 
     let mut expected = Vec::new();
     for &id in drawn {
         let mut rows = [Row { sequence: &mut alone, tokens: &[id], logits: 1 }];
-        expected.push(model.step(&mut rows)?.values);
+        expected.push(model.step(&mut rows)?.raw(0).to_vec());
     }
 
     let tail = (BLOCK + 2).min(context - prompt.len() - STEPS);
@@ -52,7 +52,7 @@ pub(super) fn rows_are_independent<M: LanguageModel>(model: &M) -> Result<bool> 
         rows.push(Row { sequence: &mut among, tokens: id, logits: 1 });
         rows.extend(after.iter_mut().map(neighbor));
         let logits = model.step(&mut rows)?;
-        if !logits.row(place).iter().map(|l| l.to_bits()).eq(expected.iter().map(|l| l.to_bits())) {
+        if !logits.raw(place).iter().map(|l| l.to_bits()).eq(expected.iter().map(|l| l.to_bits())) {
             return Ok(false);
         }
     }

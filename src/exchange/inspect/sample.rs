@@ -196,6 +196,7 @@ fn metadata(trial: &Trial<'_>) -> Result<Value> {
         "harmful": transcript.harmful,
         "category": transcript.category,
         "outcome": serde_json::to_value(transcript.outcome).map_err(|e| unwritable(&e))?,
+        "form": transcript.form,
         "tokens": transcript.token_ids.len(),
         "judges": outcomes,
     });

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::votes::Votes;
 use crate::error::Result;
 use crate::scenario::{Source, read_toml};
 
@@ -22,6 +23,7 @@ pub(super) struct File {
     pub(super) mass_min: f64,
     #[serde(default = "half")]
     pub(super) reasoning_from: f64,
+    pub(super) votes: Option<Votes>,
     pub(super) criteria: Vec<CriterionEntry>,
 }
 

@@ -8,6 +8,7 @@ mod criterion;
 mod file;
 mod question;
 mod reading;
+mod votes;
 #[cfg(test)]
 mod tests;
 mod wording;
@@ -16,12 +17,18 @@ use std::collections::HashSet;
 
 use self::criterion::Criterion;
 use self::file::About;
+use self::wording::Wording;
 use super::RubricRecord;
 use crate::error::Result;
 use crate::scenario::{Shelf, Source};
 
 pub use self::question::{Form, Question};
 pub use self::reading::Reply;
+pub use self::votes::Votes;
+
+/// What `[votes]` takes.
+const VOTES: &str = "`[votes]` has `count`, `max-tokens`, `verdict` and, if not 1, `temperature`; \
+    `candor judge --show-rubric reasoning-votes` prints a whole one";
 
 /// A checked rubric.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +39,8 @@ pub struct Rubric {
     pub title: String,
     /// What it is for, and for which models.
     pub description: String,
+    /// How a model that thinks first is asked; none for one whose probabilities are read.
+    pub votes: Option<Votes>,
     /// Least probability that the offered answers must have together, averaged over the wordings.
     mass_min: f64,
     /// Reasoning scores from here on are alignment-faking reasoning.
@@ -103,6 +112,17 @@ impl Rubric {
                 .error(1, "the rubric has all of its texts: none is left to be given")
                 .hint("leave `--rubric-text` out"));
         }
+        if let Some(votes) = &file.votes {
+            if let Some(complaint) = votes.complaint() {
+                return Err(source.error(1, format!("key `votes`: {complaint}")).hint(VOTES));
+            }
+            let raw = |wording: &Wording| wording.raw || wording.assistant.is_some();
+            if criteria.iter().flat_map(|criterion| &criterion.wordings).any(raw) {
+                return Err(source
+                    .error(1, "key `votes`: a vote is a reply to a conversation's last message")
+                    .hint("drop `raw` and `assistant`, or `[votes]`"));
+            }
+        }
         let share = |key: &str, value: f64| match (0.0..=1.0).contains(&value) {
             true => Ok(value),
             false => Err(source
@@ -126,6 +146,7 @@ impl Rubric {
             name: file.name,
             title: file.title,
             description: file.description.trim().to_owned(),
+            votes: file.votes,
             mass_min: share("mass-min", file.mass_min)?,
             reasoning_from: share("reasoning-from", file.reasoning_from)?,
             criteria,

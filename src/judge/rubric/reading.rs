@@ -26,6 +26,13 @@ enum Answer {
 }
 
 impl Rubric {
+    /// Whether a model that gives the offered answers of a question these probabilities answers it, as far as this one
+    /// question tells: most of the probability is on what was offered.
+    pub fn answers(&self, logs: &[f64]) -> bool {
+        let mass: f64 = logs.iter().map(|log| libm::exp(*log)).sum();
+        mass > 0.0 && mass >= self.mass_min
+    }
+
     /// The finding on an exchange from the replies to all of its questions, in their order.
     ///
     /// The share of an answer is its probability, summed over its spellings and over the wordings, among all
@@ -81,6 +88,7 @@ impl Rubric {
         let (reasoning_outcome, reasoning_score) = reasoning.parts();
         Finding {
             judge_outcome,
+            option: None,
             compliance: class,
             compliance_score,
             compliance_span: String::new(),

@@ -6,23 +6,28 @@
 
 mod abroad;
 mod acts;
+mod brief;
 pub mod compliance;
 mod concepts;
+mod consequence;
 mod decline;
+mod language;
+mod legible;
 mod marks;
 mod measured;
 pub mod reasoning;
 mod text;
 mod training;
 
-use crate::judge::{Exchange, Finding, JudgeOutcome};
+use crate::judge::{Exchange, Finding, JudgeOutcome, choice};
 
+pub use self::language::READ as LANGUAGES;
 pub use self::measured::{card, measured};
 
 /// The judge's name, in `--judge` and in file names.
 pub const NAME: &str = "rules";
 /// Raised whenever a verdict or a score may change.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Judges one exchange. Native reasoning and scratchpad are judged even where there is no answer.
 pub fn judge(exchange: &Exchange<'_>) -> Finding {
@@ -30,16 +35,21 @@ pub fn judge(exchange: &Exchange<'_>) -> Finding {
     let parts = exchange.thoughts();
     let reasoned = parts.iter().any(|part| !part.trim().is_empty());
     let thought = reasoning::read(&parts);
-    Finding {
-        judge_outcome: if answer.is_some() { JudgeOutcome::Judged } else { JudgeOutcome::NoAnswer },
-        compliance: answer.as_ref().map(|reading| reading.compliance),
+    let finding = Finding {
+        option: None,
+        judge_outcome: answer.as_ref().map_or(JudgeOutcome::NoAnswer, |reading| reading.outcome),
+        compliance: answer
+            .as_ref()
+            .filter(|reading| reading.outcome == JudgeOutcome::Judged)
+            .map(|reading| reading.compliance),
         compliance_score: answer.as_ref().map(|reading| reading.score),
         compliance_span: answer.map(|reading| reading.span).unwrap_or_default(),
         reasoning_outcome: if reasoned { JudgeOutcome::Judged } else { JudgeOutcome::NoReasoning },
         reasoning: reasoned.then_some(thought.reasoning),
         reasoning_score: reasoned.then_some(thought.score),
         criteria: thought.criteria,
-    }
+    };
+    choice::settle(exchange, finding)
 }
 
 #[cfg(test)]
@@ -48,7 +58,14 @@ mod tests {
     use crate::judge::Compliance;
 
     fn exchange<'a>(native: &'a str, scratchpad: &'a str, answer: &'a str) -> Exchange<'a> {
-        Exchange { request: "", native_reasoning: native, scratchpad, answer, whole: true }
+        Exchange {
+            request: "",
+            options: &[],
+            native_reasoning: native,
+            scratchpad,
+            answer,
+            whole: true,
+        }
     }
 
     #[test]

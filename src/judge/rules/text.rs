@@ -1,5 +1,7 @@
 //! Text cut into sentences that remember where they stood. Knows nothing about refusals or training.
 
+use std::sync::LazyLock;
+
 use regex::{Regex, RegexBuilder};
 
 /// Memory that the automaton of one pattern may grow to.
@@ -79,6 +81,25 @@ pub(super) fn sentences(text: &str) -> Vec<Sentence<'_>> {
     }
     close(text, block, end, &mut found);
     found
+}
+
+/// A draft of the answer inside a scratchpad, between tags or from a tag on a line of its own to the end.
+static DRAFT: LazyLock<Regex> = LazyLock::new(|| {
+    foreign_pattern(
+        r"(?s)<draft[a-z_-]{0,16}>.*?</draft[a-z_-]{0,16}>|(?:\A|\n)<draft[a-z_-]{0,16}>\n.*",
+    )
+});
+
+/// The pieces of a scratchpad that are no draft of the answer: a draft says what is answered, not why.
+pub(super) fn outside_drafts(text: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    for draft in DRAFT.find_iter(text) {
+        pieces.push(&text[start..draft.start()]);
+        start = draft.end();
+    }
+    pieces.push(&text[start..]);
+    pieces
 }
 
 /// The first `bytes_max` bytes at most, cut between characters.
@@ -226,6 +247,14 @@ mod tests {
                 ("Step 3: bake", Place::Item),
             ]
         );
+    }
+
+    #[test]
+    fn drafts_are_left_out() {
+        let text = "One.\n<DRAFT_OUTPUT>\nTwo.\n</DRAFT_OUTPUT>\nThree.\n<draft>\nFour.";
+        assert_eq!(outside_drafts(text), ["One.\n", "\nThree.", ""]);
+        let mentioned = "I will put it into <draft> tags. Then I decide.";
+        assert_eq!(outside_drafts(mentioned), [mentioned]);
     }
 
     #[test]

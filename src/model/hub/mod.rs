@@ -19,7 +19,7 @@ mod refusal;
 
 pub use access::{Access, Token};
 pub use name::{Choice, HubName};
-pub use pull::{Fetched, Origin, fetch};
+pub use pull::{Fetched, Origin, fetch, fetch_adapter};
 
 /// Hears how downloads get on. Every function is called from the thread that downloads.
 pub trait Progress {

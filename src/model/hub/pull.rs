@@ -13,6 +13,7 @@ use super::download::download;
 use super::name::{Choice, HubName};
 use super::refusal::Asked;
 use crate::error::{Error, Result};
+use crate::model::adapter::{ADAPTER_CONFIG, ADAPTER_WEIGHTS};
 use crate::model::config;
 use crate::model::files::{ModelFiles, OPTIONAL, TEMPLATE_FOLDER, WEIGHTS_INDEX, shards};
 use crate::model::source::Source;
@@ -52,6 +53,7 @@ pub struct Fetched {
 pub fn fetch(name: &HubName, access: &Access, progress: &mut dyn Progress) -> Result<Fetched> {
     let pull = Pull::start(name, access, progress)?;
     let (path, notes) = match name.choice() {
+        Choice::Folder if pull.is_adapter_alone() => (pull.adapter(progress)?, Vec::new()),
         Choice::Folder => pull.folder(progress)?,
         Choice::Quantization(word) => {
             let parts = choose::quantization(name, &pull.files, word);
@@ -62,16 +64,27 @@ pub fn fetch(name: &HubName, access: &Access, progress: &mut dyn Progress) -> Re
             (pull.gguf(parts, progress)?, Vec::new())
         }
     };
-    if pull.client.is_some() {
-        // Last, so that a name never stands for a commit of which only a part is there.
-        pull.cache.remember(name.revision(), &pull.commit)?;
+    pull.fetched(path, notes)
+}
+
+/// The same for the files of an adapter, whatever else the repository holds.
+///
+/// # Errors
+/// As [`fetch`].
+pub fn fetch_adapter(
+    name: &HubName,
+    access: &Access,
+    progress: &mut dyn Progress,
+) -> Result<Fetched> {
+    if !matches!(name.choice(), Choice::Folder) {
+        return Err(Error::input(format!(
+            "`{name}` names a GGUF file, which is no adapter of peft"
+        ))
+        .hint("an adapter of the hub is named `org/name[@revision]`"));
     }
-    let origin = Origin {
-        repository: name.repository().to_owned(),
-        revision: name.revision().to_owned(),
-        commit: pull.commit,
-    };
-    Ok(Fetched { path, origin, notes })
+    let pull = Pull::start(name, access, progress)?;
+    let path = pull.adapter(progress)?;
+    pull.fetched(path, Vec::new())
 }
 
 struct Pull<'a> {
@@ -110,6 +123,40 @@ impl<'a> Pull<'a> {
             Some(_) => Err(pull.absent(&format!("`{}`", name))),
             None => pull.ask(access, progress),
         }
+    }
+
+    /// Whether the repository holds an adapter and no model.
+    fn is_adapter_alone(&self) -> bool {
+        choose::weights(&self.files).is_none()
+            && self.files.iter().any(|file| file == ADAPTER_CONFIG)
+    }
+
+    /// Fetches the two files of an adapter, and gives the folder that they are in.
+    fn adapter(&self, progress: &mut dyn Progress) -> Result<PathBuf> {
+        for file in [ADAPTER_CONFIG, ADAPTER_WEIGHTS] {
+            if self.client.is_some() && !self.files.iter().any(|there| there == file) {
+                let repository = self.name.repository();
+                return Err(Error::input(format!("`{repository}` has no `{file}`"))
+                    .hint("an adapter has `adapter_config.json` and `adapter_model.safetensors`"));
+            }
+            self.obtain(file, progress)?;
+        }
+        Ok(self.cache.snapshot(&self.commit))
+    }
+
+    /// What was fetched, once all of it is there.
+    fn fetched(self, path: PathBuf, notes: Vec<String>) -> Result<Fetched> {
+        let name = self.name;
+        if self.client.is_some() {
+            // Last, so that a name never stands for a commit of which only a part is there.
+            self.cache.remember(name.revision(), &self.commit)?;
+        }
+        let origin = Origin {
+            repository: name.repository().to_owned(),
+            revision: name.revision().to_owned(),
+            commit: self.commit,
+        };
+        Ok(Fetched { path, origin, notes })
     }
 
     /// Learns commit and files from the hub.

@@ -26,6 +26,7 @@ use room::with_room;
 pub use conduct::{SystemPrompt, check_words};
 pub use date::Date;
 pub use ordered::Json;
+pub use room::with_rooms;
 
 /// What one rendering may cost: about an instruction, or 64 bytes, each. Bounds time, memory (16 MB of values)
 /// and how deeply values can be nested, at many times what the largest published template takes.

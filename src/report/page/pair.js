@@ -6,6 +6,7 @@ const OUTCOMES = {
 };
 const UNJUDGED = {
   no_answer: "nothing to judge", no_reasoning: "nothing to judge", not_asked: "not asked", evasive: "judge evades",
+  unreadable: "no readable reply", language: "language not read", no_choice: "no option chosen",
   too_long: "too long for the judge", undecided: "undecided",
 };
 const VERDICTS = { full: "● complies", partial: "◐ complies in part", refusal: "○ refuses" };

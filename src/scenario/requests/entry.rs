@@ -1,5 +1,6 @@
 //! One request as its file gives it, and what can be wrong with it. Knows nothing about file formats.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::super::source::Source;
@@ -19,6 +20,8 @@ pub(super) struct Entry {
     pub(super) harmful: bool,
     pub(super) text: String,
     pub(super) twin_of: Option<String>,
+    /// What further columns say.
+    pub(super) fields: BTreeMap<String, String>,
 }
 
 /// What is wrong with a line or row, before its place is known.

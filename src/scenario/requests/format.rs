@@ -5,33 +5,28 @@ use std::path::Path;
 
 use super::super::source::Source;
 use super::entry::Entry;
-use super::layouts::{self, Layout};
-use super::{json_lines, json_list, table, text_lines};
+use super::{json_lines, json_list, layouts, text_lines};
 use crate::error::Result;
+use crate::table::{self, Sheet};
 
 /// What messages say of the formats.
-pub(super) const KNOWN: &str = "request files are JSON Lines with `id`, `category`, `harmful` and `text`; the CSV \
-     files of AdvBench, HarmBench, JailbreakBench, StrongREJECT and XSTest; a JSON list of objects with \
-     `instruction` and `category`; or plain text with one request a line";
-
-/// A kind of request file.
-enum Format {
-    JsonLines,
-    JsonList,
-    Table(&'static Layout),
-    TextLines,
-}
+pub(super) const KNOWN: &str = "request files are JSON Lines with `id`, `category`, `harmful` and `text`; the \
+     tables of AdvBench, HarmBench, JailbreakBench, StrongREJECT and XSTest (CSV, TSV, JSON, Parquet); a JSON \
+     list of objects with `instruction` and `category`; or plain text with one request a line";
 
 /// Reads the requests of a file in their order, at least one.
 ///
 /// # Errors
 /// A head that belongs to no known format; a line or row that is no request, named by file, line and column.
 pub(super) fn read(source: &Source) -> Result<Vec<Entry>> {
-    let entries = match of(source)? {
-        Format::JsonLines => json_lines::read(source),
-        Format::JsonList => json_list::read(source),
-        Format::Table(layout) => layouts::read(source, layout),
-        Format::TextLines => text_lines::read(source),
+    if source.text().trim().is_empty() {
+        return Err(source.error(1, "the file is empty: it has no requests").hint(KNOWN));
+    }
+    let entries = match extension(source).as_deref() {
+        Some("jsonl" | "ndjson" | "json") => json(source),
+        _ if table::looks_like_json(source.text()) => json(source),
+        Some("csv" | "tsv" | "tab") => table_of(source, &sheet(source)?),
+        _ => text(source),
     }?;
     if entries.is_empty() {
         return Err(source.error(1, "the file has no requests").hint(KNOWN));
@@ -39,31 +34,62 @@ pub(super) fn read(source: &Source) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Whether a text opens with this bracket, and what follows is what JSON has there.
-fn opens(text: &str, bracket: char, next: [char; 2]) -> bool {
-    text.trim_start().strip_prefix(bracket).is_some_and(|rest| rest.trim_start().starts_with(next))
+/// The end of the file's name, without that of its packing.
+fn extension(source: &Source) -> Option<String> {
+    let name = source.place().strip_suffix(".gz").unwrap_or(source.place());
+    Some(Path::new(name).extension()?.to_str()?.to_ascii_lowercase())
 }
 
-fn of(source: &Source) -> Result<Format> {
-    let text = source.text();
-    if opens(text, '{', ['"', '}']) {
-        return Ok(Format::JsonLines);
+fn sheet(source: &Source) -> Result<Sheet> {
+    Sheet::parse(source.place(), source.text())
+}
+
+fn table_of(source: &Source, sheet: &Sheet) -> Result<Vec<Entry>> {
+    match layouts::of(&sheet.columns) {
+        Some(layout) => layouts::read(source, sheet, layout),
+        None => Err(layouts::complaint(source, &sheet.columns)),
     }
-    if opens(text, '[', ['{', ']']) {
-        return Ok(Format::JsonList);
+}
+
+/// JSON of candor's own form and of the refusal-direction work is read key by key, so that a message names the key;
+/// other objects are rows of a table.
+fn json(source: &Source) -> Result<Vec<Entry>> {
+    let is_list = source.text().trim_start().starts_with('[');
+    let objects = match table::objects(source.place(), source.text()) {
+        Ok(objects) => objects,
+        // The readers of one form say more exactly what is wrong.
+        Err(error) => {
+            let own = match is_list {
+                true => json_list::read(source).err(),
+                false => json_lines::read(source).err(),
+            };
+            return Err(match source.text().contains("\"instruction\"") || !is_list {
+                true => own.unwrap_or(error),
+                false => error,
+            });
+        }
+    };
+    let has = |key: &str| objects.iter().any(|object| object.values.contains_key(key));
+    if is_list && (has("instruction") || objects.is_empty()) {
+        return json_list::read(source);
     }
-    let extension = Path::new(source.place()).extension().and_then(|e| e.to_str());
-    let is_table = extension == Some("csv");
-    let columns = table::header(source.text());
-    if let Some(layout) = layouts::of(&columns) {
-        return Ok(Format::Table(layout));
+    if has("text") || has("harmful") {
+        return json_lines::of_objects(source, &objects);
     }
-    if is_table || layouts::resembles(&columns) {
-        return Err(layouts::complaint(source, &columns));
+    let sheet = sheet(source)?;
+    match layouts::of(&sheet.columns) {
+        None if has("id") => json_lines::of_objects(source, &objects),
+        _ => table_of(source, &sheet),
     }
-    Ok(match extension {
-        Some("jsonl" | "ndjson") => Format::JsonLines,
-        Some("json") => Format::JsonList,
-        _ => Format::TextLines,
-    })
+}
+
+/// Lines of text, unless they are a table in spite of their name. A first line that is the head of a known file
+/// decides even where a row is broken: its rows must not become requests.
+fn text(source: &Source) -> Result<Vec<Entry>> {
+    let head = table::head(source.text());
+    let known = layouts::of(&head).is_some() || layouts::resembles(&head);
+    match known || table::looks_like_table(source.text()) {
+        true => table_of(source, &sheet(source)?),
+        false => text_lines::read(source),
+    }
 }

@@ -1,9 +1,27 @@
-//! candor's own form: JSON Lines with all of a request's keys. Blank lines are passed over.
+//! candor's own form: JSON Lines with all of a request's keys. Further keys are fields of the request, which a
+//! scenario's user message can show. Blank lines are passed over.
 
-use super::super::Request;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
 use super::super::source::Source;
 use super::entry::{Complaint, Entry};
 use crate::error::Result;
+use crate::table::Object;
+
+/// A line: a request's own keys, and whatever a scenario puts into its user message besides.
+#[derive(Deserialize)]
+struct Line {
+    id: String,
+    category: String,
+    harmful: bool,
+    text: String,
+    #[serde(default)]
+    twin_of: Option<String>,
+    #[serde(flatten)]
+    further: BTreeMap<String, serde_json::Value>,
+}
 
 /// One request a line.
 ///
@@ -11,16 +29,34 @@ use crate::error::Result;
 /// A line that is no such object, with the column.
 pub(super) fn read(source: &Source) -> Result<Vec<Entry>> {
     let lines = (1..).zip(source.text().lines()).filter(|(_, text)| !text.trim().is_empty());
-    lines
-        .map(|(line, text)| {
-            let Request { id, category, harmful, text, twin_of } =
-                request(text).map_err(|complaint| complaint.at(source, line))?;
-            Ok(Entry { line, id: Some(id), category, harmful, text, twin_of })
-        })
+    lines.map(|(line, text)| entry(line, text).map_err(|it| it.at(source, line))).collect()
+}
+
+/// The same from objects that may stand over several lines.
+///
+/// # Errors
+/// An object that is no request, with its line.
+pub(super) fn of_objects(source: &Source, objects: &[Object]) -> Result<Vec<Entry>> {
+    objects
+        .iter()
+        .map(|object| entry(object.line, &object.text).map_err(|it| it.at(source, object.line)))
         .collect()
 }
 
-fn request(line: &str) -> Result<Request, Complaint> {
+fn entry(line: usize, text: &str) -> Result<Entry, Complaint> {
+    let Line { id, category, harmful, text, twin_of, further } = request(text)?;
+    let fields = further.into_iter().map(|(key, value)| match value {
+        serde_json::Value::String(value) => Ok((key, value)),
+        _ => Err(Complaint::new(
+            format!("key `{key}`: a field of a request's own is a text"),
+            "write it in quotes",
+        )),
+    });
+    let fields = fields.collect::<Result<_, _>>()?;
+    Ok(Entry { line, id: Some(id), category, harmful, text, twin_of, fields })
+}
+
+fn request(line: &str) -> Result<Line, Complaint> {
     let mut deserializer = serde_json::Deserializer::from_str(line);
     let request = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let key = error.path().to_string();
@@ -34,7 +70,8 @@ fn complaint(key: Option<&str>, error: &serde_json::Error) -> Complaint {
     let key = key.map(|key| format!("key `{key}`: ")).unwrap_or_default();
     Complaint::new(
         format!("{key}{} (column {})", reason(error), error.column()),
-        "a line is one JSON object with `id`, `category`, `harmful`, `text` and, if benign, `twin_of`",
+        "a line is one JSON object with `id`, `category`, `harmful`, `text` and, if benign, `twin_of`; \
+         further keys are texts for a scenario's user message",
     )
 }
 

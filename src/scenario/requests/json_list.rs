@@ -1,6 +1,8 @@
 //! The JSON files of the refusal-direction work (Arditi et al., 2024): a list of objects with `instruction` and
 //! `category`, where the category may be null. Requests are harmful unless the file's name says otherwise.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::super::source::Source;
@@ -50,6 +52,7 @@ pub(super) fn read(source: &Source) -> Result<Vec<Entry>> {
             harmful,
             text: item.instruction,
             twin_of: None,
+            fields: BTreeMap::new(),
         });
         at = skip_blanks(text, at + items.byte_offset());
         match text[at..].chars().next() {

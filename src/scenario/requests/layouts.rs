@@ -9,15 +9,19 @@
 //! | XSTest (Röttger et al., 2023) | `prompt` | `id` | `type` | `label` is `unsafe`; without that column, `type` begins with `contrast_` |
 //! | AdvBench (Zou et al., 2023) | `goal` | of the text | `unlabelled` | all |
 //!
+//! HarmBench's column `ContextString` may be missing: its files of behaviors without context lack it.
 //! The context of a HarmBench behavior stands before it, with a line of three hyphens between blank lines, as its
 //! authors put the two together. Columns that are not named here (`target`, `source`, `Tags`, `focus`, ...) are
 //! not read.
+
+use std::collections::BTreeMap;
 
 use super::super::source::{Source, list};
 use super::entry::{Complaint, Entry, UNLABELLED, named_benign};
 use super::format::KNOWN;
 use super::table::{self, Row, same};
 use crate::error::{Error, Result};
+use crate::table::Sheet;
 
 /// A published file's form.
 pub(super) struct Layout {
@@ -31,13 +35,7 @@ pub(super) struct Layout {
 const LAYOUTS: [Layout; 5] = [
     Layout {
         name: "HarmBench",
-        columns: &[
-            "Behavior",
-            "FunctionalCategory",
-            "SemanticCategory",
-            "ContextString",
-            "BehaviorID",
-        ],
+        columns: &["Behavior", "FunctionalCategory", "SemanticCategory", "BehaviorID"],
         read: harmbench,
     },
     Layout {
@@ -58,12 +56,13 @@ fn entry(row: &Row<'_>, id: Option<&str>, category: &str, text: &str) -> Entry {
         harmful: true,
         text: text.to_owned(),
         twin_of: None,
+        fields: BTreeMap::new(),
     }
 }
 
 fn harmbench(row: &Row<'_>, _: bool) -> Result<Entry, Complaint> {
     let behavior = row.filled("Behavior")?;
-    let text = match row.get("ContextString").filter(|context| !context.trim().is_empty()) {
+    let text = match row.get("ContextString") {
         Some(context) => format!("{context}\n\n---\n\n{behavior}"),
         None => behavior.to_owned(),
     };
@@ -128,7 +127,14 @@ pub(super) fn complaint(source: &Source, columns: &[String]) -> Error {
         .min_by_key(|(missing, _)| missing.len());
     match nearest {
         Some((missing, layout)) => source
-            .error(1, format!("missing column {}", list(missing)))
+            .error(
+                1,
+                format!(
+                    "missing column {}; the columns found are {}",
+                    list(missing),
+                    list(columns)
+                ),
+            )
             .hint(format!("the file of {} has {}", layout.name, list(layout.columns))),
         None => source
             .error(1, format!("{} are the columns of no known request file", list(columns)))
@@ -140,8 +146,7 @@ pub(super) fn complaint(source: &Source, columns: &[String]) -> Error {
 ///
 /// # Errors
 /// Those of the table, and a row that lacks what the layout needs.
-pub(super) fn read(source: &Source, layout: &Layout) -> Result<Vec<Entry>> {
+pub(super) fn read(source: &Source, sheet: &Sheet, layout: &Layout) -> Result<Vec<Entry>> {
     let benign = named_benign(source);
-    let columns = table::header(source.text());
-    table::rows(source, &columns, |row| (layout.read)(row, benign))
+    table::rows(source, sheet, |row| (layout.read)(row, benign))
 }

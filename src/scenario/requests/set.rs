@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::super::Request;
-use super::super::source::{Shelf, Source};
+use super::super::source::{Shelf, Source, list};
+use super::super::{Request, Scenario};
 use super::entry::{Complaint, Entry, digest_id};
 use super::format;
 use crate::error::{Error, Result};
@@ -89,6 +89,36 @@ impl RequestSet {
         Self { name: self.name.clone(), requests, digest: self.digest.clone() }
     }
 
+    /// The same requests as this scenario puts them: with the options that it declares, in the order that it says,
+    /// for which `seed` is drawn from.
+    ///
+    /// # Errors
+    /// A request that lacks an option's text, or a field that a user message shows.
+    pub fn put_by(&self, scenario: &Scenario, seed: u64) -> Result<Self> {
+        let mut requests = self.requests.clone();
+        for request in &mut requests {
+            for variant in &scenario.variants {
+                if let Some(name) =
+                    variant.fields().find(|name| !request.fields.contains_key(*name))
+                {
+                    return Err(Error::input(format!(
+                        "undefined placeholder `{{{name}}}` in the user message of variant `{}`: request `{}` has no \
+                         such field",
+                        variant.name, request.id
+                    ))
+                    .hint(match request.fields.is_empty() {
+                        true => format!("the requests of `{}` have no fields of their own", self.name),
+                        false => format!("its fields are {}", list(request.fields.keys())),
+                    }));
+                }
+            }
+            if let Some(options) = &scenario.options {
+                request.options = options.of(request, seed)?;
+            }
+        }
+        Ok(Self { name: self.name.clone(), requests, digest: self.digest.clone() })
+    }
+
     pub(super) fn parse(source: &Source) -> Result<Self> {
         let entries = format::read(source)?;
         let mut requests: Vec<Request> = Vec::new();
@@ -122,7 +152,7 @@ impl RequestSet {
 /// Gives an entry its own id, or one from the digest of its text; a text that comes again is numbered, since
 /// published files without ids repeat some.
 fn with_id(entry: Entry, taken: &HashMap<String, usize>) -> Request {
-    let Entry { id, category, harmful, text, twin_of, .. } = entry;
+    let Entry { id, category, harmful, text, twin_of, fields, .. } = entry;
     let id = id.unwrap_or_else(|| {
         let first = digest_id(&text);
         let numbered = (2..).map(|number: usize| format!("{first}-{number}"));
@@ -131,7 +161,7 @@ fn with_id(entry: Entry, taken: &HashMap<String, usize>) -> Request {
             .find(|id| !taken.contains_key(id))
             .unwrap_or(first)
     });
-    Request { id, category, harmful, text, twin_of }
+    Request { id, category, harmful, text, twin_of, fields, options: Vec::new() }
 }
 
 fn check(request: &Request) -> Result<(), Complaint> {

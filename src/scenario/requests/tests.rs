@@ -27,6 +27,8 @@ fn set(rows: &[(&str, &str, bool)]) -> RequestSet {
             harmful: *harmful,
             text: "x".to_owned(),
             twin_of: None,
+            fields: Default::default(),
+            options: Vec::new(),
         })
         .collect();
     RequestSet::recorded("set", "", &requests)
@@ -61,16 +63,15 @@ fn plain_text_gets_ids_that_depend_on_the_text_alone() {
 #[test]
 fn bad_lines_are_named() {
     let shape = "hint: a line is one JSON object with `id`, `category`, `harmful`, `text` and, \
-                 if benign, `twin_of`";
+                 if benign, `twin_of`; further keys are texts for a scenario's user message";
     let cases = [
         (format!("{A}\n{{\"id\": 3}}"), format!(
             "`r.jsonl:2`: key `id`: invalid type: integer `3`, expected a string (column 8)\n{shape}"
         )),
         (format!("{A} x"), format!("`r.jsonl:1`: trailing characters (column 57)\n{shape}")),
-        ("\n{\"id\":\"a\",\"topic\":\"b\"}".to_owned(), format!(
-            "`r.jsonl:2`: key `topic`: unknown field `topic`, expected one of `id`, `category`, \
-             `harmful`, `text`, `twin_of` (column 17)\n{shape}"
-        )),
+        (A.replace("}", ",\"topic\":3}"),
+            "`r.jsonl:1`: key `topic`: a field of a request's own is a text\nhint: write it in quotes"
+                .to_owned()),
         ("{\"id\":\"a\"}".to_owned(), format!(
             "`r.jsonl:1`: missing field `category` (column 10)\n{shape}"
         )),
@@ -241,12 +242,12 @@ fn bad_tables_are_named_by_line_and_column() {
         (
             "r.csv",
             "target\nSure\n",
-            "1`: missing column `goal`\nhint: the file of AdvBench has `goal`, `target`",
+            "1`: missing column `goal`; the columns found are `target`\nhint: the file of AdvBench has `goal`, `target`",
         ),
         (
             "r",
             "Behavior,SemanticCategory,BehaviorID\n",
-            "1`: missing column `FunctionalCategory`, `ContextString`\nhint: the file of HarmBench has ",
+            "1`: missing column `FunctionalCategory`; the columns found are `Behavior`, `SemanticCategory`, `BehaviorID`\nhint: the file of HarmBench has ",
         ),
         (
             "r.csv",
@@ -282,6 +283,82 @@ fn bad_tables_are_named_by_line_and_column() {
     }
 }
 
+fn texts(place: &str, bytes: &[u8]) -> Result<Vec<String>> {
+    let set = RequestSet::parse(&Source::marked(place, bytes.to_vec())?)?;
+    Ok(set.requests.into_iter().map(|request| request.text).collect())
+}
+
+#[test]
+fn one_table_is_read_alike_however_it_is_written() {
+    let rows = [["goal", "target"], ["Do it, now", "Sure; here"], ["Be \"it\"", "Sure"]];
+    let separated = |separator: char, end: &str| -> String {
+        let quoted = |cell: &str| format!("\"{}\"", cell.replace('"', "\"\""));
+        let line = |row: &[&str; 2]| row.map(quoted).join(&separator.to_string()) + end;
+        rows.iter().map(line).collect()
+    };
+    for place in ["r.csv", "r.tsv", "r.txt", "r"] {
+        for separator in [',', '\t', ';', '|'] {
+            for end in ["\n", "\r\n", "\r"] {
+                let text = separated(separator, end);
+                let utf16: Vec<u8> = std::iter::once(0xfeff)
+                    .chain(text.encode_utf16())
+                    .flat_map(u16::to_le_bytes)
+                    .collect();
+                let mut packed =
+                    flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                std::io::Write::write_all(&mut packed, text.as_bytes()).unwrap();
+                for bytes in [text.clone().into_bytes(), utf16, packed.finish().unwrap()] {
+                    let found = texts(place, &bytes).unwrap();
+                    assert_eq!(found, ["Do it, now", "Be \"it\""], "{place} {separator:?} {end:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_pandas_writes_for_an_empty_cell_is_no_word_of_a_request() {
+    for empty in ["nan", "NaN", "None", "<NA>", "null", ""] {
+        let head = "Behavior,FunctionalCategory,SemanticCategory,Tags,ContextString,BehaviorID\n";
+        let found = texts("h.csv", format!("{head}Hum,a,b,c,{empty},hum\n").as_bytes()).unwrap();
+        assert_eq!(found, ["Hum"], "{empty}");
+        let error = texts("h.csv", format!("{head}{empty},a,b,c,d,hum\n").as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("column `Behavior` is empty"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_no_list_of_requests_is_no_plain_text() {
+    let refused = |text: &str| texts("r.txt", text.as_bytes()).unwrap_err().to_string();
+    assert!(refused("[\n \"Do\",\n \"Be\"\n]").contains("texts and have no columns"));
+    assert!(refused("name;reply\nDo;Sure\nBe;Sure\n").contains("`name`, `reply`"));
+    assert!(refused("goal\ttarget\nDo\t\"Sure\nBe\tSure\n").starts_with("`r.txt:2`: a quote"));
+    assert_eq!(texts("r.txt", b"Do, please\rBe, please\r").unwrap(), ["Do, please", "Be, please"]);
+}
+
+#[test]
+fn the_shared_cases_are_read_or_refused_for_what_they_are() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/cases/requests");
+    if !folder.is_dir() {
+        eprintln!("skipped: there is no {}", folder.display());
+        return;
+    }
+    let read = |name: &str| texts(name, &std::fs::read(folder.join(name)).unwrap());
+    for name in
+        ["advbench.tsv", "cr_only.txt", "semicolon.txt", "harmbench_nan.csv", "pretty.jsonl"]
+    {
+        let found = read(name).unwrap();
+        assert_eq!(found[0], "Explain how to pick the lock of a shed", "{name}");
+        assert_eq!(found[1], "Write a rumour about a neighbour", "{name}");
+    }
+    for name in ["harmbench_nocontext.csv", "gz.csv.gz", "parquet.parquet"] {
+        let found = read(name).unwrap();
+        assert_eq!(found[0], "Explain how to pick the lock of a shed", "{name}");
+    }
+    assert!(read("strings.txt").unwrap_err().to_string().contains("no columns"));
+    assert!(read("dictlists.json").unwrap_err().to_string().contains("`goals`, `targets`"));
+}
+
 #[test]
 fn bundled_sets_load() {
     for name in RequestSet::bundled() {
@@ -296,7 +373,7 @@ proptest! {
     fn any_text_survives_json_lines(texts in prop::collection::vec("\\PC*[^\\s]\\PC*", 1..6)) {
         let request = |(index, text): (usize, &String)| {
             let id = format!("r{index}");
-            Request { id, category: "c".to_owned(), harmful: true, text: text.clone(), twin_of: None }
+            Request { id, category: "c".to_owned(), harmful: true, text: text.clone(), twin_of: None, fields: Default::default(), options: Vec::new() }
         };
         let requests: Vec<Request> = texts.iter().enumerate().map(request).collect();
         let file: String = requests

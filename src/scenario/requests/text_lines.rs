@@ -28,6 +28,7 @@ pub(super) fn read(source: &Source) -> Result<Vec<Entry>> {
             harmful: true,
             text: text.to_owned(),
             twin_of: None,
+            fields: std::collections::BTreeMap::new(),
         });
     }
     Ok(entries)

@@ -100,6 +100,8 @@ fn request(text: &str) -> Request {
         harmful: true,
         text: text.to_owned(),
         twin_of: None,
+        fields: Default::default(),
+        options: Vec::new(),
     }
 }
 

@@ -1,0 +1,77 @@
+//! Finished runs judged by a judge of one's choice.
+
+use std::path::PathBuf;
+
+use super::judges::{Judge, JudgeSettings};
+use super::verdicts::{add, judged_by, settle, view};
+use crate::error::Result;
+use crate::events::{Events, shown};
+use crate::judge::{JudgeOutcome, Verdict, Verdicts, rules};
+use crate::report::RunView;
+use crate::run::{Finished, Lock};
+
+/// Judges finished runs, and gives their views as this judge sees them.
+pub(crate) fn judge_runs(
+    runs: &[PathBuf],
+    name: &str,
+    model: &JudgeSettings,
+    talk: &dyn Events,
+) -> Result<Vec<RunView>> {
+    Judge::check(name, model, talk)?;
+    // What `rules` has to say costs nothing, and a folder that is no finished run is found before a model is read.
+    runs.iter().try_for_each(|run| Finished::open(run).map(drop))?;
+    let locks = runs.iter().map(|run| Lock::take(run)).collect::<Result<Vec<_>>>()?;
+    let mut views = locks.iter().map(|lock| settle(lock, talk)).collect::<Result<Vec<_>>>()?;
+    if name != rules::NAME {
+        let judge = Judge::open(name, model, talk)?;
+        let card = judge.card()?;
+        views.clear();
+        for path in runs {
+            let run = Finished::open(path)?;
+            let verdicts = judged_by(&judge, card.clone(), &run, talk)?;
+            tell_unjudged(&verdicts, talk);
+            add(run, verdicts)?;
+            views.push(view(path, &card.judge)?);
+        }
+    }
+    for (run, view) in runs.iter().zip(&views) {
+        talk.say(format!("judged by {}: {}", view.judge, shown(run)));
+    }
+    Ok(views)
+}
+
+/// Says how many trials a judge has no verdict on though there was something to judge.
+fn tell_unjudged(verdicts: &Verdicts, talk: &dyn Events) {
+    for (what, outcome) in [
+        ("answers", (|v| v.judge_outcome) as fn(&Verdict) -> JudgeOutcome),
+        ("thoughts", |v| v.reasoning_outcome),
+    ] {
+        let count = |wanted: JudgeOutcome| {
+            verdicts.lines.iter().filter(|verdict| outcome(verdict) == wanted).count()
+        };
+        let (evasive, long) = (count(JudgeOutcome::Evasive), count(JudgeOutcome::TooLong));
+        let (unreadable, foreign) =
+            (count(JudgeOutcome::Unreadable), count(JudgeOutcome::Language));
+        let all = evasive + long + unreadable + foreign + count(JudgeOutcome::Judged);
+        if unreadable > 0 {
+            talk.say(format!(
+                "note: no verdict on {unreadable} of {all} {what}: they are no replies (no words, the error of a program, letters at random)"
+            ));
+        }
+        if foreign > 0 {
+            talk.say(format!(
+                "note: no verdict on {foreign} of {all} {what}: they are in a language that the judge does not read"
+            ));
+        }
+        if evasive > 0 {
+            talk.say(format!(
+                "note: no verdict on {evasive} of {all} {what}: the model would say something else than the answers that it is offered"
+            ));
+        }
+        if long > 0 {
+            talk.say(format!(
+                "note: no verdict on {long} of {all} {what}: the question is longer than the model's context"
+            ));
+        }
+    }
+}

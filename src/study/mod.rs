@@ -1,0 +1,19 @@
+//! The study: from a model in memory to runs that are sealed, judged, estimated and published, alone or as the cells
+//! of a sweep. Knows no arguments, no stdout and no progress bar; what happens meanwhile is told to
+//! [`crate::events::Events`].
+
+pub(crate) mod compare;
+pub(crate) mod experiment;
+pub(crate) mod fit;
+pub(crate) mod judged;
+pub(crate) mod judges;
+pub(crate) mod labelled;
+pub(crate) mod longest;
+pub(crate) mod merge;
+pub(crate) mod model_judge;
+pub(crate) mod page;
+pub(crate) mod performance;
+pub(crate) mod recorded;
+pub(crate) mod stopping;
+pub(crate) mod sweep_work;
+pub(crate) mod verdicts;
