@@ -3,6 +3,7 @@
 //! them; a room imports only from those above it.
 
 pub mod error;
+pub mod files;
 
 pub mod table;
 pub mod scenario;

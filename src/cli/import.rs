@@ -1,6 +1,5 @@
 //! `candor import`: logs and tables of replies made elsewhere become a run folder that can be judged, reported, shown and exported.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::args::ImportArgs;
@@ -168,15 +167,13 @@ fn log(path: &Path) -> Result<Log> {
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>> {
-    let size = fs::metadata(path).map_err(|error| Error::read(path, &error))?.len();
-    if size > LOG_MAX {
-        return Err(Error::input(format!(
-            "`{}` has {size} bytes, more than {LOG_MAX}",
-            path.display()
-        ))
-        .hint("split the log"));
-    }
-    fs::read(path).map_err(|error| Error::read(path, &error))
+    crate::files::read_bytes(path, LOG_MAX).map_err(|error| {
+        let told = Error::read(path, &error);
+        match error.kind() {
+            std::io::ErrorKind::FileTooLarge => told.hint("split the file"),
+            _ => told,
+        }
+    })
 }
 
 /// The name of a tag, with or without its angle brackets.

@@ -1,6 +1,5 @@
 //! Files that the user names to be read whole, `-` for stdin. Knows nothing about what is in them.
 
-use std::io::Read;
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -12,12 +11,10 @@ use crate::error::{Error, Result};
 pub(super) fn text(path: &Path) -> Result<String> {
     let bytes = match path == Path::new("-") {
         true => {
-            let mut bytes = Vec::new();
-            let read = std::io::stdin().lock().read_to_end(&mut bytes);
-            read.map_err(|error| Error::input(format!("cannot read stdin: {error}")))?;
-            bytes
+            let read = crate::files::read_up_to(std::io::stdin().lock(), crate::files::TEXT_MAX);
+            read.map_err(|error| Error::input(format!("cannot read stdin: {error}")))?
         }
-        false => std::fs::read(path).map_err(|error| {
+        false => crate::files::read_bytes(path, crate::files::TEXT_MAX).map_err(|error| {
             Error::read(path, &error).hint("give a file that exists, or `-` for stdin")
         })?,
     };

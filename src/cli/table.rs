@@ -27,7 +27,8 @@ impl Table {
     /// # Errors
     /// It cannot be read, is not UTF-8, has no head, or a row of another length (the line is named).
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|error| Error::read(path, &error))?;
+        let bytes = crate::files::read_bytes(path, crate::files::TEXT_MAX)
+            .map_err(|error| Error::read(path, &error))?;
         Self::parse(path, bytes)
     }
 

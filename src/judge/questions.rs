@@ -50,7 +50,9 @@ impl QuestionJournal {
         let mut open = OpenOptions::new();
         let file = open.read(true).append(true).create(true).open(path);
         let file = file.map_err(|error| unwritten(path, &error))?;
-        let bytes = fs::read(path).map_err(|error| Error::read(path, &error))?;
+        // Written by candor itself, an answer a line: as long as the questions are many.
+        let bytes =
+            crate::files::read_bytes(path, u64::MAX).map_err(|error| Error::read(path, &error))?;
         let mut known = HashMap::new();
         let mut good = 0_u64;
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {

@@ -2,7 +2,6 @@
 //! Knows the names of the files and which of them belong together, and nothing about what they say.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::Arc;
@@ -365,13 +364,17 @@ pub(super) fn read(path: &Path) -> Result<Option<Bytes>> {
     let bytes = if path.extension().is_some_and(|kind| kind == "safetensors") {
         map(path)?
     } else {
-        Bytes::Owned(std::fs::read(path).map_err(|error| Error::read(path, &error))?.into())
+        Bytes::Owned(
+            crate::files::read_bytes(path, crate::files::TEXT_MAX)
+                .map_err(|error| Error::read(path, &error))?
+                .into(),
+        )
     };
     Ok(Some(bytes))
 }
 
 fn map(path: &Path) -> Result<Bytes> {
-    let file = File::open(path).map_err(|error| Error::read(path, &error))?;
+    let file = crate::files::open_regular(path).map_err(|error| Error::read(path, &error))?;
     // SAFETY: the mapping is only read. Whoever changes or truncates the file during a run makes these
     // bytes change or the process fault; weights do not fit into memory twice, so that is accepted, as in
     // every loader that maps them, and `verify` compares digests afterwards.

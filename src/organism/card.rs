@@ -153,7 +153,8 @@ impl Card {
     /// There is none, or it is damaged.
     pub fn read(folder: &std::path::Path, name: &str) -> Result<Self> {
         let path = folder.join(name).join(CARD);
-        let text = std::fs::read_to_string(&path).map_err(|error| Error::read(&path, &error))?;
+        let text = crate::files::read_text(&path, crate::files::TEXT_MAX)
+            .map_err(|error| Error::read(&path, &error))?;
         Self::parse(&path.display().to_string(), &text)
     }
 

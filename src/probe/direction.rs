@@ -68,7 +68,8 @@ pub fn steering(text: &str) -> Result<Steering> {
         })?),
     };
     let path = Path::new(path);
-    let bytes = std::fs::read(path).map_err(|error| Error::read(path, &error))?;
+    let bytes = crate::files::read_bytes(path, crate::files::TEXT_MAX)
+        .map_err(|error| Error::read(path, &error))?;
     let refused = |why: &dyn std::fmt::Display| {
         Error::input(format!("`{}` is no direction: {why}", path.display())).hint(
             "directions are what `candor probe RUN --activations …` writes to `probe/directions/`",

@@ -84,7 +84,7 @@ fn clear_abandoned(folder: &Path) {
     let abandoned = |path: &PathBuf| {
         let is_unfinished =
             path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED));
-        is_unfinished && File::open(path).is_ok_and(|file| file.try_lock().is_ok())
+        is_unfinished && crate::files::open_regular(path).is_ok_and(|file| file.try_lock().is_ok())
     };
     let Ok(entries) = fs::read_dir(folder) else { return };
     for path in entries.flatten().map(|entry| entry.path()).filter(abandoned) {
@@ -172,7 +172,8 @@ fn json(path: &Path, text: serde_json::Result<String>) -> Result<String> {
 /// # Errors
 /// Names the file, and the key that is wrong.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = fs::read_to_string(path).map_err(|error| Error::read(path, &error))?;
+    let text = crate::files::read_text(path, crate::files::TEXT_MAX)
+        .map_err(|error| Error::read(path, &error))?;
     let mut reader = serde_json::Deserializer::from_str(&text);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         Error::input(format!("`{}`: at `{}`: {}", path.display(), error.path(), error.inner()))
@@ -195,7 +196,7 @@ pub fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
 pub(super) fn values<T: DeserializeOwned>(
     path: &Path,
 ) -> Result<impl Iterator<Item = Result<T>> + use<T>> {
-    let file = File::open(path).map_err(|error| Error::read(path, &error))?;
+    let file = crate::files::open_regular(path).map_err(|error| Error::read(path, &error))?;
     let path = path.to_owned();
     let value = move |(number, line): (usize, std::io::Result<String>)| {
         let line = line.map_err(|error| Error::read(&path, &error))?;
@@ -213,7 +214,7 @@ pub(super) fn values<T: DeserializeOwned>(
 /// It cannot be read.
 pub fn file_digest(path: &Path) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
-    File::open(path)
+    crate::files::open_regular(path)
         .and_then(|file| hasher.update_reader(file).map(drop))
         .map_err(|error| Error::read(path, &error))?;
     Ok(hasher.finalize().to_hex().to_string())

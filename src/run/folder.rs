@@ -445,7 +445,8 @@ impl Finished {
     /// The lines of `transcripts.jsonl` as they are now.
     pub(super) fn transcript_lines(path: &Path) -> Result<Vec<String>> {
         let at = path.join(TRANSCRIPTS);
-        let text = fs::read_to_string(&at).map_err(|error| Error::read(&at, &error))?;
+        let text = crate::files::read_text(&at, crate::files::TEXT_MAX)
+            .map_err(|error| Error::read(&at, &error))?;
         Ok(text.lines().map(str::to_owned).collect())
     }
 

@@ -291,7 +291,7 @@ pub(super) fn read_finished(path: &Path, binding: &Binding) -> Result<Vec<Transc
     let mut transcripts: Vec<Transcript> = Vec::new();
     let mut places = HashMap::new();
     let (mut number, mut wrong) = (0, None);
-    let file = File::open(path).map_err(|error| Error::read(path, &error))?;
+    let file = crate::files::open_regular(path).map_err(|error| Error::read(path, &error))?;
     each_line(&file, |line, _| {
         number += 1;
         let body = match read_line(line, binding) {
@@ -349,7 +349,7 @@ impl TrialCount {
     /// # Errors
     /// The journal is there and cannot be read, or the manifest beside it.
     pub fn now(&mut self) -> Result<usize> {
-        let counted = match File::open(&self.journal) {
+        let counted = match crate::files::open_regular(&self.journal) {
             Ok(file) => {
                 let binding = match self.binding.take() {
                     Some(binding) => binding,

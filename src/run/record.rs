@@ -2,7 +2,6 @@
 //! program wrote. Knows nothing about the form of such logs.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -110,7 +109,8 @@ impl Record {
             imported: Option<serde::de::IgnoredAny>,
             format: Option<u32>,
         }
-        let text = fs::read_to_string(path).map_err(|error| Error::read(path, &error))?;
+        let text = crate::files::read_text(path, crate::files::TEXT_MAX)
+            .map_err(|error| Error::read(path, &error))?;
         match serde_json::from_str::<Kind>(&text) {
             // Its keys are not known here, so that it is not looked at any further.
             Ok(Kind { format: Some(format), .. }) if format > FORMAT => {

@@ -48,7 +48,8 @@ impl Files {
                 {
                     return Err(lost(&"it is a link out of the scenario's folder").hint(seen()));
                 }
-                let bytes = std::fs::read(path).map_err(|error| lost(&error).hint(seen()))?;
+                let bytes = crate::files::read_bytes(&path, crate::files::TEXT_MAX)
+                    .map_err(|error| lost(&error).hint(seen()))?;
                 Ok(Source::marked(name, bytes)?.into_text())
             }
         }

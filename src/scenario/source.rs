@@ -58,7 +58,8 @@ impl Source {
         let path = Path::new(name_or_path);
         // A folder that happens to be called like a bundled file is no file: it does not hide it.
         if path.exists() && !path.is_dir() {
-            let bytes = std::fs::read(path).map_err(|error| Error::read(path, &error))?;
+            let bytes = crate::files::read_bytes(path, crate::files::TEXT_MAX)
+                .map_err(|error| Error::read(path, &error))?;
             return match shelf {
                 Shelf::REQUESTS => Self::marked(name_or_path, bytes),
                 _ => Self::new(name_or_path, bytes),

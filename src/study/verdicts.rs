@@ -104,7 +104,9 @@ fn publish(run: Finished, judged: &str) -> Result<RunView> {
         [(SUMMARY, summary(&view)?), (PAGE, report::html(std::slice::from_ref(&view))?)]
     {
         let at = path.join(name);
-        if std::fs::read(&at).ok().as_deref() != Some(text.as_bytes()) {
+        if crate::files::read_bytes(&at, crate::files::TEXT_MAX).ok().as_deref()
+            != Some(text.as_bytes())
+        {
             write_whole(&at, text.as_bytes())?;
         }
     }
@@ -201,7 +203,7 @@ pub(crate) fn rejudge(run: Finished, talk: &dyn Events) -> Result<Rejudged> {
     let judged = Finished::transcripts_digest(&path)?;
     let expected = summary(&view_of(run, &judged, rules::NAME)?)?;
     let at = path.join(SUMMARY);
-    match std::fs::read(&at) {
+    match crate::files::read_bytes(&at, crate::files::TEXT_MAX) {
         Ok(there) if there == expected.as_bytes() => seen.push("summary".into()),
         _ if made_by != env!("CARGO_PKG_VERSION") => {
             return Ok(Rejudged::Incomparable(format!(

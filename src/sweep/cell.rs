@@ -90,7 +90,7 @@ impl Sweep {
     /// that is not there or does not pass its checks, settings that mean nothing, an `exclude` without effect,
     /// no cell at all: by file and line where it is in this file.
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|error| {
+        let bytes = crate::files::read_bytes(path, crate::files::TEXT_MAX).map_err(|error| {
             Error::read(path, &error).hint("name a sweep file; the README shows one")
         })?;
         Self::parse(&Source::new(path.display().to_string(), bytes)?)

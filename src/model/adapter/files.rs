@@ -82,7 +82,7 @@ fn told(config: &Path) -> (Option<String>, Option<String>) {
     let text = std::fs::metadata(config)
         .ok()
         .filter(|meta| meta.is_file() && meta.len() < 1 << 20)
-        .and_then(|_| std::fs::read(config).ok())
+        .and_then(|_| crate::files::read_bytes(config, crate::files::TEXT_MAX).ok())
         .unwrap_or_default();
     let value: Value = serde_json::from_slice(&text).unwrap_or_default();
     let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);

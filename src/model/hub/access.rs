@@ -70,7 +70,7 @@ impl Access {
         });
         let kept = || {
             let file = path("HF_TOKEN_PATH").or_else(|| Some(hf_home?.join("token")))?;
-            let text = std::fs::read_to_string(&file).ok()?;
+            let text = crate::files::read_text(&file, crate::files::TEXT_MAX).ok()?;
             Some((text, format!("`{}`", file.display())))
         };
         let token = match switch("HF_HUB_DISABLE_IMPLICIT_TOKEN")? {

@@ -42,7 +42,11 @@ impl Cache {
         if is_commit(revision) {
             return Some(revision.to_owned());
         }
-        let text = fs::read_to_string(self.folder.join("refs").join(revision)).ok()?;
+        let text = crate::files::read_text(
+            &self.folder.join("refs").join(revision),
+            crate::files::TEXT_MAX,
+        )
+        .ok()?;
         Some(text.trim().to_owned()).filter(|commit| is_commit(commit))
     }
 

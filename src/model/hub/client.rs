@@ -50,7 +50,8 @@ impl<'a> Client<'a> {
     pub(super) fn new(access: &'a Access) -> Result<Self> {
         let mut tls = TlsConfig::builder();
         if let Some(path) = &access.certificates {
-            let pem = std::fs::read(path).map_err(|error| Error::read(path, &error))?;
+            let pem = crate::files::read_bytes(path, crate::files::TEXT_MAX)
+                .map_err(|error| Error::read(path, &error))?;
             let trusted: Vec<Certificate<'static>> = parse_pem(&pem)
                 .filter_map(|item| match item {
                     Ok(PemItem::Certificate(certificate)) => Some(certificate),

@@ -258,8 +258,11 @@ impl<'a> Pull<'a> {
     /// The shards that the index names, which must be in the cache already.
     fn shards(&self) -> Result<Vec<String>> {
         let path = self.cache.snapshot(&self.commit).join(WEIGHTS_INDEX);
-        shards(&std::fs::read(&path).map_err(|error| Error::read(&path, &error))?)
-            .map_err(|error| error.within(format!("model `{}`", self.name)))
+        shards(
+            &crate::files::read_bytes(&path, crate::files::TEXT_MAX)
+                .map_err(|error| Error::read(&path, &error))?,
+        )
+        .map_err(|error| error.within(format!("model `{}`", self.name)))
     }
 
     fn obtain(&self, file: &str, progress: &mut dyn Progress) -> Result<PathBuf> {
