@@ -66,7 +66,7 @@ pub(super) enum Command {
     /// Write runs as logs of Inspect, files of lm-eval, CSV or Parquet
     Export(ExportArgs),
     /// Take in Inspect logs of alignment-faking runs made elsewhere, to judge, report and show them
-    Import(ImportArgs),
+    Import(Box<ImportArgs>),
     /// Check a run's digests, then make some of its trials again and compare bit by bit
     Verify(VerifyArgs),
     /// Look into a finished run's model: where the tier matters, how likely compliance was, what the scratchpad does

@@ -189,6 +189,6 @@ fn transition(
     }
     // 3. The answer's opening tag alone.
     let answers = || behind().filter(opening);
-    let best = answers().find(|at| set(at) || paired(at)).or_else(|| answers().last());
+    let best = answers().find(|at| set(at) || paired(at)).or_else(|| answers().next_back());
     (None, best)
 }

@@ -402,7 +402,7 @@ fn channels(text: &str, start: usize) -> Option<Native> {
     };
     loop {
         let closed = |native: &mut Native, end: usize| {
-            native.holes = vec![start..end];
+            native.holes = std::iter::once(start..end).collect();
             native.rest.start = end;
         };
         let Some((header, words)) = rest.split_once(MESSAGE) else {
@@ -443,8 +443,8 @@ fn stripped_channels(text: &str, start: usize) -> Option<Native> {
     let begin = text.len() - words.len();
     let at = begin + words.find(FINAL)?;
     Some(Native {
-        thoughts: vec![begin..at],
-        holes: vec![start..at + FINAL.len()],
+        thoughts: std::iter::once(begin..at).collect(),
+        holes: std::iter::once(start..at + FINAL.len()).collect(),
         rest: at + FINAL.len()..text.len(),
         ..Native::default()
     })

@@ -67,6 +67,9 @@ struct Parts {
     lengths: Option<Place>,
 }
 
+/// Where a tensor of a module is kept.
+type Slot = fn(&mut Parts) -> &mut Option<Place>;
+
 impl Tensors {
     /// Sorts the tensors of a safetensors file that `place` names in messages.
     ///
@@ -87,7 +90,7 @@ impl Tensors {
             let tensor_place =
                 Place { name: name_and_file, dtype, shape: tensor.shape, range: tensor.range };
             let own = own_name(place, name)?;
-            let ends: [(&str, fn(&mut Parts) -> &mut Option<Place>, bool); 6] = [
+            let ends: [(&str, Slot, bool); 6] = [
                 (".lora_A.weight", |parts| &mut parts.a, false),
                 (".lora_B.weight", |parts| &mut parts.b, false),
                 (".lora_embedding_A", |parts| &mut parts.a, true),
