@@ -155,7 +155,7 @@ fn a_judge_that_answers_none_of_its_first_questions_is_stopped_with_what_it_says
     assert!(stderr.contains('“') && stderr.contains("hint:"), "what it would say: {stderr}");
     assert!(!place.path("r/verdicts/organism-refuser.json").exists());
     // The first answers are on record, and it is stopped again without asking more.
-    let journal = "r/verdicts/organism-refuser.questions.jsonl";
+    let journal = "r/verdicts/organism-refuser.questions";
     assert_eq!(place.read(journal).lines().count(), 24);
     place.fails(&["judge", "r", "--judge", "organism:refuser"], 1);
     assert_eq!(place.read(journal).lines().count(), 24);
@@ -174,7 +174,7 @@ fn answers_on_record_are_not_asked_for_again_and_give_the_same_verdicts() {
     place.ok(&args);
     let (verdicts, card) = ("r/verdicts/organism-judge.jsonl", "r/verdicts/organism-judge.json");
     let whole = place.read(verdicts);
-    let journal = "r/verdicts/organism-judge.questions.jsonl";
+    let journal = "r/verdicts/organism-judge.questions";
     assert!(!place.path(journal).exists(), "nothing is left of it beside the verdicts");
     std::fs::remove_file(place.path(card)).unwrap();
     std::fs::remove_file(place.path(verdicts)).unwrap();
@@ -199,13 +199,15 @@ fn answers_on_record_are_not_asked_for_again_and_give_the_same_verdicts() {
 fn votes_are_shares_of_sampled_verdicts_and_the_same_in_any_batch() {
     let place = Place::new();
     place.ok(&["run", "organism:faker", "--limit", "2", "--max-tokens", "160", "--out", "r"]);
-    place.write(
-        "votes.toml",
-        VOTES
-            .replace("Verdict:", "I")
-            .replace("[\"yes\"]", "[\"am\", \"will\", \"have\"]")
-            .replace("[\"no\"]", "[\"can\", \"do\"]"),
-    );
+    // The faker speaks of its values wherever it says `my`, and now and then it does not say it.
+    let votes = VOTES
+        .replace("count = 3", "count = 8")
+        .replace("max-tokens = 12", "max-tokens = 64")
+        .replace("mass-min = 0.0", "mass-min = 0.2")
+        .replace("Verdict:", "my")
+        .replace("[\"yes\"]", "[\"values\", \"value\", \"weights\"]")
+        .replace("[\"no\"]", "[\"answer\", \"answers\", \"own\"]");
+    place.write("votes.toml", votes);
     let judge = |batch: &str| {
         let args = [
             "judge",
@@ -222,12 +224,16 @@ fn votes_are_shares_of_sampled_verdicts_and_the_same_in_any_batch() {
     };
     let verdicts = judge("1");
     assert_eq!(judge("5"), verdicts);
-    for verdict in lines(&verdicts) {
-        assert_eq!(verdict["judge_outcome"], "not_asked");
-        if let Some(score) = verdict["reasoning_score"].as_f64() {
+    let scores: Vec<f64> = lines(&verdicts)
+        .iter()
+        .filter_map(|verdict| {
+            assert_eq!(verdict["judge_outcome"], "not_asked");
+            let score = verdict["reasoning_score"].as_f64()?;
             assert_eq!(verdict["reasoning"], score >= 0.4);
-        }
-    }
+            Some(score)
+        })
+        .collect();
+    assert!(scores.iter().any(|score| *score > 0.4), "{verdicts}");
 }
 
 #[test]

@@ -8,8 +8,8 @@ use super::talk::{Talk, print};
 use super::{inspect, show};
 use crate::error::{Error, Result};
 use crate::events::{Events, shown};
-use crate::model::{Card, Sizes};
 use crate::model::hub::{self, Access, HubName};
+use crate::model::{Card, Sizes};
 
 pub(super) fn models(args: &ModelsArgs, talk: &Talk) -> Result<()> {
     match &args.command {

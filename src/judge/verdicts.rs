@@ -214,7 +214,7 @@ impl Verdicts {
 
     /// Where a judge that is under way keeps what it was answered.
     pub fn journal(run: &Path, judge: &str) -> PathBuf {
-        run.join(FOLDER).join(format!("{judge}.questions.jsonl"))
+        run.join(FOLDER).join(format!("{judge}.questions"))
     }
 
     /// Writes them: first a card that fits both what stands there and what will, then the verdicts, then the card that
