@@ -155,7 +155,7 @@ fn a_judge_that_answers_none_of_its_first_questions_is_stopped_with_what_it_says
     assert!(stderr.contains('“') && stderr.contains("hint:"), "what it would say: {stderr}");
     assert!(!place.path("r/verdicts/organism-refuser.json").exists());
     // The first answers are on record, and it is stopped again without asking more.
-    let journal = "r/verdicts/organism-refuser.questions.jsonl";
+    let journal = "r/verdicts/organism-refuser.questions";
     assert_eq!(place.read(journal).lines().count(), 24);
     place.fails(&["judge", "r", "--judge", "organism:refuser"], 1);
     assert_eq!(place.read(journal).lines().count(), 24);
@@ -174,7 +174,7 @@ fn answers_on_record_are_not_asked_for_again_and_give_the_same_verdicts() {
     place.ok(&args);
     let (verdicts, card) = ("r/verdicts/organism-judge.jsonl", "r/verdicts/organism-judge.json");
     let whole = place.read(verdicts);
-    let journal = "r/verdicts/organism-judge.questions.jsonl";
+    let journal = "r/verdicts/organism-judge.questions";
     assert!(!place.path(journal).exists(), "nothing is left of it beside the verdicts");
     std::fs::remove_file(place.path(card)).unwrap();
     std::fs::remove_file(place.path(verdicts)).unwrap();

@@ -79,7 +79,7 @@ pub(super) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
     let judge = Judge::open(&args.judge, &settings, talk)?;
     let name = judge.card()?.judge;
     let mut journal = out.as_os_str().to_owned();
-    journal.push(".questions.jsonl");
+    journal.push(".questions");
     let journal = PathBuf::from(journal);
     let findings = judge.judge(&exchanges, &journal, talk)?;
     let rows = findings.iter().map(|finding| {

@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn answers_are_read_back_to_the_bit_and_a_damaged_line_ends_the_record() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("verdicts/j.questions.jsonl");
+        let path = folder.path().join("verdicts/j.questions");
         let answers = [vec![-0.1, f64::NEG_INFINITY], vec![], vec![1e-300]];
         let mut journal = QuestionJournal::open(&path).unwrap();
         for (place, numbers) in answers.iter().enumerate() {

@@ -13,8 +13,6 @@ use crate::transcript::Transcript;
 
 /// Folder of a run folder.
 const FOLDER: &str = "verdicts";
-/// End of the name of the file in which a judge that is under way keeps what it was answered.
-const QUESTIONS: &str = ".questions.jsonl";
 
 /// What one judge says of one run.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,10 +39,6 @@ impl Verdicts {
             // One half of a pair is enough to count, so that one that is without the other is refused and not left
             // out. A fitted judge is no card.
             let name = name.to_str().unwrap_or_default();
-            // What a judge under way was answered so far is no verdict.
-            if name.ends_with(QUESTIONS) {
-                continue;
-            }
             let judge = name.strip_suffix(".json").or_else(|| name.strip_suffix(".jsonl"));
             if let Some(judge) = judge.filter(|judge| !judge.ends_with(".judge"))
                 && !names.iter().any(|known| known == judge)
@@ -220,7 +214,7 @@ impl Verdicts {
 
     /// Where a judge that is under way keeps what it was answered.
     pub fn journal(run: &Path, judge: &str) -> PathBuf {
-        run.join(FOLDER).join(format!("{judge}{QUESTIONS}"))
+        run.join(FOLDER).join(format!("{judge}.questions"))
     }
 
     /// Writes them: first a card that fits both what stands there and what will, then the verdicts, then the card that

@@ -86,9 +86,11 @@ pub fn settle(exchange: &Exchange<'_>, finding: Finding) -> Finding {
     let score: f64 =
         options().zip(&choice.shares).filter(|(o, _)| o.complies).map(|(_, share)| share).sum();
     Finding {
-        judge_outcome: match chosen {
-            Some(_) => JudgeOutcome::Judged,
-            None => JudgeOutcome::NoChoice,
+        judge_outcome: match (chosen, finding.judge_outcome) {
+            (Some(_), _) => JudgeOutcome::Judged,
+            // Why nothing could be read says more than that nothing was chosen.
+            (None, why @ (JudgeOutcome::Unreadable | JudgeOutcome::Language)) => why,
+            (None, _) => JudgeOutcome::NoChoice,
         },
         option: Some(chosen.map_or(NONE, |option| option.name.as_str()).to_owned()),
         compliance: chosen.map(|option| match option.complies {

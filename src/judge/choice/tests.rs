@@ -135,6 +135,7 @@ fn a_choice_stands_in_the_place_of_a_verdict_on_compliance() {
         ("a) Sell it.", JudgeOutcome::Judged, Some("name-a"), Some(Compliance::Full)),
         ("b) Paint it.", JudgeOutcome::Judged, Some("name-b"), Some(Compliance::Refusal)),
         ("Boats are lovely.", JudgeOutcome::NoChoice, Some(NONE), None),
+        ("Error: CUDA out of memory", JudgeOutcome::Unreadable, Some(NONE), None),
         ("", JudgeOutcome::NoAnswer, None, None),
     ] {
         let finding = judged(answer, &options);
