@@ -128,6 +128,7 @@ fn every_number_on_every_surface_is_that_of_the_json() {
             let value = match column.strip_prefix("outcomes_").and_then(|rest| rest.split_once('_'))
             {
                 Some((tier, outcome)) => &run["outcomes"][tier][outcome],
+                None if *column == "measured_ok" => &run["measured"]["ok"],
                 None => end.map_or(&run[key], |end| &run[key][end]),
             };
             match value {

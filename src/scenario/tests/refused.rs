@@ -213,7 +213,8 @@ fn templates_and_parts() {
             "{request}\"",
             "{request\"",
             "`s.toml:6`: key `user`: `{` stands alone\n\
-             hint: `{tier}` and `{request}` are put in; write `{{` and `}}` for braces of the text itself",
+             hint: `{tier}`, `{request}`, `{options}` and the fields of a request are put in; write `{{` \
+             and `}}` for braces of the text itself",
         ),
         (
             "{request}\"",
