@@ -331,9 +331,12 @@ fn what_lies_beside_a_model_is_refused_or_said() {
             "`./adapter+./adapter` is the model with it",
         ],
     );
-    for gone in ["config.json", "model.safetensors"] {
+    for (gone, says) in [
+        ("config.json", "holds a model and an adapter beside it"),
+        ("model.safetensors", "has no `adapter_model.safetensors`"),
+    ] {
         std::fs::remove_file(place.path(&format!("adapter/{gone}"))).unwrap();
-        refused(&place, &[&model], &["is an adapter (LORA) of `/models/base`"]);
+        refused(&place, &[&model], &[says]);
     }
     let model = beside("below", "checkpoint-8/adapter_model.safetensors", b"");
     refused(&place, &[&model], &["checkpoint-8/adapter_model.safetensors"]);
