@@ -55,7 +55,8 @@ const FLAGS: [(&str, &str); 14] = [
 ];
 
 /// The versions that must agree before anything else is compared: of the folder's format, of the reader of replies,
-/// of what computes and of candor. None where they do.
+/// of what computes and of candor. None where they do. Weights that are stored otherwise are computed otherwise: what
+/// computes is compared where both runs ask for the same `--quantize`, and else the flag is told as a change.
 pub fn versions(there: &Manifest, here: &Manifest) -> Vec<Change> {
     let reader = |manifest: &Manifest| manifest.reader.unwrap_or(1).to_string();
     let all = [
@@ -64,7 +65,10 @@ pub fn versions(there: &Manifest, here: &Manifest) -> Vec<Change> {
         ("numerics", there.numerics.clone(), here.numerics.clone()),
         ("candor", there.candor.clone(), here.candor.clone()),
     ];
-    let differ = all.into_iter().filter(|(_, there, here)| there != here);
+    let chosen = there.model.quantize != here.model.quantize;
+    let differ = all
+        .into_iter()
+        .filter(|(name, there, here)| there != here && !(chosen && *name == "numerics"));
     differ.map(|(name, there, here)| Change::new(name, there, here)).collect()
 }
 
