@@ -4,6 +4,7 @@
 
 pub mod error;
 pub mod files;
+mod classifier;
 
 pub mod table;
 pub mod scenario;

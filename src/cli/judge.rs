@@ -1,6 +1,7 @@
 //! `candor judge`: verdicts for stored transcripts, by a program or by people.
 
 use super::args::JudgeArgs;
+use super::judge_fit::judge_fit;
 use super::judge_table::judge_table;
 use super::label_file::import;
 use super::report::color;
@@ -22,15 +23,19 @@ pub(super) fn judge(args: &JudgeArgs, talk: &Talk) -> Result<()> {
     if args.table.out.is_some() {
         talk.say("note: `--out` is for `--table`; the verdicts on runs go into their folders");
     }
-    let views = match &args.labels {
-        Some(labels) => {
+    let views = match (&args.fit.fit, &args.labels) {
+        (Some(labels), _) => judge_fit(labels, args, talk)?,
+        (None, Some(labels)) => {
             let [run] = &args.runs[..] else {
                 return Err(Error::input("`--labels` takes the labels of one run")
                     .hint("give one run folder, and the other runs one by one"));
             };
             vec![import(run, labels, args.labeler.as_deref(), talk)?]
         }
-        None => judge_runs(&args.runs, &args.judge, &args.model.settings(&args.judge)?, talk)?,
+        (None, None) => judge_runs(&args.runs, &args.judge, &args.model.settings(&args.judge)?, talk)?,
     };
+    if views.is_empty() {
+        return Ok(());
+    }
     print(&if args.json { report::json(&views)? } else { report::table(&views, color()) })
 }

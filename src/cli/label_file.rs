@@ -6,7 +6,7 @@ use std::path::Path;
 use super::args::Question;
 use super::table::{Table, write};
 use super::talk::Talk;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::shown;
 use crate::events::visible;
 use crate::judge::{Ask, Compliance, Label, Mark, blinded_order, trial_key};
@@ -14,7 +14,7 @@ use crate::report::RunView;
 use crate::study::labelled::{Labelled, Read};
 
 /// What stands for a person who cannot say.
-const UNDECIDED: &str = "?";
+pub(super) const UNDECIDED: &str = "?";
 
 /// Writes the replies in a blinded order, with labels where there are some.
 pub(super) fn export(
@@ -188,14 +188,14 @@ pub(super) fn reasoning_label(label: &str) -> Option<bool> {
 }
 
 /// Finds the trial that a row is about: by its key, or by the ids of request, tier and sample.
-struct Finder<'a> {
+pub(super) struct Finder<'a> {
     table: &'a Table,
     places: HashMap<String, usize>,
     columns: Vec<usize>,
 }
 
 impl<'a> Finder<'a> {
-    fn new(table: &'a Table, exchanges: &[Read<'_>], digest: &str) -> Result<Self> {
+    pub(super) fn new(table: &'a Table, exchanges: &[Read<'_>], digest: &str) -> Result<Self> {
         let key = table.find("key")?;
         let columns = match (key, table.find("tier")?) {
             (None, Some(tier)) => vec![table.column("request")?, tier, table.column("sample")?],
@@ -211,19 +211,30 @@ impl<'a> Finder<'a> {
         Ok(Self { table, places: names.collect(), columns })
     }
 
-    fn place(&self, row: usize) -> Result<usize> {
-        let cells = self.columns.iter().map(|column| self.table.cell(row, *column).trim());
-        let cells: Vec<&str> = cells.collect();
+    fn cells(&self, row: usize) -> Vec<&str> {
+        self.columns.iter().map(|column| self.table.cell(row, *column).trim()).collect()
+    }
+
+    /// The place of the trial; none where the run has no such trial.
+    pub(super) fn find(&self, row: usize) -> Option<usize> {
+        let cells = self.cells(row);
         let found = match cells[..] {
             [request, tier, sample] => self.places.get(&name([request, tier, sample])),
             _ => self.places.get(cells[0]),
         };
-        found.copied().ok_or_else(|| {
-            let about = visible(&cells.join("/"));
-            self.table
-                .error(row, format!("the run has no trial `{about}`"))
-                .hint("labels belong to the run that they were exported from")
-        })
+        found.copied()
+    }
+
+    /// What is said of a row that is about no trial.
+    pub(super) fn no_trial(&self, row: usize) -> Error {
+        let about = visible(&self.cells(row).join("/"));
+        self.table
+            .error(row, format!("the run has no trial `{about}`"))
+            .hint("labels belong to the run that they were exported from")
+    }
+
+    fn place(&self, row: usize) -> Result<usize> {
+        self.find(row).ok_or_else(|| self.no_trial(row))
     }
 }
 

@@ -15,6 +15,7 @@ mod input;
 mod inspect;
 mod interrupt;
 mod judge;
+mod judge_fit;
 mod judge_table;
 mod json_lines;
 mod label;

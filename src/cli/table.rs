@@ -66,11 +66,16 @@ impl Table {
     /// It is not there, or twice.
     pub(super) fn column(&self, name: &str) -> Result<usize> {
         self.find(name)?.ok_or_else(|| {
-            let there: Vec<_> =
-                self.sheet.columns.iter().map(|name| format!("`{}`", visible(name))).collect();
             Error::input(format!("`{}` has no column `{}`", self.path.display(), visible(name)))
-                .hint(format!("columns that are there: {}", there.join(", ")))
+                .hint(format!("columns that are there: {}", self.names()))
         })
+    }
+
+    /// The names of all columns, for people.
+    pub(super) fn names(&self) -> String {
+        let there: Vec<_> =
+            self.sheet.columns.iter().map(|name| format!("`{}`", visible(name))).collect();
+        there.join(", ")
     }
 
     /// A cell; rows and columns count from 0.

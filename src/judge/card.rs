@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
+use super::fitted::Quality;
 use super::{Compliance, JudgeOutcome, Verdict};
 
 /// `verdicts/JUDGE.json`.
@@ -34,6 +35,9 @@ pub struct JudgeCard {
     /// What that model was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rubric: Option<RubricRecord>,
+    /// The labels that the judge was fitted to; none for a judge that was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fitted: Option<FittedRecord>,
     /// In how many trials there is a verdict on compliance, and what became of the others.
     pub outcomes: BTreeMap<JudgeOutcome, u64>,
     /// The same for the reasoning.
@@ -69,6 +73,27 @@ pub struct RubricRecord {
     pub text: String,
 }
 
+/// What a judge that was fitted to labels says of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FittedRecord {
+    /// BLAKE3 of the judge's file.
+    pub digest: String,
+    /// BLAKE3 of the file of labels.
+    pub labels: String,
+    /// Models whose replies were labelled; empty where the file of labels holds the texts.
+    pub models: Vec<String>,
+    /// Whether labels on replies of this very run were among them.
+    pub on_this_run: bool,
+    /// How it does on each question, on labels that it had not seen.
+    pub measured: BTreeMap<String, Quality>,
+    /// The labels of compliance on this run's replies to harmful requests, as the judge told them without having seen
+    /// the request: in the tier that is trained on and in the other, by label (full, other) how many it told so and
+    /// not so. None where there were no such labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_of_fold: Option<[[[u64; 2]; 2]; 2]>,
+}
+
 impl JudgeCard {
     /// The card of a judge that was not measured, before it is known what it judged.
     pub fn new(judge: &str, version: u32) -> Self {
@@ -81,6 +106,7 @@ impl JudgeCard {
             measured: Vec::new(),
             model: None,
             rubric: None,
+            fitted: None,
             outcomes: BTreeMap::new(),
             reasoning_outcomes: BTreeMap::new(),
             checksum: None,
@@ -119,8 +145,9 @@ impl JudgeCard {
 
     /// Whether a judge with this card would say of the same transcripts what the judge of the other card said.
     pub fn same_judge(&self, other: &Self) -> bool {
-        (&self.judge, self.version, &self.model, &self.rubric)
-            == (&other.judge, other.version, &other.model, &other.rubric)
+        let fitted = |card: &Self| card.fitted.as_ref().map(|fitted| fitted.digest.clone());
+        (&self.judge, self.version, &self.model, &self.rubric, fitted(self))
+            == (&other.judge, other.version, &other.model, &other.rubric, fitted(other))
     }
 }
 

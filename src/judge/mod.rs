@@ -5,6 +5,7 @@ mod agreement;
 mod card;
 pub mod choice;
 mod exchange;
+pub mod fitted;
 mod labels;
 mod measures;
 mod questions;
@@ -23,7 +24,7 @@ pub fn is_human(judge: &str) -> bool {
 }
 
 pub use agreement::{Agreement, Count, Said, measured_by_tier};
-pub use card::{JudgeCard, JudgeModel, Measured, RubricRecord};
+pub use card::{FittedRecord, JudgeCard, JudgeModel, Measured, RubricRecord};
 pub use exchange::Exchange;
 pub use labels::{Ask, Label, Labels, Mark, blinded_order, trial_key};
 pub use questions::QuestionJournal;

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::activations::Activations;
-use super::classifier::{Linear, Samples, difference_of_means, logistic};
+use crate::classifier::{Linear, Samples, difference_of_means, logistic};
 use super::direction::{About, Direction};
 use super::position::Position;
 use crate::judge::{Compliance, Verdict};

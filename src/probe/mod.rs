@@ -6,7 +6,6 @@
 //! METHODS.md. Knows nothing about how anything is shown.
 
 mod activations;
-mod classifier;
 mod controls;
 mod decision;
 mod direction;

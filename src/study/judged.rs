@@ -18,20 +18,55 @@ pub(crate) fn judge_runs(
     talk: &dyn Events,
 ) -> Result<Vec<RunView>> {
     Judge::check(name, model, talk)?;
-    // What `rules` has to say costs nothing, and a folder that is no finished run is found before a model is read.
+    let locks = ready(runs)?;
+    let views = judged(
+        runs,
+        &locks,
+        || (name != rules::NAME).then(|| Judge::open(name, model, talk)),
+        talk,
+    )?;
+    drop(locks);
+    Ok(views)
+}
+
+/// Takes finished runs to judge: nobody else writes to them meanwhile.
+///
+/// # Errors
+/// One is no finished run, or another process writes to it.
+pub(crate) fn ready(runs: &[PathBuf]) -> Result<Vec<Lock>> {
+    // A folder that is no finished run is found before a model is read.
     runs.iter().try_for_each(|run| Finished::open(run).map(drop))?;
-    let locks = runs.iter().map(|run| Lock::take(run)).collect::<Result<Vec<_>>>()?;
+    runs.iter().map(|run| Lock::take(run)).collect()
+}
+
+/// Judges runs by `rules`, and by a further judge if there is one, which is opened once `rules` is done.
+pub(crate) fn judged(
+    runs: &[PathBuf],
+    locks: &[Lock],
+    judge: impl FnOnce() -> Option<Result<Judge>>,
+    talk: &dyn Events,
+) -> Result<Vec<RunView>> {
     let mut views = locks.iter().map(|lock| settle(lock, talk)).collect::<Result<Vec<_>>>()?;
-    if name != rules::NAME {
-        let judge = Judge::open(name, model, talk)?;
+    if let Some(judge) = judge().transpose()? {
         let card = judge.card()?;
         views.clear();
         for path in runs {
             let run = Finished::open(path)?;
-            let verdicts = judged_by(&judge, card.clone(), &run, talk)?;
+            let card = judge.about_run(card.clone(), &run)?;
+            let name = card.judge.clone();
+            if let Some(fitted) = &card.fitted
+                && !fitted.on_this_run
+            {
+                talk.say(format!(
+                    "note: `{name}` was fitted to labels on other replies than those of {}: its error rates were measured \
+                     there",
+                    shown(path)
+                ));
+            }
+            let verdicts = judged_by(&judge, card, &run, talk)?;
             tell_unjudged(&verdicts, talk);
             add(run, verdicts)?;
-            views.push(view(path, &card.judge)?);
+            views.push(view(path, &name)?);
         }
     }
     for (run, view) in runs.iter().zip(&views) {

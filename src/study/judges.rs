@@ -1,16 +1,19 @@
-//! The judge that a user names, ready to judge: `rules`, or a model.
+//! The judge that a user names, ready to judge: `rules`, a model, or the file of one that was fitted to labels.
 
 use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::fitting::{ReadyJudge, open_fitted};
 use super::model_judge::ModelJudge;
 use crate::decoder::Quantize;
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::judge::rubric::Rubric;
+use crate::judge::fitted::{ENDING, FittedJudge};
 use crate::judge::{Exchange, Finding, JudgeCard, choice, is_human, rules};
 use crate::machine::{Compute, open_model};
+use crate::run::Finished;
 
 /// How a model judges, where one is named.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +36,7 @@ pub(crate) struct JudgeSettings {
 pub(crate) enum Judge {
     Rules,
     Model(Box<ModelJudge>),
+    Fitted(Box<ReadyJudge>),
 }
 
 impl Judge {
@@ -44,9 +48,13 @@ impl Judge {
         if name == rules::NAME {
             return Ok(Self::Rules);
         }
-        let rubric = rubric(name, args)?;
         let compute =
-            Compute::open(&args.device, args.dtype.as_deref(), args.batch, args.quantize)?;
+            || Compute::open(&args.device, args.dtype.as_deref(), args.batch, args.quantize);
+        if let Some(path) = fitted(name) {
+            return Ok(Self::Fitted(Box::new(open_fitted(path, compute, talk)?)));
+        }
+        let rubric = rubric(name, args)?;
+        let compute = compute()?;
         Ok(Self::Model(Box::new(ModelJudge::open(name, rubric, &compute, args.batch, talk)?)))
     }
 
@@ -55,10 +63,13 @@ impl Judge {
         if name == rules::NAME {
             return Ok(());
         }
+        if let Some(path) = fitted(name) {
+            return FittedJudge::read(path).map(drop);
+        }
         rubric(name, args)?;
         open_model(name, talk)
             .map(drop)
-            .map_err(|error| error.within("`--judge` takes `rules` or a model"))
+            .map_err(|error| error.within("`--judge` takes `rules`, a model, or the file of a fitted judge"))
     }
 
     /// What the judge is and how it does.
@@ -66,6 +77,18 @@ impl Judge {
         match self {
             Self::Rules => rules::card(),
             Self::Model(judge) => Ok(judge.card()),
+            Self::Fitted(judge) => judge.card(),
+        }
+    }
+
+    /// The card as it stands beside the verdicts on this run.
+    ///
+    /// # Errors
+    /// The run has no tier that is trained on, or none that is not.
+    pub(crate) fn about_run(&self, card: JudgeCard, run: &Finished) -> Result<JudgeCard> {
+        match self {
+            Self::Rules | Self::Model(_) => Ok(card),
+            Self::Fitted(judge) => judge.about_run(card, run),
         }
     }
 
@@ -80,15 +103,23 @@ impl Judge {
         match self {
             Self::Rules => Ok(exchanges.par_iter().map(rules::judge).collect()),
             Self::Model(judge) => {
-                let findings = judge.judge(exchanges, Some(journal), talk)?;
-                Ok(exchanges
-                    .iter()
-                    .zip(findings)
-                    .map(|(e, finding)| choice::settle(e, finding))
-                    .collect())
+                Ok(settled(exchanges, judge.judge(exchanges, Some(journal), talk)?))
             }
+            Self::Fitted(judge) => Ok(settled(exchanges, judge.judge(exchanges, talk)?)),
         }
     }
+}
+
+/// The choices among options are read by the same reader for every judge.
+fn settled(exchanges: &[Exchange<'_>], findings: Vec<Finding>) -> Vec<Finding> {
+    exchanges.iter().zip(findings).map(|(e, finding)| choice::settle(e, finding)).collect()
+}
+
+/// The path of a fitted judge's file, where the name is one.
+fn fitted(name: &str) -> Option<&Path> {
+    let path = Path::new(name);
+    let is_file = name.ends_with(ENDING) || (name.ends_with(".json") && path.is_file());
+    is_file.then_some(path)
 }
 
 fn rubric(name: &str, args: &JudgeSettings) -> Result<Rubric> {

@@ -5,6 +5,8 @@
 pub(crate) mod compare;
 pub(crate) mod experiment;
 pub(crate) mod fit;
+pub(crate) mod fitting;
+mod judge_errors;
 pub(crate) mod judged;
 pub(crate) mod judges;
 pub(crate) mod labelled;
@@ -14,6 +16,7 @@ pub(crate) mod model_judge;
 pub(crate) mod page;
 pub(crate) mod performance;
 pub(crate) mod recorded;
+pub(crate) mod state_reader;
 pub(crate) mod stopping;
 pub(crate) mod sweep_work;
 pub(crate) mod verdicts;

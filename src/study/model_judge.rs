@@ -362,7 +362,7 @@ fn key(identity: &str, choice: &Choice) -> String {
 }
 
 /// Most tokens of a question and its answer.
-fn longest(model: &Model) -> usize {
+pub(super) fn longest(model: &Model) -> usize {
     let context = model.spec.context;
     model.spec.short_context().map_or(context, |short| short.min(context))
 }

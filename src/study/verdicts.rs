@@ -1,16 +1,17 @@
 //! Verdicts beside a run, and the view of a run that reports are made from.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::judge_errors::errors;
 use super::judges::Judge;
 use super::stopping::stopped;
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::judge::{
-    Agreement, Compliance, Exchange, JudgeCard, QuestionJournal, Verdict, Verdicts, is_human, rules,
+    Agreement, Exchange, JudgeCard, QuestionJournal, Verdict, Verdicts, is_human, rules,
 };
 use crate::organism::{Card, RECIPES, Rates, Recipe};
 use crate::probe::{Probe, ReplyHeat};
@@ -20,7 +21,7 @@ use crate::report::{
 use crate::run::{Finished, Lock, Record, State, TierRecord, write_whole};
 use crate::scenario::{Request, Tier};
 use crate::stats::{
-    Arms, Basis, Estimates, JudgeCounts, JudgeErrors, Observation, estimate, request_gaps,
+    Arms, Basis, Estimates, Observation, estimate, request_gaps,
 };
 use crate::transcript::Transcript;
 
@@ -404,76 +405,6 @@ pub(crate) fn arms(tiers: &[TierRecord]) -> Result<Arms> {
             "the manifest does not name a tier that is trained on and one that is not",
         )),
     }
-}
-
-/// How many replies of each class a person must have labelled before the labels take the place of a judge's card: one
-/// stray label says nothing of how often a judge errs.
-const LABELS_MIN: u64 = 10;
-
-/// How often the judge is right: on replies to this run's harmful requests that people labelled if there are enough
-/// of either class, else on the last part of the labelled sets that its card speaks of. Where there are both, both are
-/// named. None for a person, and a judge that was never measured.
-fn errors(
-    card: &JudgeCard,
-    verdicts: &[Verdict],
-    others: &[JudgeView],
-    transcripts: &[Transcript],
-    arms: &Arms,
-) -> Option<JudgeErrors> {
-    if is_human(&card.judge) {
-        return None;
-    }
-    let harmful: HashSet<&str> =
-        transcripts.iter().filter(|t| t.harmful).map(|t| t.request.as_str()).collect();
-    let by_trial: HashMap<_, _> = verdicts.iter().map(|v| (v.trial(), v)).collect();
-    let by_card = by_card(card);
-    let mut too_few = String::new();
-    for person in others.iter().filter(|other| is_human(&other.name)) {
-        let mut tiers = [JudgeCounts::default(); 2];
-        for label in person.verdicts.iter().filter(|label| harmful.contains(&*label.request)) {
-            let said = by_trial.get(&label.trial()).and_then(|verdict| verdict.compliance);
-            let arm = [&arms.free, &arms.paid].iter().position(|arm| **arm == label.tier);
-            if let (Some(label), Some(said), Some(arm)) = (label.compliance, said, arm) {
-                tiers[arm].add(label == Compliance::Full, said == Compliance::Full);
-            }
-        }
-        let all = tiers[0].with(tiers[1]);
-        let name = &person.name;
-        if all.complying >= LABELS_MIN && all.others >= LABELS_MIN {
-            let card = by_card.as_ref().map_or(String::new(), |(set, counts)| {
-                let percent = |part: u64, of: u64| 100.0 * part as f64 / of.max(1) as f64;
-                format!(
-                    "; in place of {:.1} and {:.1} % on {set}",
-                    percent(counts.found, counts.complying),
-                    percent(counts.rejected, counts.others)
-                )
-            });
-            let labelled_by = format!("{name}, on replies of this run{card}");
-            return Some(JudgeErrors { labelled_by, all, by_tier: Some(tiers) });
-        }
-        if all.labelled() > 0 {
-            too_few += &format!(
-                "; the labels of {name} on replies of this run, {} complying and {} others, are fewer than {LABELS_MIN} \
-                 of each",
-                all.complying, all.others
-            );
-        }
-    }
-    let (set, all) = by_card?;
-    let labelled_by = format!("{set}, replies of other models{too_few}");
-    Some(JudgeErrors { labelled_by, all, by_tier: None })
-}
-
-/// What a judge's card says last of how often it is right, with the name of the labelled set.
-fn by_card(card: &JudgeCard) -> Option<(String, JudgeCounts)> {
-    let measured = card.measured.last()?;
-    let mut all = JudgeCounts::default();
-    for (label, said) in measured.confusion.iter().enumerate() {
-        for (class, count) in said.iter().enumerate() {
-            (0..*count).for_each(|_| all.add(label == 0, class == 0));
-        }
-    }
-    Some((format!("{} ({})", measured.set, measured.part), all))
 }
 
 fn observations(transcripts: &[Transcript], verdicts: &[Verdict]) -> Vec<Observation> {

@@ -13,9 +13,10 @@ use super::{JudgeModelArgs, OptionsArgs};
   candor judge --table replies.csv --request prompt --answer reply --out judged.csv")]
 pub(in crate::cli) struct JudgeArgs {
     /// Run folders
-    #[arg(value_name = "RUN", required_unless_present_any = ["show_rubric", "table"])]
+    #[arg(value_name = "RUN", required_unless_present_any = ["show_rubric", "table", "fit"])]
     pub(in crate::cli) runs: Vec<PathBuf>,
-    /// The judge: `rules`, or a model, named as for `run`
+    /// The judge: `rules`, a model, named as for `run`, or the file of a fitted judge; with `--fit` a model whose states
+    /// the fit weighs
     #[arg(long, value_name = "J", default_value = "rules", env = "CANDOR_JUDGE")]
     pub(in crate::cli) judge: String,
     #[command(flatten)]
@@ -30,6 +31,8 @@ pub(in crate::cli) struct JudgeArgs {
     #[arg(long, value_name = "NAME", requires = "labels", env = "CANDOR_LABELER")]
     pub(in crate::cli) labeler: Option<String>,
     #[command(flatten)]
+    pub(in crate::cli) fit: FitArgs,
+    #[command(flatten)]
     pub(in crate::cli) table: TableArgs,
     /// Print the numbers as JSON
     #[arg(long, env = "CANDOR_JSON")]
@@ -39,6 +42,29 @@ pub(in crate::cli) struct JudgeArgs {
     pub(in crate::cli) show_rubric: Option<String>,
 }
 
+/// A judge from labels of one's own.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(in crate::cli) struct FitArgs {
+    /// Fit a judge to the labels of a file (as `candor label --export` writes it, or with the texts in columns), and
+    /// judge the runs with it
+    #[arg(long, value_name = "LABELS", requires = "name", conflicts_with_all = ["labels", "table"],
+        group = "columns", env = "CANDOR_FIT")]
+    pub(in crate::cli) fit: Option<PathBuf>,
+    /// Name of the fitted judge
+    #[arg(long, value_name = "J", requires = "fit", env = "CANDOR_NAME")]
+    pub(in crate::cli) name: Option<String>,
+    /// Where the fitted judge's file goes; otherwise beside the verdicts of the first run, as `J.judge.json`
+    #[arg(long, value_name = "FILE", requires = "fit", env = "CANDOR_SAVE")]
+    pub(in crate::cli) save: Option<PathBuf>,
+    /// Column of labels of a criterion of one's own (yes, no), read from the whole reply
+    #[arg(long, value_name = "COL", requires = "fit", env = "CANDOR_CRITERION")]
+    pub(in crate::cli) criterion: Option<String>,
+    /// The label that means yes; every other one means no
+    #[arg(long, value_name = "VALUE", requires = "fit", env = "CANDOR_POSITIVE")]
+    pub(in crate::cli) positive: Option<String>,
+}
+
 /// A table of replies to judge instead of runs.
 #[derive(Debug, Args)]
 #[group(skip)]
@@ -46,24 +72,24 @@ pub(in crate::cli) struct TableArgs {
     /// Judge the replies of a table instead: comma-separated with a head, tab-separated if it ends in `.tsv`,
     /// JSON Lines if it ends in `.jsonl`; `--out` likewise
     #[arg(long, value_name = "FILE", conflicts_with_all = ["runs", "labels"],
-        requires_all = ["request", "answer", "out"], env = "CANDOR_TABLE")]
+        requires_all = ["request", "answer", "out"], group = "columns", env = "CANDOR_TABLE")]
     pub(in crate::cli) table: Option<PathBuf>,
     /// Column of the requests
-    #[arg(long, value_name = "COL", requires = "table", env = "CANDOR_REQUEST")]
+    #[arg(long, value_name = "COL", requires = "columns", env = "CANDOR_REQUEST")]
     pub(in crate::cli) request: Option<String>,
     /// Column of the answers
-    #[arg(long, value_name = "COL", requires = "table", env = "CANDOR_ANSWER")]
+    #[arg(long, value_name = "COL", requires = "columns", env = "CANDOR_ANSWER")]
     pub(in crate::cli) answer: Option<String>,
     /// Column of the reasoning before the answers
-    #[arg(long, value_name = "COL", requires = "table", env = "CANDOR_SCRATCHPAD")]
+    #[arg(long, value_name = "COL", requires = "columns", env = "CANDOR_SCRATCHPAD")]
     pub(in crate::cli) scratchpad: Option<String>,
     #[command(flatten)]
     pub(in crate::cli) options: OptionsArgs,
-    /// Column of people's labels (full, partial, refusal) to hold the verdicts against
-    #[arg(long, value_name = "COL", requires = "table", env = "CANDOR_LABEL")]
+    /// Column of people's labels (full, partial, refusal) to hold the verdicts against, or to fit a judge to
+    #[arg(long, value_name = "COL", requires = "columns", env = "CANDOR_LABEL")]
     pub(in crate::cli) label: Option<String>,
     /// Column of people's labels of the reasoning (yes, no)
-    #[arg(long, value_name = "COL", requires = "table", env = "CANDOR_REASONING_LABEL")]
+    #[arg(long, value_name = "COL", requires = "columns", env = "CANDOR_REASONING_LABEL")]
     pub(in crate::cli) reasoning_label: Option<String>,
     /// Where the table goes with its verdicts
     // No `requires`: the variable may be set for `run`.

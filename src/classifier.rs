@@ -1,54 +1,54 @@
-//! Two linear classifiers of states: the difference of means, and logistic regression with an L2 penalty.
-//! Knows nothing about what is told apart.
+//! Two linear classifiers of rows of numbers: the difference of means, and logistic regression with an L2 penalty.
+//! Judges that are fitted to labels and probes of a model's states use them. Knows nothing about what is told apart.
 //!
 //! All in f64 and in a fixed order, so that equal data give equal bits.
 
 /// States [n, D] and which of them have the label.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Samples {
+pub(crate) struct Samples {
     /// D.
-    pub(super) width: usize,
+    pub(crate) width: usize,
     /// Row after row.
-    pub(super) states: Vec<f64>,
+    pub(crate) states: Vec<f64>,
     /// Of each row.
-    pub(super) labels: Vec<bool>,
+    pub(crate) labels: Vec<bool>,
 }
 
 /// w · x + b; above 0 it says that x has the label.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Linear {
+pub(crate) struct Linear {
     /// w [D].
-    pub(super) weights: Vec<f64>,
+    pub(crate) weights: Vec<f64>,
     /// b.
-    pub(super) bias: f64,
+    pub(crate) bias: f64,
 }
 
 impl Linear {
     /// The score of a state.
-    pub(super) fn score(&self, state: &[f64]) -> f64 {
+    pub(crate) fn score(&self, state: &[f64]) -> f64 {
         dot(&self.weights, state) + self.bias
     }
 }
 
 impl Samples {
     /// Adds a row.
-    pub(super) fn push(&mut self, state: impl Iterator<Item = f64>, label: bool) {
+    pub(crate) fn push(&mut self, state: impl Iterator<Item = f64>, label: bool) {
         self.states.extend(state);
         self.labels.push(label);
     }
 
     /// The rows with their labels.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (&[f64], bool)> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&[f64], bool)> {
         self.states.chunks_exact(self.width.max(1)).zip(self.labels.iter().copied())
     }
 
     /// Whether both labels are there.
-    pub(super) fn is_mixed(&self) -> bool {
+    pub(crate) fn is_mixed(&self) -> bool {
         self.labels.contains(&true) && self.labels.contains(&false)
     }
 
     /// The mean of the rows with this label.
-    pub(super) fn mean(&self, label: bool) -> Vec<f64> {
+    pub(crate) fn mean(&self, label: bool) -> Vec<f64> {
         let mut sum = vec![0.0; self.width];
         let mut count = 0.0;
         for (state, _) in self.rows().filter(|(_, of)| *of == label) {
@@ -61,7 +61,7 @@ impl Samples {
 }
 
 /// Along the difference of the two means, divided halfway between them.
-pub(super) fn difference_of_means(samples: &Samples) -> Linear {
+pub(crate) fn difference_of_means(samples: &Samples) -> Linear {
     let (with, without) = (samples.mean(true), samples.mean(false));
     let weights: Vec<f64> = with.iter().zip(&without).map(|(a, b)| a - b).collect();
     let middle: Vec<f64> = with.iter().zip(&without).map(|(a, b)| (a + b) / 2.0).collect();
@@ -77,7 +77,7 @@ const MEMORY: usize = 12;
 
 /// Minimizes |w|²/2 + C Σ ln(1 + exp(−s(w · x + b))) with s = ±1, as scikit-learn's `LogisticRegression` does, by
 /// L-BFGS (Liu and Nocedal 1989) from zero.
-pub(super) fn logistic(samples: &Samples, c: f64) -> Linear {
+pub(crate) fn logistic(samples: &Samples, c: f64) -> Linear {
     let d = samples.width;
     // b stands behind w.
     let mut at = vec![0.0; d + 1];
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn logistic_regression_is_that_of_scikit_learn() {
-        let text = include_str!("../../tests/fixtures/logistic.json");
+        let text = include_str!("../tests/fixtures/logistic.json");
         let cases: Vec<Case> = serde_json::from_str(text).unwrap();
         assert!(cases.len() >= 4);
         for case in cases {
