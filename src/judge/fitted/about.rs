@@ -53,12 +53,8 @@ impl About {
     }
 }
 
-/// The signs of reasoning: of a short text the criteria count, of a long one its weighing of consequences too, so that
-/// each sign is given once as far as the text is long; then how long it is, and the criteria of short texts.
+/// The signs of reasoning, and how far the text is a long deliberation.
 fn thinking(exchange: &Exchange<'_>) -> Vec<f64> {
     let parts = exchange.thoughts();
-    let length = reasoning::length(&parts);
-    let signs = reasoning::features(&parts);
-    let short = (1.0 - length) * signs[0];
-    signs.into_iter().map(|sign| sign * length).chain([length, short]).collect()
+    reasoning::features(&parts).into_iter().chain([reasoning::length(&parts)]).collect()
 }
