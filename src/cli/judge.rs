@@ -32,7 +32,9 @@ pub(super) fn judge(args: &JudgeArgs, talk: &Talk) -> Result<()> {
             };
             vec![import(run, labels, args.labeler.as_deref(), talk)?]
         }
-        (None, None) => judge_runs(&args.runs, &args.judge, &args.model.settings(&args.judge)?, talk)?,
+        (None, None) => {
+            judge_runs(&args.runs, &args.judge, &args.model.settings(&args.judge)?, talk)?
+        }
     };
     if views.is_empty() {
         return Ok(());

@@ -29,8 +29,10 @@ pub(super) fn judge_fit(labels: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
         (Some(file), _) => file.clone(),
         (None, Some(run)) => run.join("verdicts").join(format!("{name}{ENDING}")),
         (None, None) => {
-            return Err(Error::input("there is no run beside whose verdicts the judge could be kept")
-                .hint("name its file with `--save FILE`"));
+            return Err(Error::input(
+                "there is no run beside whose verdicts the judge could be kept",
+            )
+            .hint("name its file with `--save FILE`"));
         }
     };
     if args.fit.save.is_some() {
@@ -274,7 +276,15 @@ fn measured(judge: &FittedJudge) -> BTreeMap<&str, &crate::judge::fitted::Qualit
 /// How the judge does, for people.
 fn quality(judge: &FittedJudge) -> String {
     let heads = [
-        "fitted to", "labels", "yes", "requests", "accuracy", "AUROC", "95 %", "sensitivity", "specificity",
+        "fitted to",
+        "labels",
+        "yes",
+        "requests",
+        "accuracy",
+        "AUROC",
+        "95 %",
+        "sensitivity",
+        "specificity",
     ];
     let rows = judge.questions.iter().map(|question| {
         let found = &question.measured;
@@ -293,4 +303,3 @@ fn quality(judge: &FittedJudge) -> String {
     show::table(&heads, &[1, 2, 3, 4, 5, 7, 8], rows)
         + "each label judged by a fit that had not seen its request\n"
 }
-

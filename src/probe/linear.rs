@@ -9,9 +9,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::activations::Activations;
-use crate::classifier::{Linear, Samples, difference_of_means, logistic};
 use super::direction::{About, Direction};
 use super::position::Position;
+use crate::classifier::{Linear, Samples, difference_of_means, logistic};
 use crate::judge::{Compliance, Verdict};
 use crate::run::Plan;
 

@@ -11,8 +11,8 @@ use crate::events::Events;
 use crate::judge::fitted::{
     About, FittedJudge, Labelled, Origin, OutOfFold, Question, fit as fit_question,
 };
-use crate::judge::{Exchange, FittedRecord, JudgeCard, Measured};
 use crate::judge::{Compliance, Finding};
+use crate::judge::{Exchange, FittedRecord, JudgeCard, Measured};
 use crate::run::Finished;
 
 /// Raised when a fitted judge comes to say something else of the same weights.
@@ -159,7 +159,12 @@ impl ReadyJudge {
         for question in judge.questions.iter().filter(|q| q.about == About::Compliance) {
             let pairs = pairs(&question.measured);
             card.measured.push(Measured::of(
-                ["its own labels", "out of fold", &source, "fitted with them; each judged without its request"],
+                [
+                    "its own labels",
+                    "out of fold",
+                    &source,
+                    "fitted with them; each judged without its request",
+                ],
                 pairs,
             ));
         }
@@ -169,9 +174,7 @@ impl ReadyJudge {
             labels: judge.labels.digest.clone(),
             models,
             on_this_run: false,
-            measured: measured
-                .map(|q| (q.about.name().to_owned(), q.measured.clone()))
-                .collect(),
+            measured: measured.map(|q| (q.about.name().to_owned(), q.measured.clone())).collect(),
             out_of_fold: None,
         });
         Ok(card)
@@ -191,10 +194,7 @@ impl ReadyJudge {
             Some(question) => Some(counted(question, run, &digest)?),
             None => None,
         };
-        Ok(JudgeCard {
-            fitted: Some(FittedRecord { on_this_run, out_of_fold, ..fitted }),
-            ..card
-        })
+        Ok(JudgeCard { fitted: Some(FittedRecord { on_this_run, out_of_fold, ..fitted }), ..card })
     }
 
     /// One finding for each exchange.
@@ -268,7 +268,8 @@ pub(crate) fn open_fitted(
         Some(model) if judge.questions.iter().any(Question::reads_states) => {
             let reader = StateReader::open(&model.name, Some(model.depth), &compute()?, talk)?;
             let here = reader.record();
-            if here.model.files != model.model.files || here.model.quantize != model.model.quantize {
+            if here.model.files != model.model.files || here.model.quantize != model.model.quantize
+            {
                 return Err(Error::input(format!(
                     "`{}` was fitted to states of `{}`, and the model of this name is another one now",
                     path.display(),

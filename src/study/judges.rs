@@ -9,8 +9,8 @@ use super::model_judge::ModelJudge;
 use crate::decoder::Quantize;
 use crate::error::{Error, Result};
 use crate::events::Events;
-use crate::judge::rubric::Rubric;
 use crate::judge::fitted::{ENDING, FittedJudge};
+use crate::judge::rubric::Rubric;
 use crate::judge::{Exchange, Finding, JudgeCard, choice, is_human, rules};
 use crate::machine::{Compute, open_model};
 use crate::run::Finished;
@@ -67,9 +67,9 @@ impl Judge {
             return FittedJudge::read(path).map(drop);
         }
         rubric(name, args)?;
-        open_model(name, talk)
-            .map(drop)
-            .map_err(|error| error.within("`--judge` takes `rules`, a model, or the file of a fitted judge"))
+        open_model(name, talk).map(drop).map_err(|error| {
+            error.within("`--judge` takes `rules`, a model, or the file of a fitted judge")
+        })
     }
 
     /// What the judge is and how it does.

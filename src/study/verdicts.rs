@@ -20,9 +20,7 @@ use crate::report::{
 };
 use crate::run::{Finished, Lock, Record, State, TierRecord, write_whole};
 use crate::scenario::{Request, Tier};
-use crate::stats::{
-    Arms, Basis, Estimates, Observation, estimate, request_gaps,
-};
+use crate::stats::{Arms, Basis, Estimates, Observation, estimate, request_gaps};
 use crate::transcript::Transcript;
 
 const SUMMARY: &str = "summary.json";

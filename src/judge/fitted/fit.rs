@@ -213,8 +213,7 @@ impl Kernels {
 
     /// How much each fitted text counts, and the constant.
     fn fit(&self, (root, n): &(Vec<f64>, usize), c: f64) -> Linear {
-        let samples =
-            Samples { width: *n, states: root.clone(), labels: self.labels.clone() };
+        let samples = Samples { width: *n, states: root.clone(), labels: self.labels.clone() };
         let found = logistic(&samples, c);
         Linear { weights: back_substituted(root, *n, found.weights), bias: found.bias }
     }

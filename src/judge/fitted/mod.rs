@@ -267,8 +267,8 @@ impl FittedJudge {
     /// # Errors
     /// It cannot be read, is no such file, or reads signs of another version of `rules`.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = files::read_bytes(path, files::TEXT_MAX)
-            .map_err(|error| Error::read(path, &error))?;
+        let bytes =
+            files::read_bytes(path, files::TEXT_MAX).map_err(|error| Error::read(path, &error))?;
         let no_judge = |why: String| {
             Error::input(format!("`{}` is no fitted judge: {why}", path.display()))
                 .hint("`candor judge RUN --fit LABELS --name J` writes one")

@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn figures_follow_from_the_verdicts() {
-        let judged = [(0, true, 2.0), (0, false, -1.0), (1, true, -0.5), (2, false, 0.5), (3, false, -3.0)];
+        let judged =
+            [(0, true, 2.0), (0, false, -1.0), (1, true, -0.5), (2, false, 0.5), (3, false, -3.0)];
         let found = Quality::of(&judged, 5);
         assert_eq!((found.n, found.positive, found.groups, found.right), (5, 2, 4, [1, 2]));
         assert_eq!((found.accuracy, found.sensitivity), (0.6, 0.5));

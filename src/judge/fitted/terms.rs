@@ -115,14 +115,8 @@ mod tests {
     #[test]
     fn words_and_pairs_are_counted() {
         let found = counts("I can't. I can\u{2019}t — 'no'!");
-        let expected = [
-            ("can't", 2),
-            ("can't i", 1),
-            ("can't no", 1),
-            ("i", 2),
-            ("i can't", 2),
-            ("no", 1),
-        ];
+        let expected =
+            [("can't", 2), ("can't i", 1), ("can't no", 1), ("i", 2), ("i can't", 2), ("no", 1)];
         assert_eq!(found.iter().map(|(t, n)| (t.as_str(), *n)).collect::<Vec<_>>(), expected);
     }
 
