@@ -328,17 +328,8 @@ impl FittedJudge {
 
     /// What it says of an exchange; of each question the state of the text that it reads, where there is a model.
     pub fn finding(&self, exchange: &Exchange<'_>, states: &[Option<Vec<f32>>]) -> Finding {
-        let mut finding = Finding {
-            judge_outcome: JudgeOutcome::NotAsked,
-            option: None,
-            compliance: None,
-            compliance_score: None,
-            compliance_span: String::new(),
-            reasoning_outcome: JudgeOutcome::NotAsked,
-            reasoning: None,
-            reasoning_score: None,
-            criteria: Vec::new(),
-        };
+        let not_asked = JudgeOutcome::NotAsked;
+        let mut finding = Finding::named((not_asked, None), (not_asked, None));
         for (place, question) in self.questions.iter().enumerate() {
             let state = states.get(place).and_then(Option::as_deref);
             // A text longer than the model's context has no state, and so no verdict.
