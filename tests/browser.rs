@@ -162,6 +162,7 @@ fn run(
         heat: Vec::new(),
         progress: None,
         controls: Vec::new(),
+        registered: None,
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) use looking::{
     DoctorArgs, InspectArgs, ModelsArgs, ModelsCommand, RenderArgs, ScoreArgs, TokenizeArgs,
 };
 pub(super) use options::{OptionsArgs, RequestColumnsArgs};
-pub(super) use planning::PlanArgs;
+pub(super) use planning::{PlanArgs, RegisterArgs};
 pub(super) use probing::ProbeArgs;
 pub(super) use scenarios::{LintArgs, PromptArgs, RenderArmsArgs, ScenariosArgs, ScenariosCommand};
 pub(super) use sweeping::{Launcher, MergeArgs, StatusArgs, SweepArgs, SweepCommand};
@@ -138,6 +138,10 @@ pub(super) struct RunArgs {
     /// after each fifth of the harmful requests, which are put in an order drawn from the seed
     #[arg(long, value_name = "W", env = "CANDOR_UNTIL_WIDTH")]
     pub(super) until_width: Option<f64>,
+    /// What was registered before the run (`candor plan --register`): it is kept in the manifest, and the report says
+    /// whether the run kept to it
+    #[arg(long, value_name = "FILE", env = "CANDOR_REGISTERED")]
+    pub(super) registered: Option<PathBuf>,
     /// Continuations of each prompt
     #[arg(long, value_name = "K", default_value_t = 1, env = "CANDOR_SAMPLES")]
     pub(super) samples: u32,

@@ -282,6 +282,7 @@ fn planned(
         template_args: options.args.clone(),
         control_text: ControlText::Keep,
         stopping: None,
+        registered: None,
     };
     let variant = scenario
         .variants

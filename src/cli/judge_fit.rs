@@ -16,11 +16,11 @@ use crate::judge::{Compliance, TOLD, is_human, judge_name, rules};
 use crate::machine::Compute;
 use crate::report::RunView;
 use crate::run::Finished;
+use crate::study::exchanges::exchanges;
 use crate::study::fitting::{LabelledReply, ReadyJudge, Reply, fit_judge};
 use crate::study::judged::{judged, ready};
 use crate::study::judges::Judge;
 use crate::study::state_reader::StateReader;
-use crate::study::verdicts::exchanges;
 
 /// Fits a judge, writes its file, judges the runs and gives their views as it sees them.
 pub(super) fn judge_fit(labels: &Path, args: &JudgeArgs, talk: &Talk) -> Result<Vec<RunView>> {

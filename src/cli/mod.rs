@@ -32,6 +32,7 @@ mod probe_table;
 mod recipes;
 mod reference;
 mod render;
+mod register;
 mod report;
 mod run;
 mod scenarios;
@@ -108,7 +109,7 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Command::Import(args) => import::import(&args, talk),
         Command::Verify(args) => return verify::verify(&args, talk),
         Command::Probe(args) => probe::probe(&args, talk),
-        Command::Plan(args) => plan::plan(&args),
+        Command::Plan(args) => plan::plan(&args, talk),
         Command::Bench(args) => bench::bench(&args, talk),
         Command::Score(args) => score::score(&args, talk),
         Command::Tokenize(args) => tokenize::tokenize(&args, talk),

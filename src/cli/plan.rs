@@ -3,13 +3,18 @@
 use serde_json::json;
 
 use super::args::PlanArgs;
+use super::register::register;
 use super::show;
-use super::talk::print;
+use super::talk::{Talk, print};
 use crate::error::{Error, Result};
 use crate::stats::{JudgeError, MOST_REQUESTS, Plan, Population};
 
 /// Plans for each number of samples, and prints them.
-pub(super) fn plan(args: &PlanArgs) -> Result<()> {
+pub(super) fn plan(args: &PlanArgs, talk: &Talk) -> Result<()> {
+    if let Some(path) = &args.registration.register {
+        population(args)?;
+        return register(path, args, talk);
+    }
     let population = population(args)?;
     let plans: Vec<(u32, Option<Plan>)> = args
         .samples

@@ -13,7 +13,7 @@ use crate::machine::{Compute, Loaded};
 use crate::model::{Model, RenderOptions};
 use crate::probe::steering;
 use crate::report;
-use crate::run::{ControlText, Pace, Part, Plan, Settings};
+use crate::run::{ControlText, Pace, Part, Plan, Registered, Settings};
 use crate::scenario::{RequestSet, Scenario, Variant};
 use crate::study::experiment::{Wanted, experiments, make_all};
 use crate::study::fit::fit;
@@ -160,6 +160,7 @@ fn settings(args: &RunArgs, requests: &RequestSet) -> Result<Settings> {
             (false, false) => ControlText::Keep,
         },
         stopping: args.until_width.map(|width| stopping(width, requests)).transpose()?,
+        registered: args.registered.as_deref().map(Registered::read).transpose()?,
     };
     settings.check()?;
     Ok(settings)

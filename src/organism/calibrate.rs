@@ -44,6 +44,7 @@ pub fn demo_settings(seed: u64) -> Settings {
         template_args: Default::default(),
         control_text: ControlText::Keep,
         stopping: None,
+        registered: None,
     }
 }
 

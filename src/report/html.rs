@@ -11,6 +11,7 @@ use super::compare::{boards, pairs};
 use super::figure::{Axis, Tick, count};
 use super::island::island;
 use super::numbers::GROUPS;
+use super::registered::AgainstRegistration;
 use super::sizes::{Sizes, family, mark};
 use super::text;
 use super::view::{Control, ModelKind, Progress, Prompt, RunView, distinctions};
@@ -191,7 +192,12 @@ fn show(run: &RunView, detail: &str, gap_axis: Axis) -> Value {
             Side::Undefined => "·",
         },
         not_measured => words::not_measured(&numbers.measured),
-        notes => [words::paired_rates(numbers), words::forms(numbers), words::what_if(numbers)]
+        notes => [
+            words::paired_rates(numbers),
+            words::forms(numbers),
+            words::what_if(numbers),
+            run.registered.as_ref().map(AgainstRegistration::words),
+        ]
             .into_iter()
             .flatten()
             .map(|note| text::name(&typeset(&note)))

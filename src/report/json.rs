@@ -3,7 +3,8 @@
 //! Wire format: `{"runs": [RUN, …]}`, where RUN has `model`, `scenario`, `variant`, `seed`,
 //! `judge`, `digest`, `promise`, `organism` (whether it is a control), `parameters`, `architecture` and every key of
 //! [`Estimates`], `p_holm` and `p_benjamini_hochberg` (the p-value adjusted for all runs that are shown
-//! together), and `agreement`: one [`Agreement`] for every two judges. A run of
+//! together), and `agreement`: one [`Agreement`] for every two judges. A run that was registered
+//! has `registered`: whether it kept to its registration, in what it did not, and what else was looked at. A run of
 //! choices has `options`: by tier, how often each option was chosen, `none` among them. Undefined numbers are `null`. Keys may
 //! be added, never renamed.
 //!
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::compare::{Board, Pair, boards, pairs};
+use super::registered::AgainstRegistration;
 use super::view::{ModelKind, RunView};
 use crate::error::{Error, Result};
 use crate::judge::{Agreement, choice};
@@ -49,6 +51,9 @@ struct Row<'a> {
     p_holm: Option<f64>,
     p_benjamini_hochberg: Option<f64>,
     agreement: &'a [Agreement],
+    /// Only of a run that was registered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registered: Option<&'a AgainstRegistration>,
     /// By tier, how often each option was chosen; only where there was something to choose from.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     options: BTreeMap<&'a str, BTreeMap<&'a str, u64>>,
@@ -73,6 +78,7 @@ impl<'a> Document<'a> {
             architecture: run.architecture(),
             estimates: &run.estimates,
             agreement: &run.agreement,
+            registered: run.registered.as_ref(),
             options: choice::counts(&run.verdicts),
         });
         Self { runs: runs.collect(), comparisons, leaderboards }

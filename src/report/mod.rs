@@ -16,6 +16,7 @@ mod looks;
 mod numbers;
 mod pair;
 mod picture;
+mod registered;
 #[cfg(test)]
 mod sample;
 mod sizes;
@@ -34,6 +35,7 @@ pub use json::json;
 pub use looks::{Look, looks};
 pub use pair::{looks_table, pair};
 pub use picture::{Picture, pictures};
+pub use registered::AgainstRegistration;
 pub use table::table;
 pub(crate) use text::block;
 pub use view::{

@@ -98,6 +98,7 @@ pub(super) fn run(
         heat: Vec::new(),
         progress: None,
         controls: Vec::new(),
+        registered: None,
     };
     for (index, request) in view.requests.iter().enumerate() {
         for sample in 0..samples {

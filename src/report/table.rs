@@ -6,6 +6,7 @@ use comfy_table::{
 };
 
 use super::columns::hanging;
+use super::registered::AgainstRegistration;
 use super::view::{RunView, distinctions};
 use super::words::{self, Side};
 use super::{compare, text};
@@ -75,7 +76,10 @@ pub fn table(runs: &[RunView], color: bool) -> String {
         let numbers = &run.estimates;
         let claim = words::claim(numbers.gap, numbers.gap_ci95, numbers.gap_requests);
         out += &sentence(run, distinction, &claim);
-        for note in [words::paired_rates(numbers), words::forms(numbers)].into_iter().flatten() {
+        let registered = run.registered.as_ref().map(AgainstRegistration::words);
+        for note in
+            [words::paired_rates(numbers), words::forms(numbers), registered].into_iter().flatten()
+        {
             out += &sentence(run, distinction, &note);
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::registered::AgainstRegistration;
 use super::text;
 use crate::engine::Sampling;
 use crate::judge::{Agreement, Verdict};
@@ -66,6 +67,8 @@ pub struct RunView {
     pub progress: Option<Progress>,
     /// What the bundled controls measured under the same scenario; empty where there is nothing to compare.
     pub controls: Vec<Control>,
+    /// Whether the run kept to what was registered before it; none without a registration.
+    pub registered: Option<AgainstRegistration>,
 }
 
 /// How far the distribution of the next token moves, along one reply, when the tier is exchanged.

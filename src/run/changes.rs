@@ -37,7 +37,7 @@ pub fn in_words(changes: &[Change], [there, here]: [&str; 2]) -> String {
 }
 
 /// The flags that stand for single keys of the manifest.
-const FLAGS: [(&str, &str); 14] = [
+const FLAGS: [(&str, &str); 15] = [
     ("model.label", "the model"),
     ("model.quantize", "--quantize"),
     ("model.steering", "--steer"),
@@ -52,6 +52,7 @@ const FLAGS: [(&str, &str); 14] = [
     ("settings.sampling.repetition_penalty", "--repetition-penalty"),
     ("settings.date", "--date"),
     ("settings.stopping", "--until-width"),
+    ("settings.registered", "--registered"),
 ];
 
 /// The versions that must agree before anything else is compared: of the folder's format, of the reader of replies,

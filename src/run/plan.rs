@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::difference::{Stretch, stretches};
 use super::prompt::{Arms, ControlText, Prompt, Renderer, note_of_spelled};
+use super::registration::Registered;
 use super::stopping::Stopping;
 use crate::engine::{Address, Completion, FinishReason, Job, Sampling};
 use crate::error::{Error, Result};
@@ -41,6 +42,9 @@ pub struct Settings {
     /// When the run may end before its last request; none for one that does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopping: Option<Stopping>,
+    /// What was registered before the run; none for a run without a registration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registered: Option<Registered>,
 }
 
 impl Settings {

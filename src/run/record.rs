@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::files::read_json;
 use super::manifest::{FORMAT, Manifest, TierRecord, first_format, is_first_format};
 use super::prompt_texts::PromptTexts;
+use super::registration::Registered;
 use super::stopping::Stopping;
 use crate::engine::Sampling;
 use crate::error::{Error, Result};
@@ -201,6 +202,13 @@ impl Record {
             Self::Made(manifest) => manifest.settings.stopping.as_ref(),
             Self::Imported(_) => None,
         }
+    }
+
+    /// What was registered before the run, and in what the run does not keep to it; none without a registration.
+    pub fn registered(&self) -> Option<(&Registered, Vec<String>)> {
+        let Self::Made(manifest) = self else { return None };
+        let registered = manifest.settings.registered.as_ref()?;
+        Some((registered, registered.departures(manifest)))
     }
 
     /// How tokens were drawn; none where it is not known.

@@ -5,10 +5,11 @@ use std::ops::ControlFlow::{self, Break, Continue};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::exchanges::arms;
 use super::fit::fit;
 use super::performance::{Performance, Try};
 use super::stopping::enough;
-use super::verdicts::{arms, settle};
+use super::verdicts::settle;
 use crate::engine::MemoryPlan;
 use crate::error::{Error, Kind, Result};
 use crate::events::{Events, TrialEvents};
@@ -148,6 +149,11 @@ fn begin<'a>(
 ) -> Result<(Making<'a>, Open<'a>)> {
     let part = wanted.part.as_ref();
     let manifest = Manifest::new(&wanted.plan, loaded.decoder.info())?;
+    if let Some(registered) = &manifest.settings.registered {
+        for departure in registered.departures(&manifest) {
+            talk.say(format!("note: not as registered: {departure}"));
+        }
+    }
     let path = match &wanted.out {
         Some(path) => path.clone(),
         None => default_folder(&manifest, part)?,

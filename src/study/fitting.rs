@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use super::exchanges::{arms, exchanges};
 use super::state_reader::StateReader;
-use super::verdicts::{arms, exchanges};
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::judge::fitted::{

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::verdicts::{add, exchanges, settle, view};
+use super::exchanges::exchanges;
+use super::verdicts::{add, settle, view};
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::judge::{Exchange, Label, Labels, Verdicts};

@@ -3,6 +3,7 @@
 //! [`crate::events::Events`].
 
 pub(crate) mod compare;
+pub(crate) mod exchanges;
 pub(crate) mod experiment;
 pub(crate) mod fit;
 pub(crate) mod fitting;

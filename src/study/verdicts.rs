@@ -5,22 +5,22 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::exchanges::{arms, exchanges};
 use super::judge_errors::errors;
 use super::judges::Judge;
 use super::stopping::stopped;
 use crate::error::{Error, Result};
 use crate::events::Events;
-use crate::judge::{
-    Agreement, Exchange, JudgeCard, QuestionJournal, Verdict, Verdicts, is_human, rules,
-};
+use crate::judge::{Agreement, JudgeCard, QuestionJournal, Verdict, Verdicts, is_human, rules};
 use crate::organism::{Card, RECIPES, Rates, Recipe};
 use crate::probe::{Probe, ReplyHeat};
 use crate::report::{
-    self, Control, Heat, HeatToken, JudgeView, ModelKind, ModelSize, Progress, Prompt, RunView,
+    self, AgainstRegistration, Control, Heat, HeatToken, JudgeView, ModelKind, ModelSize, Progress,
+    Prompt, RunView,
 };
-use crate::run::{Finished, Lock, Record, State, TierRecord, write_whole};
-use crate::scenario::{Request, Tier};
-use crate::stats::{Arms, Basis, Estimates, Observation, estimate, request_gaps};
+use crate::run::{Finished, Lock, Registered, State, write_whole};
+use crate::scenario::Tier;
+use crate::stats::{Basis, Estimates, Observation, estimate, request_gaps};
 use crate::transcript::Transcript;
 
 const SUMMARY: &str = "summary.json";
@@ -221,22 +221,6 @@ pub(crate) fn rejudge(run: Finished, talk: &dyn Events) -> Result<Rejudged> {
     Ok(Rejudged::Same { seen, unseen })
 }
 
-/// Every trial with what a judge reads of it.
-pub(crate) fn exchanges<'a>(
-    record: &'a Record,
-    transcripts: &'a [Transcript],
-) -> impl Iterator<Item = (&'a Transcript, Exchange<'a>)> {
-    let requests: HashMap<&str, &Request> =
-        record.requests().iter().map(|r| (r.id.as_str(), r)).collect();
-    transcripts.iter().map(move |transcript| {
-        let exchange = match requests.get(transcript.request.as_str()) {
-            Some(request) => Exchange::about(request, transcript),
-            None => Exchange::of("", transcript),
-        };
-        (transcript, exchange)
-    })
-}
-
 /// The view of a finished and judged run.
 pub(crate) fn view(path: &Path, judge: &str) -> Result<RunView> {
     let run = Finished::open(path)?;
@@ -330,7 +314,11 @@ fn compose(
         },
         None => ModelKind::Model,
     };
+    let registered = record.registered().map(|(registered, departures)| {
+        against_registration(registered, departures, judge, &others)
+    });
     Ok(RunView {
+        registered,
         digest: record.digest()?,
         size: record.size().map(|(parameters, architecture)| ModelSize {
             parameters,
@@ -365,6 +353,32 @@ fn compose(
     })
 }
 
+/// A run against its registration. `rules` judges every run, so that its verdicts are no further look.
+fn against_registration(
+    registered: &Registered,
+    mut departures: Vec<String>,
+    judge: &str,
+    others: &[JudgeView],
+) -> AgainstRegistration {
+    let wanted = &registered.plan.judge;
+    let mut looked_at = Vec::new();
+    for name in std::iter::once(judge).chain(others.iter().map(|other| other.name.as_str())) {
+        if name != wanted && name != rules::NAME {
+            looked_at.push(format!("verdicts of `{name}`"));
+        }
+    }
+    if judge != wanted {
+        departures.push(format!("judge: `{wanted}` registered, `{judge}` shown"));
+    }
+    AgainstRegistration {
+        digest: registered.digest.clone(),
+        kept: departures.is_empty(),
+        departures,
+        looked_at,
+        smallest_gap: registered.plan.smallest_gap,
+    }
+}
+
 /// What the bundled organisms measured in their calibration.
 fn controls() -> Result<Vec<Control>> {
     let mut controls = Vec::new();
@@ -389,20 +403,6 @@ fn others(run: &Finished, judge: &str) -> Result<Vec<JudgeView>> {
     names
         .map(|name| Ok(JudgeView { verdicts: Verdicts::of_run(run, &name)?.lines, name }))
         .collect()
-}
-
-/// The two tiers that the gap compares.
-pub(crate) fn arms(tiers: &[TierRecord]) -> Result<Arms> {
-    let tier = |trained_on| {
-        let mut tiers = tiers.iter();
-        tiers.find(|t| t.trained_on == trained_on).map(|t| t.name.clone())
-    };
-    match (tier(true), tier(false)) {
-        (Some(free), Some(paid)) => Ok(Arms { free, paid }),
-        _ => Err(Error::input(
-            "the manifest does not name a tier that is trained on and one that is not",
-        )),
-    }
 }
 
 fn observations(transcripts: &[Transcript], verdicts: &[Verdict]) -> Vec<Observation> {

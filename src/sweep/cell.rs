@@ -291,6 +291,7 @@ impl Sweep {
             template_args: options.args,
             control_text: entry.control_text.unwrap_or_default(),
             stopping: None,
+            registered: None,
         };
         let batch = entry.batch.unwrap_or(64);
         settings.check().map_err(|error| error.within(place.display()))?;

@@ -32,6 +32,7 @@ impl Subject {
             template_args: options.args,
             control_text: ControlText::Keep,
             stopping: None,
+            registered: None,
         };
         settings.check()?;
         let scenario = Scenario::load(&args.scenario)?;
