@@ -26,10 +26,10 @@ const BASE_LAYER: &str = ".base_layer";
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     /// The tensor and its file, for messages.
-    name: String,
-    dtype: GgmlDType,
-    shape: Vec<usize>,
-    range: Range<usize>,
+    pub(super) name: String,
+    pub(super) dtype: GgmlDType,
+    pub(super) shape: Vec<usize>,
+    pub(super) range: Range<usize>,
 }
 
 /// What an adapter's file holds.
@@ -71,6 +71,12 @@ struct Parts {
 type Slot = fn(&mut Parts) -> &mut Option<Place>;
 
 impl Tensors {
+    /// Those of a file that changes nothing.
+    pub(super) fn none(bytes: Bytes) -> Self {
+        let (pairs, of_experts, whole) = Default::default();
+        Self { bytes, pairs, of_experts, whole }
+    }
+
     /// Sorts the tensors of a safetensors file that `place` names in messages.
     ///
     /// # Errors

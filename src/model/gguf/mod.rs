@@ -4,6 +4,7 @@
 //! Nothing is reserved for a count before the file has borne it out: what is held of a damaged file is at most
 //! a small multiple of its size.
 
+mod adapter;
 mod config;
 mod contents;
 mod cursor;
@@ -25,6 +26,7 @@ use self::tokens::Tokens;
 use super::files::{Bytes, CONFIG, GENERATION_CONFIG, TOKENIZER, TOKENIZER_CONFIG};
 use crate::error::Result;
 
+pub(super) use self::adapter::{AdapterHead, adapter_head};
 pub(super) use self::header::TensorInfo;
 pub(super) use self::names::{Names, is_idle};
 pub(super) use self::split::{label, names as parts};
