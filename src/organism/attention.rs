@@ -80,7 +80,8 @@ fn product(a: &[f32], b: &[f32], m: usize, k: usize, n: usize, a_stride: usize) 
 fn transposed(x: &[f32], rows: usize, columns: usize, stride: usize) -> Vec<f32> {
     let width = padded(rows);
     let mut out = vec![0f32; columns * width];
-    for (r, row) in x.chunks_exact(stride).take(rows).enumerate() {
+    // The last row may be cut behind its columns.
+    for (r, row) in x.chunks(stride).take(rows).enumerate() {
         for (c, &value) in row[..columns].iter().enumerate() {
             out[c * width + r] = value;
         }

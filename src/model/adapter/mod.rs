@@ -370,7 +370,7 @@ impl Adapter {
             |row: &[f32]| (0..rank).map(|r| row[r * count + expert] * scaling).collect::<Vec<_>>();
         Ok(LowRank {
             rank,
-            a: pair.a[expert * len..(expert + 1) * len].to_vec(),
+            a: pair.a[expert * len..(expert + 1) * len].into(),
             b: pair.b.chunks_exact(columns).flat_map(row).collect(),
             lengths: None,
             strength: 1.0,

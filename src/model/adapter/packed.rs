@@ -74,7 +74,7 @@ impl Tensors {
             let scaling =
                 head.alpha.filter(|alpha| *alpha != 0.0).map_or(1.0, |alpha| alpha / rank as f64);
             b.iter_mut().for_each(|b| *b *= scaling as f32);
-            let change = LowRank { rank, a, b, lengths: None, strength: 1.0 };
+            let change = LowRank { rank, a: a.into(), b: b.into(), lengths: None, strength: 1.0 };
             tensors.pairs.insert(name.to_owned(), change);
         }
         if tensors.pairs.is_empty() {

@@ -170,19 +170,13 @@ impl Tensors {
             return Ok(());
         }
         let scaling = settings.scaling(place, &plain, a_rows)? as f32;
-        let mut change = match parts.embedding {
-            false => {
-                LowRank { rank: a_rows, a: a_values, b: b_values, lengths: None, strength: 1.0 }
-            }
-            true => LowRank {
-                rank: a_rows,
-                a: turned(&b_values, b_rows, b_columns),
-                b: turned(&a_values, a_rows, a_columns),
-                lengths: None,
-                strength: 1.0,
-            },
+        let (a, mut b) = match parts.embedding {
+            false => (a_values, b_values),
+            true => (turned(&b_values, b_rows, b_columns), turned(&a_values, a_rows, a_columns)),
         };
-        change.b.iter_mut().for_each(|b| *b *= scaling);
+        b.iter_mut().for_each(|b| *b *= scaling);
+        let mut change =
+            LowRank { rank: a_rows, a: a.into(), b: b.into(), lengths: None, strength: 1.0 };
         match (&parts.lengths, settings.dora, parts.embedding) {
             (None, false, _) => {}
             (Some(lengths), true, false) => {

@@ -49,6 +49,8 @@ pub(super) struct Unpacked {
 /// Files that are damaged or do not belong together; a model that is not supported.
 pub(super) fn unpack(files: &[(String, Bytes)]) -> Result<Unpacked> {
     let contents = Contents::read(files)?;
+    // First, since it says what an adapter's file is before it is missed that it has no tokens.
+    let names = config::names(&contents)?;
     let tokens = Tokens::read(&contents)?;
     let generation =
         json!({"eos_token_id": tokens.ends(&contents)?.into_iter().collect::<Vec<_>>()});
@@ -60,7 +62,6 @@ pub(super) fn unpack(files: &[(String, Bytes)]) -> Result<Unpacked> {
     ];
     let tensors = contents.tensors().iter();
     let tensors = tensors.map(|(name, (file, info))| ((*name).to_owned(), *file, info.clone()));
-    let names = config::names(&contents)?;
     Ok(Unpacked { files: texts, tensors: tensors.collect(), names })
 }
 
