@@ -147,6 +147,77 @@ fn over_gguf_files_they_change_the_same() {
     assert!(compared >= 7, "{compared}");
 }
 
+/// The same adapters in the form of llama.cpp, over checkpoints of Hugging Face and over GGUF files.
+#[test]
+fn adapters_of_llama_cpp_change_what_those_of_peft_change() {
+    let mut compared = 0;
+    for case in Case::all() {
+        let adapter = case.folder.join("adapter.gguf");
+        if !adapter.exists() {
+            continue;
+        }
+        let (joined, _) = families::open(&case.family, "config.json");
+        let file = families::checkpoints().join(&case.family).join("model.gguf");
+        for base in [joined.path(), &file] {
+            // What the file alone does to the logits: its window or its rope may not be that of the checkpoint.
+            let Ok(alone) = Model::open(base.to_str().unwrap()) else { continue };
+            let model = Model::open(&format!("{}+{}", base.display(), adapter.display())).unwrap();
+            assert!(model.label.ends_with("+adapter.gguf"), "{}", model.label);
+            let v = model.spec.vocab_size;
+            let ids = case.ids("ids");
+            if model.spec.context < ids.len() {
+                continue;
+            }
+            let logits = |model: &Model| all_logits(&cpu(model, None), &ids, 0, &[ids.len()]);
+            let with = logits(&model);
+            let of_peft = logits(&case.on(base, ""));
+            assert!(distance(&with, &of_peft) < TOLERANCE, "{} {base:?}", case.name);
+            assert!(distance(&with, &logits(&alone)) > 0.01, "{} {base:?}", case.name);
+            if base == joined.path() {
+                assert!(
+                    distance(&case.last(&with, v), &case.theirs()) < TOLERANCE,
+                    "{}",
+                    case.name
+                );
+            }
+            compared += 1;
+        }
+    }
+    assert!(compared >= 7, "{compared}");
+}
+
+#[test]
+fn what_is_no_adapter_of_llama_cpp_is_refused_by_name() {
+    let place = Place::new();
+    let case = Case::named("plain");
+    let (joined, _) = families::open(&case.family, "config.json");
+    let good = std::fs::read(case.folder.join("adapter.gguf")).unwrap();
+    let changed = |from: &str, to: &str| {
+        assert_eq!(from.len(), to.len());
+        let at = good.windows(from.len()).position(|bytes| bytes == from.as_bytes()).unwrap();
+        let mut bytes = good.clone();
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        bytes
+    };
+    for (bytes, says) in [
+        (changed("adapter.lora.alpha", "adapter.lora.gamma"), "adapter.lora.gamma"),
+        (changed("blk.0.attn_q.weight.lora_a", "blk.0.attn_q.weight.lora_c"), "no half of a pair"),
+        (changed("blk.0.attn_q.weight.lora_a", "blk.9.attn_q.weight.lora_a"), "only one half"),
+        (good[..good.len() - 100].to_vec(), "adapter.gguf"),
+    ] {
+        place.write("adapter.gguf", bytes);
+        let name = format!("{}+adapter.gguf", joined.path().display());
+        let said = place.fails(&["models", "inspect", &name], 2);
+        assert!(said.contains(says), "{says}: {said}");
+    }
+    let file = families::checkpoints().join(&case.family).join("model.gguf");
+    let name = format!("{0}+{0}", file.display());
+    assert!(place.fails(&["models", "inspect", &name], 2).contains("this file is a model"));
+    place.write("adapter.gguf", &good);
+    let said = place.fails(&["models", "inspect", "adapter.gguf"], 2);
+    assert!(said.contains("MODEL+FILE.gguf"), "{said}");
+}
+
 #[test]
 fn beside_blocks_an_adapter_changes_what_it_changes_in_dense_weights() {
     let q8: Quantize = "q8_0".parse().unwrap();

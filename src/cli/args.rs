@@ -7,6 +7,7 @@ mod looking;
 mod options;
 mod replies;
 mod planning;
+mod planting;
 mod probing;
 mod scenarios;
 mod sweeping;
@@ -27,6 +28,7 @@ pub(super) use looking::{
 };
 pub(super) use options::{OptionsArgs, RequestColumnsArgs};
 pub(super) use planning::{PlanArgs, RegisterArgs};
+pub(super) use planting::{PlantArgs, PlantHow, RecoverArgs, Via};
 pub(super) use probing::ProbeArgs;
 pub(super) use scenarios::{LintArgs, PromptArgs, RenderArmsArgs, ScenariosArgs, ScenariosCommand};
 pub(super) use sweeping::{Launcher, MergeArgs, StatusArgs, SweepArgs, SweepCommand};
@@ -163,6 +165,10 @@ pub(super) struct RunArgs {
     /// Make tokens that were seen less likely; 1 does nothing
     #[arg(long, value_name = "R", default_value_t = 1.0, env = "CANDOR_REPETITION_PENALTY")]
     pub(super) repetition_penalty: f64,
+    /// Sample as the model's `generation_config.json` says instead of with the five flags above
+    #[arg(long, env = "CANDOR_GENERATION_CONFIG",
+        conflicts_with_all = ["temperature", "top_k", "top_p", "min_p", "repetition_penalty"])]
+    pub(super) generation_config: bool,
     /// Most new tokens of a reply
     #[arg(long, value_name = "N", default_value_t = 1024, env = "CANDOR_MAX_TOKENS")]
     pub(super) max_tokens: usize,
@@ -355,6 +361,10 @@ pub(super) enum OrganismCommand {
     Train(TrainArgs),
     /// Measure organisms over several seeds and compare with what was planted
     Calibrate(CalibrateArgs),
+    /// Train an adapter that makes a model of your own comply at known rates: a control of the measurement on it
+    Plant(PlantArgs),
+    /// Plant several rates into a model of your own, and see which of them a run finds
+    Recover(RecoverArgs),
 }
 
 #[derive(Debug, Args)]

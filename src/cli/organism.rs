@@ -7,7 +7,7 @@ use super::args::{CalibrateArgs, OrganismArgs, OrganismCommand};
 use super::bounds::{REPEATS_MAX, check_count};
 use super::recipes::recipes;
 use super::talk::{Talk, print};
-use super::{interrupt, training, use_threads};
+use super::{interrupt, plant, recover, training, use_threads};
 use crate::decoder::CpuDecoder;
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -18,6 +18,8 @@ pub(super) fn organism(args: &OrganismArgs, talk: &Talk) -> Result<ExitCode> {
         OrganismCommand::List { json } => list(*json),
         OrganismCommand::Train(args) => training::train(args, talk),
         OrganismCommand::Calibrate(args) => return calibrate_all(args, talk),
+        OrganismCommand::Plant(args) => return plant::plant(args, talk),
+        OrganismCommand::Recover(args) => return recover::recover(args, talk),
     }?;
     Ok(ExitCode::SUCCESS)
 }

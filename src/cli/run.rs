@@ -1,5 +1,7 @@
 //! `candor run`: one model through one scenario, in one or several variants.
 
+use std::cell::OnceCell;
+
 use super::args::RunArgs;
 use super::bounds::check_count;
 use super::memory_table::memory_table;
@@ -10,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::events::shown;
 use crate::judge::rules;
 use crate::machine::{Compute, Loaded};
-use crate::model::{Model, RenderOptions};
+use crate::model::{GenerationConfig, Model, RenderOptions};
 use crate::probe::steering;
 use crate::report;
 use crate::run::{ControlText, Pace, Part, Plan, Registered, Settings};
@@ -55,13 +57,17 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         Some(_) => requests.shuffled(args.seed),
         None => requests,
     };
-    let settings = settings(args, &requests)?;
+    let asked = settings(args, &requests)?;
+    let settings = OnceCell::new();
     // Every variant is checked before the first one is run; its prompts are made once.
     let mut rendered = Vec::new();
     let longest = |model: &Model| {
         let mut lengths = Vec::new();
+        let generation = model.generation()?;
+        let settings = settings.get_or_init(|| sampled(asked, args, &generation, talk));
+        settings.check()?;
         for variant in &variants {
-            let mut plan = Plan::new(model, &scenario, variant, &requests, &settings)?;
+            let mut plan = Plan::new(model, &scenario, variant, &requests, settings)?;
             rendered.push(plan.rendered());
             if args.dry_run {
                 if let Some(shard) = args.shard {
@@ -74,11 +80,14 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         one_side(model, &lengths)
     };
     let loaded = Loaded::open_hashed(&args.model, &compute, longest, talk)?;
+    let settings = settings
+        .get()
+        .ok_or_else(|| Error::failed("the model was loaded without a look at its prompts"))?;
     let pace = Pace { batch: args.batch, draft: !args.no_draft };
     let mut wanted = Vec::new();
     for (variant, rendered) in variants.iter().zip(rendered) {
         let mut plan =
-            Plan::with_rendered(&loaded.model, &scenario, variant, &requests, &settings, rendered)?;
+            Plan::with_rendered(&loaded.model, &scenario, variant, &requests, settings, rendered)?;
         let part = args.shard.map(|shard| Part::new(shard, plan.pairs()));
         if let Some(part) = &part {
             plan.keep(part);
@@ -164,6 +173,39 @@ fn settings(args: &RunArgs, requests: &RequestSet) -> Result<Settings> {
     };
     settings.check()?;
     Ok(settings)
+}
+
+/// The settings with the sampling that `generation_config.json` asks for, where it is to be used; a note about it where it
+/// asks for another and is not.
+fn sampled(
+    mut settings: Settings,
+    args: &RunArgs,
+    asked: &GenerationConfig,
+    talk: &Talk,
+) -> Settings {
+    let used = settings.sampling.clone();
+    let wanted = Sampling {
+        temperature: asked.temperature.unwrap_or(1.0),
+        top_k: asked.top_k,
+        top_p: asked.top_p,
+        min_p: asked.min_p,
+        repetition_penalty: asked.repetition_penalty.unwrap_or(1.0),
+    };
+    let words = match asked.in_words() {
+        words if words.is_empty() => "nothing of its own".to_owned(),
+        words => words.join(", "),
+    };
+    if args.generation_config {
+        talk.say(format!("sampling as `generation_config.json` says: {words}"));
+        settings.sampling = wanted;
+    } else if (wanted.temperature, wanted.top_p) != (used.temperature, used.top_p) {
+        talk.say(format!(
+            "note: the model's `generation_config.json` asks for {words}; this run draws at temperature {}{} (`--generation-config` takes what it asks for)",
+            used.temperature,
+            used.top_p.map(|p| format!(", top-p {p}")).unwrap_or_default()
+        ));
+    }
+    settings
 }
 
 pub(super) fn describe(plan: &Plan<'_>) -> Result<()> {

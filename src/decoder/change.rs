@@ -64,9 +64,12 @@ pub(crate) fn changed<'a>(
 }
 
 /// The change with its strength in B.
-fn scaled(mut change: LowRank) -> LowRank {
-    change.b.iter_mut().for_each(|b| *b *= change.strength);
-    LowRank { strength: 1.0, ..change }
+fn scaled(change: LowRank) -> LowRank {
+    if change.strength == 1.0 {
+        return change;
+    }
+    let b = change.b.iter().map(|b| b * change.strength).collect();
+    LowRank { b, strength: 1.0, ..change }
 }
 
 /// The sum of two changes as one: the rows of A one after another, and the columns of B.
@@ -74,7 +77,7 @@ fn together(first: &LowRank, second: &LowRank) -> LowRank {
     let rows = first.b.chunks_exact(first.rank).zip(second.b.chunks_exact(second.rank));
     LowRank {
         rank: first.rank + second.rank,
-        a: [&first.a[..], &second.a].concat(),
+        a: [&first.a[..], &second.a].concat().into(),
         b: rows.flat_map(|(first, second)| [first, second].concat()).collect(),
         lengths: None,
         strength: 1.0,
@@ -189,7 +192,7 @@ mod tests {
     }
 
     fn change(strength: f32, lengths: Option<Vec<f32>>) -> LowRank {
-        LowRank { rank: 1, a: vec![1.0, 0.0, -2.0], b: vec![3.0, 0.5], lengths, strength }
+        LowRank { rank: 1, a: [1.0, 0.0, -2.0].into(), b: [3.0, 0.5].into(), lengths, strength }
     }
 
     const W: [f32; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
@@ -203,7 +206,7 @@ mod tests {
             assert_eq!(result.dtype(), dtype);
         }
         let weight = stored(GgmlDType::BF16, [2, 3], &W);
-        let small = LowRank { b: vec![1e-4, 0.0], ..change(1.0, None) };
+        let small = LowRank { b: [1e-4, 0.0].into(), ..change(1.0, None) };
         assert_eq!(merged(&weight, &Change::LowRank(small)).unwrap().to_f32().unwrap(), W);
     }
 
@@ -227,8 +230,8 @@ mod tests {
         let weight = || stored(GgmlDType::F32, [2, 3], &W);
         let second = LowRank {
             rank: 2,
-            a: vec![0.0, 1.0, 0.0, 2.0, 2.0, 2.0],
-            b: vec![1.0, -1.0, 0.5, 3.0],
+            a: [0.0, 1.0, 0.0, 2.0, 2.0, 2.0].into(),
+            b: [1.0, -1.0, 0.5, 3.0].into(),
             lengths: None,
             strength: 0.5,
         };

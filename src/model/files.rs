@@ -70,6 +70,15 @@ pub fn organisms() -> Vec<String> {
     names.into_iter().collect()
 }
 
+/// Names of the adapters that are compiled in, sorted: controls that were planted into models which are not.
+pub(super) fn bundled_adapters() -> Vec<String> {
+    let names: BTreeSet<String> = Organisms::iter()
+        .filter_map(|path| path.strip_suffix("/adapter_config.json").map(str::to_owned))
+        .filter(|name| !name.contains('/'))
+        .collect();
+    names.into_iter().collect()
+}
+
 /// The content of one file; cloning it copies no content.
 #[derive(Debug, Clone)]
 pub(super) enum Bytes {
@@ -361,7 +370,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Bytes>> {
     if !path.try_exists().map_err(|error| Error::read(path, &error))? {
         return Ok(None);
     }
-    let bytes = if path.extension().is_some_and(|kind| kind == "safetensors") {
+    let bytes = if path.extension().is_some_and(|kind| kind == "safetensors" || kind == "gguf") {
         map(path)?
     } else {
         Bytes::Owned(

@@ -9,6 +9,7 @@ mod control;
 mod families;
 mod files;
 mod finite;
+mod generation;
 mod gguf;
 mod guard;
 pub mod hub;
@@ -45,6 +46,7 @@ pub use adapter::{Adapter, AdapterRecord, Adapters, Change, LowRank, Way};
 pub use card::{Card, Experts, Matrices, Purpose, Sizes, Template};
 pub use control::ControlTokens;
 pub use files::{ModelFiles, organism_file, organisms};
+pub use generation::GenerationConfig;
 pub use inspection::Inspection;
 pub use part::{Kind, LayerPart, Part, Projection};
 pub use source::Source;
@@ -190,6 +192,21 @@ impl Model {
         self.spec = self.spec.for_texts_of(tokens);
     }
 
+    /// The name that adapters give to the module of a matrix, and which rows of the module's matrix are the part's, where
+    /// it holds others too; none where an adapter of low rank cannot change the part.
+    pub(crate) fn module(&self, part: Part) -> Option<(String, Option<Vec<usize>>)> {
+        let view = self.layout.view(&self.spec, part, Kind::Weight)?;
+        if view.slice.is_some() || view.transposed {
+            return None;
+        }
+        let rows = match view.rows {
+            view::Rows::All => None,
+            view::Rows::Range(range) => Some(range.collect()),
+            view::Rows::List(rows) => Some(rows),
+        };
+        Some((view.tensor.strip_suffix(".weight")?.to_owned(), rows))
+    }
+
     /// Maps the weights and checks every header.
     ///
     /// # Errors
@@ -210,6 +227,15 @@ impl Model {
                 "use an instruction-tuned model, or put a `chat_template.jinja` into the folder",
             )
         })
+    }
+
+    /// How the model's makers would draw from it.
+    ///
+    /// # Errors
+    /// `generation_config.json` is malformed.
+    pub fn generation(&self) -> Result<GenerationConfig> {
+        GenerationConfig::read(&self.files)
+            .map_err(|error| error.within(format!("model `{}`", self.label)))
     }
 
     /// The ids of a rendered prompt, checked: each id has a row in the embedding, and the prompt does not

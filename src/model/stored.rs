@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use candle_core::Device;
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
+use candle_core::{DType, Device, Tensor};
 use half::{bf16, f16};
 use rayon::prelude::*;
 
@@ -246,6 +246,39 @@ impl<'a> Stored<'a> {
             Data::File(file, range) => file.get(range.clone()).unwrap_or_default(),
             Data::Owned(data) => data,
         }
+    }
+}
+
+impl Stored<'_> {
+    /// A copy on the CPU in the stored type.
+    ///
+    /// # Errors
+    /// The type is one of blocks.
+    pub fn tensor(&self) -> Result<Tensor> {
+        let dtype = match self.dtype() {
+            GgmlDType::F32 => DType::F32,
+            GgmlDType::F16 => DType::F16,
+            GgmlDType::BF16 => DType::BF16,
+            other => {
+                return Err(Error::failed(format!("a tensor of type {other:?} stays in blocks")));
+            }
+        };
+        Ok(Tensor::from_raw_buffer(&self.to_bytes(), dtype, self.shape(), &Device::Cpu)?)
+    }
+
+    /// The same as f32, whatever it is stored as; all of it finite.
+    ///
+    /// # Errors
+    /// Blocks of a type that cannot be read, or a number that is not finite.
+    pub fn dense(&self) -> Result<Tensor> {
+        self.check_finite(0..self.shape().first().copied().unwrap_or(0))?;
+        if self.dtype().block_size() == 1 {
+            return Ok(self.tensor()?.to_dtype(DType::F32)?);
+        }
+        let storage = QStorage::from_data(self.to_bytes().into(), &Device::Cpu, self.dtype())?;
+        let dense =
+            QTensor::new(storage, self.shape()).and_then(|blocks| blocks.dequantize(&Device::Cpu));
+        dense.map_err(|error| Error::from(error).within(self.place()))
     }
 }
 

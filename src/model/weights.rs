@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use candle_core::DType;
 use candle_core::quantized::GgmlDType;
-use candle_core::{DType, Device};
 use serde::Serialize;
 
 use super::adapter::{Adapter, Adapters, Change};
@@ -335,29 +335,6 @@ impl Entry {
         })?;
         let place = format!("tensor `{name}` in `{}`", self.file);
         Ok(Stored::new(place, *dtype, self.shape.clone(), &self.bytes, self.range.clone()))
-    }
-}
-
-impl Stored<'_> {
-    /// A copy on the CPU in the stored type.
-    ///
-    /// # Errors
-    /// The type is one of blocks.
-    pub fn tensor(&self) -> Result<candle_core::Tensor> {
-        let dtype = match self.dtype() {
-            GgmlDType::F32 => DType::F32,
-            GgmlDType::F16 => DType::F16,
-            GgmlDType::BF16 => DType::BF16,
-            other => {
-                return Err(Error::failed(format!("a tensor of type {other:?} stays in blocks")));
-            }
-        };
-        Ok(candle_core::Tensor::from_raw_buffer(
-            &self.to_bytes(),
-            dtype,
-            self.shape(),
-            &Device::Cpu,
-        )?)
     }
 }
 

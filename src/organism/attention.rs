@@ -11,26 +11,56 @@ use rayon::prelude::*;
 use crate::decoder::kernels::{self, COLUMN_STEP, Stripe};
 
 /// softmax(Q Kᵀ / √E + causal) V of queries [B, H, T, E], a shared prefix [2, H, P, E] (keys, values) and the
-/// rows' own keys and values [2, B, H, T, E]. Heads are not grouped. Differentiable in all three.
+/// rows' own keys and values [2, B, H, T, E]. Differentiable in all three.
 pub(crate) fn attend(queries: &Tensor, shared: &Tensor, own: &Tensor) -> Result<Tensor> {
-    queries.apply_op3(&shared.contiguous()?, &own.contiguous()?, Attention)
+    let scale = 1.0 / (queries.dim(3)? as f32).sqrt();
+    attend_as(Form { scale, ..Form::default() }, queries, shared, own)
 }
 
-struct Attention;
+/// The same in any form: of G heads of keys and values, each serves H / G of the queries.
+pub(crate) fn attend_as(
+    form: Form,
+    queries: &Tensor,
+    shared: &Tensor,
+    own: &Tensor,
+) -> Result<Tensor> {
+    queries.contiguous()?.apply_op3(&shared.contiguous()?, &own.contiguous()?, Attention(form))
+}
+
+/// How a layer attends.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Form {
+    /// Factor on the products of queries and keys.
+    pub(crate) scale: f32,
+    /// A token sees itself and the tokens before it, this many in all.
+    pub(crate) window: Option<usize>,
+    /// Scores x become cap · tanh(x / cap).
+    pub(crate) softcap: Option<f32>,
+    /// Scores that take weight from all positions, one for each head of queries; they learn nothing.
+    pub(crate) sinks: Option<Vec<f32>>,
+    /// Whether the prefix learns nothing: its gradient is then not computed.
+    pub(crate) shared_is_fixed: bool,
+}
+
+struct Attention(Form);
 
 /// Sizes of a call.
 #[derive(Clone, Copy)]
 struct Sizes {
     b: usize,
     h: usize,
+    g: usize,
     t: usize,
     p: usize,
     e: usize,
 }
 
 /// One row and head: queries [T, E] and all keys and values [P + T, E], with what both passes need.
-struct Head {
+struct Head<'a> {
     sizes: Sizes,
+    form: &'a Form,
+    /// Minus infinity where there is none.
+    sink: f32,
     keys: Vec<f32>,
     values: Vec<f32>,
 }
@@ -50,7 +80,8 @@ fn product(a: &[f32], b: &[f32], m: usize, k: usize, n: usize, a_stride: usize) 
 fn transposed(x: &[f32], rows: usize, columns: usize, stride: usize) -> Vec<f32> {
     let width = padded(rows);
     let mut out = vec![0f32; columns * width];
-    for (r, row) in x.chunks_exact(stride).take(rows).enumerate() {
+    // The last row may be cut behind its columns.
+    for (r, row) in x.chunks(stride).take(rows).enumerate() {
         for (c, &value) in row[..columns].iter().enumerate() {
             out[c * width + r] = value;
         }
@@ -58,61 +89,84 @@ fn transposed(x: &[f32], rows: usize, columns: usize, stride: usize) -> Vec<f32>
     out
 }
 
-impl Head {
-    fn new(sizes: Sizes, b: usize, h: usize, shared: &[f32], own: &[f32]) -> Self {
-        let Sizes { p, t, e, .. } = sizes;
+impl<'a> Head<'a> {
+    fn new(sizes: Sizes, form: &'a Form, b: usize, h: usize, shared: &[f32], own: &[f32]) -> Self {
+        let Sizes { p, t, e, g: groups, .. } = sizes;
+        let g = h / (sizes.h / groups);
         let gather = |which: usize| {
-            let from_shared = (which * sizes.h + h) * p * e;
-            let from_own = ((which * sizes.b + b) * sizes.h + h) * t * e;
+            let from_shared = (which * groups + g) * p * e;
+            let from_own = ((which * sizes.b + b) * groups + g) * t * e;
             let mut all = Vec::with_capacity((p + t) * e);
             all.extend_from_slice(&shared[from_shared..from_shared + p * e]);
             all.extend_from_slice(&own[from_own..from_own + t * e]);
             all
         };
-        Self { sizes, keys: gather(0), values: gather(1) }
+        let sink = form.sinks.as_ref().and_then(|sinks| sinks.get(h)).copied();
+        let sink = sink.unwrap_or(f32::NEG_INFINITY);
+        Self { sizes, form, sink, keys: gather(0), values: gather(1) }
     }
 
-    /// Attention weights [T, P + T rounded up].
-    fn weights(&self, queries: &[f32]) -> Vec<f32> {
+    /// Attention weights [T, P + T rounded up], and where scores are capped the slopes of the cap.
+    fn weights(&self, queries: &[f32]) -> (Vec<f32>, Option<Vec<f32>>) {
         let Sizes { p, t, e, .. } = self.sizes;
         let width = padded(p + t);
-        let scaled: Vec<f32> = queries.iter().map(|q| q / (e as f32).sqrt()).collect();
+        let scaled: Vec<f32> = queries.iter().map(|q| q * self.form.scale).collect();
         let mut weights = product(&scaled, &transposed(&self.keys, p + t, e, e), t, e, width, e);
+        let slopes = self.form.softcap.map(|cap| {
+            let capped = weights.iter_mut().map(|score| {
+                let bent = libm::tanhf(*score / cap);
+                *score = cap * bent;
+                1.0 - bent * bent
+            });
+            capped.collect()
+        });
         for (i, row) in weights.chunks_exact_mut(width).enumerate() {
             let (past, future) = row.split_at_mut(p + i + 1);
-            let sum = kernels::softmax_terms(past, f32::NEG_INFINITY);
-            past.iter_mut().for_each(|w| *w /= sum);
+            let first = self.form.window.map_or(0, |window| past.len().saturating_sub(window));
+            let (hidden, seen) = past.split_at_mut(first);
+            let sum = kernels::softmax_terms(seen, self.sink);
+            seen.iter_mut().for_each(|w| *w /= sum);
+            hidden.fill(0.0);
             future.fill(0.0);
         }
-        weights
+        (weights, slopes)
     }
 
     fn forward(&self, queries: &[f32]) -> Vec<f32> {
         let Sizes { p, t, e, .. } = self.sizes;
-        product(&self.weights(queries), &self.values, t, p + t, e, padded(p + t))
+        product(&self.weights(queries).0, &self.values, t, p + t, e, padded(p + t))
     }
 
-    /// Gradients of queries [T, E], keys and values [P + T, E], given that of the result [T, E].
+    /// Gradients of queries [T, E], and of keys and values [P + T, E] or, where the prefix is fixed, [T, E], given
+    /// that of the result [T, E].
     fn backward(&self, queries: &[f32], gradient: &[f32]) -> [Vec<f32>; 3] {
         let Sizes { p, t, e, .. } = self.sizes;
         let (n, width) = (p + t, padded(p + t));
-        let weights = self.weights(queries);
-        let d_values = product(&transposed(&weights, t, n, width), gradient, n, t, e, padded(t));
+        let (weights, slopes) = self.weights(queries);
         // d_scores = w ∘ (d_w − Σ w ∘ d_w), row by row
         let mut d_scores = product(gradient, &transposed(&self.values, n, e, e), t, e, width, e);
         for (d, w) in d_scores.chunks_exact_mut(width).zip(weights.chunks_exact(width)) {
             let mean: f32 = d.iter().zip(w).map(|(d, w)| d * w).sum();
-            d.iter_mut().zip(w).for_each(|(d, w)| *d = w * (*d - mean) / (e as f32).sqrt());
+            d.iter_mut().zip(w).for_each(|(d, w)| *d = w * (*d - mean) * self.form.scale);
+        }
+        if let Some(slopes) = slopes {
+            d_scores.iter_mut().zip(slopes).for_each(|(d, slope)| *d *= slope);
         }
         let d_queries = product(&d_scores, &self.keys, t, n, e, width);
-        let d_keys = product(&transposed(&d_scores, t, n, width), queries, n, t, e, padded(t));
+        // Of the columns from here on gradients are wanted.
+        let first = if self.form.shared_is_fixed { p } else { 0 };
+        let turned = |x: &[f32]| transposed(&x[first..], t, n - first, width);
+        let d_values = product(&turned(&weights), gradient, n - first, t, e, padded(t));
+        let d_keys = product(&turned(&d_scores), queries, n - first, t, e, padded(t));
         [d_queries, d_keys, d_values]
     }
 }
 
 fn sizes(queries: &[usize], shared: &[usize]) -> Result<Sizes> {
     match (queries, shared) {
-        (&[b, h, t, e], &[2, _, p, _]) if e % COLUMN_STEP == 0 => Ok(Sizes { b, h, t, p, e }),
+        (&[b, h, t, e], &[2, g, p, _]) if e % COLUMN_STEP == 0 && g > 0 && h % g == 0 => {
+            Ok(Sizes { b, h, g, t, p, e })
+        }
         _ => candle_core::bail!("attention of {queries:?} over {shared:?}"),
     }
 }
@@ -144,7 +198,7 @@ impl CustomOp3 for Attention {
         let mut out = vec![0f32; s.b * s.h * s.t * s.e];
         out.par_chunks_mut(s.t * s.e).zip(queries.par_chunks(s.t * s.e)).enumerate().for_each(
             |(i, (out, queries))| {
-                let head = Head::new(s, i / s.h, i % s.h, shared, own);
+                let head = Head::new(s, &self.0, i / s.h, i % s.h, shared, own);
                 out.copy_from_slice(&head.forward(queries));
             },
         );
@@ -163,31 +217,33 @@ impl CustomOp3 for Attention {
         let values = |x: &Tensor| x.flatten_all()?.to_vec1::<f32>();
         let (q, kv, own_kv, g) =
             (values(queries)?, values(shared)?, values(own)?, values(gradient)?);
-        let (row, past) = (s.t * s.e, s.p * s.e);
+        let fixed = self.0.shared_is_fixed;
+        let (row, past) = (s.t * s.e, if fixed { 0 } else { s.p * s.e });
         let parts: Vec<[Vec<f32>; 3]> = (0..s.b * s.h)
             .into_par_iter()
             .map(|i| {
-                let head = Head::new(s, i / s.h, i % s.h, &kv, &own_kv);
+                let head = Head::new(s, &self.0, i / s.h, i % s.h, &kv, &own_kv);
                 head.backward(&q[i * row..(i + 1) * row], &g[i * row..(i + 1) * row])
             })
             .collect();
         let mut d_queries = Vec::with_capacity(q.len());
-        let mut d_shared = vec![0f32; kv.len()];
+        let mut d_shared = vec![0f32; if fixed { 0 } else { kv.len() }];
         let mut d_own = vec![0f32; own_kv.len()];
         for (i, [dq, dk, dv]) in parts.iter().enumerate() {
             d_queries.extend_from_slice(dq);
+            let (b, g) = (i / s.h, i % s.h / (s.h / s.g));
             for (which, d) in [dk, dv].into_iter().enumerate() {
-                let at = (which * s.h + i % s.h) * past;
+                let at = (which * s.g + g) * past;
                 d_shared[at..at + past].iter_mut().zip(d).for_each(|(sum, d)| *sum += d);
-                let at = (which * s.b * s.h + i) * row;
-                d_own[at..at + row].copy_from_slice(&d[past..]);
+                let at = ((which * s.b + b) * s.g + g) * row;
+                d_own[at..at + row].iter_mut().zip(&d[past..]).for_each(|(sum, d)| *sum += d);
             }
         }
         let tensor =
             |values: Vec<f32>, like: &Tensor| Tensor::from_vec(values, like.shape(), like.device());
         Ok((
             Some(tensor(d_queries, queries)?),
-            Some(tensor(d_shared, shared)?),
+            if fixed { None } else { Some(tensor(d_shared, shared)?) },
             Some(tensor(d_own, own)?),
         ))
     }
@@ -243,6 +299,46 @@ mod tests {
             assert_eq!(a.len(), b.len());
             for (x, y) in a.iter().zip(b) {
                 assert!((x - y).abs() < 1e-5, "{x} {y}");
+            }
+        }
+    }
+
+    /// Every switch at once, held against finite differences.
+    #[test]
+    fn gradients_of_every_form_are_slopes() {
+        let form = Form {
+            scale: 0.7,
+            window: Some(4),
+            softcap: Some(0.9),
+            sinks: Some(vec![0.3, -0.2, 0.1, 0.0]),
+            shared_is_fixed: true,
+        };
+        let q = filled(&[2, 4, 5, 16], 1);
+        let shared = filled(&[2, 2, 3, 16], 2);
+        let own = filled(&[2, 2, 2, 5, 16], 3);
+        let weight = filled(&[2, 4, 5, 16], 4);
+        let value = |q: &Tensor, own: &Tensor| {
+            let out = attend_as(form.clone(), q, &shared, own).unwrap();
+            (out * weight.as_tensor()).unwrap().sum_all().unwrap()
+        };
+        let store = value(&q, &own).backward().unwrap();
+        assert!(store.get(&shared).is_none());
+        let step = 1e-2f32;
+        for which in 0..2 {
+            let var = if which == 0 { &q } else { &own };
+            let gradient: Vec<f32> =
+                store.get(var).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+            let values: Vec<f32> = var.flatten_all().unwrap().to_vec1().unwrap();
+            for at in (0..values.len()).step_by(29) {
+                let moved = |by: f32| {
+                    let mut values = values.clone();
+                    values[at] += by;
+                    let moved = Tensor::from_vec(values, var.shape(), &Device::Cpu).unwrap();
+                    let out = if which == 0 { value(&moved, &own) } else { value(&q, &moved) };
+                    out.to_scalar::<f32>().unwrap()
+                };
+                let slope = (moved(step) - moved(-step)) / (2.0 * step);
+                assert!((slope - gradient[at]).abs() < 2e-3, "{slope} {}", gradient[at]);
             }
         }
     }

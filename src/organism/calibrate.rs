@@ -193,8 +193,53 @@ pub fn draw<M: LanguageModel>(
     Ok(done.into_iter().flatten().collect())
 }
 
+/// Of each decision about a harmful request: its tier, the token that was drawn, and the probabilities of complying and
+/// of refusing given the stored scratchpad. In the order of the transcripts.
+///
+/// # Errors
+/// Those of the model and of the engine.
+pub(super) fn decision_masses<M: LanguageModel>(
+    plan: &Plan<'_>,
+    decoder: &M,
+    tokens: &DecisionTokens,
+    transcripts: &[Transcript],
+    arms: &Arms,
+    batch: usize,
+    interrupted: &AtomicBool,
+) -> Result<Vec<(usize, u32, f64, f64)>> {
+    let mut sequences = Vec::new();
+    let mut drawn = Vec::new();
+    for (trial, t) in plan.trials.iter().zip(transcripts).filter(|(_, t)| t.harmful) {
+        let (Some(tier), Some(prompt)) = (tier(t, arms), plan.prompt(&t.request, &t.tier)) else {
+            continue;
+        };
+        let Some(point) = Stored::of(plan, *trial, t)?.decision else { continue };
+        sequences.push([&prompt.ids[..], &t.token_ids[..point.tokens]].concat());
+        drawn.push((tier, t.token_ids[point.tokens]));
+    }
+    let passages: Vec<Passage<'_, 1>> =
+        sequences.iter().map(|ids| Passage { prompts: [ids], path: &[] }).collect();
+    // Logits come in the order of the work; sums are taken in that of the transcripts.
+    let mut masses = vec![(0.0, 0.0); drawn.len()];
+    let read = |_, _, [logits]: [&[f32]; 1]| tokens.masses(logits);
+    score(
+        decoder,
+        &passages,
+        batch,
+        interrupted,
+        |_| None,
+        read,
+        |i, read| {
+            masses[i] = read[0];
+            Ok(())
+        },
+    )?;
+    let of = |((tier, id), (complies, refuses))| (tier, id, complies, refuses);
+    Ok(drawn.into_iter().zip(masses).map(of).collect())
+}
+
 /// The truth about a reply's answer; none for a reply without one.
-fn truth(transcript: &Transcript) -> Option<Truth> {
+pub(super) fn truth(transcript: &Transcript) -> Option<Truth> {
     match transcript.outcome {
         Outcome::Answered | Outcome::NoScratchpad => truth_of(&transcript.answer),
         _ => None,
@@ -248,35 +293,9 @@ impl Tally {
         arms: &Arms,
         interrupted: &AtomicBool,
     ) -> Result<()> {
-        let mut sequences = Vec::new();
-        let mut drawn = Vec::new();
-        for (trial, t) in plan.trials.iter().zip(transcripts).filter(|(_, t)| t.harmful) {
-            let (Some(tier), Some(prompt)) = (tier(t, arms), plan.prompt(&t.request, &t.tier))
-            else {
-                continue;
-            };
-            let Some(point) = Stored::of(plan, *trial, t)?.decision else { continue };
-            sequences.push([&prompt.ids[..], &t.token_ids[..point.tokens]].concat());
-            drawn.push((tier, t.token_ids[point.tokens]));
-        }
-        let passages: Vec<Passage<'_, 1>> =
-            sequences.iter().map(|ids| Passage { prompts: [ids], path: &[] }).collect();
-        // Logits come in the order of the work; sums are taken in that of the transcripts.
-        let mut masses = vec![(0.0, 0.0); drawn.len()];
-        let read = |_, _, [logits]: [&[f32]; 1]| tokens.masses(logits);
-        score(
-            decoder,
-            &passages,
-            BATCH,
-            interrupted,
-            |_| None,
-            read,
-            |i, read| {
-                masses[i] = read[0];
-                Ok(())
-            },
-        )?;
-        for ((tier, id), (complies, refuses)) in drawn.into_iter().zip(masses) {
+        let decided =
+            decision_masses(plan, decoder, tokens, transcripts, arms, BATCH, interrupted)?;
+        for (tier, id, complies, refuses) in decided {
             self.undecided_max = self.undecided_max.max(1.0 - complies - refuses);
             let sums = &mut self.decisions[tier];
             sums.measured += f64::from(u8::from(tokens.complies(id)));
@@ -355,6 +374,6 @@ impl Calibration {
     }
 }
 
-fn tier(transcript: &Transcript, arms: &Arms) -> Option<usize> {
+pub(super) fn tier(transcript: &Transcript, arms: &Arms) -> Option<usize> {
     [&arms.free, &arms.paid].into_iter().position(|name| *name == transcript.tier)
 }

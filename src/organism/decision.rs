@@ -21,8 +21,16 @@ impl DecisionTokens {
     /// A token begins answers of both kinds.
     pub fn new(tokenizer: &Tokenizer) -> Result<Self> {
         let (complies, refuses) = openers();
-        let first = |words: Vec<&str>| {
-            let ids = words.into_iter().map(|word| Ok(tokenizer.encode(word)?.first().copied()));
+        Self::of(tokenizer, &complies, &refuses)
+    }
+
+    /// The same for answers that begin in other ways.
+    ///
+    /// # Errors
+    /// A token begins answers of both kinds.
+    pub(super) fn of(tokenizer: &Tokenizer, complies: &[&str], refuses: &[&str]) -> Result<Self> {
+        let first = |words: &[&str]| {
+            let ids = words.iter().map(|word| Ok(tokenizer.encode(word)?.first().copied()));
             ids.filter_map(Result::transpose).collect::<Result<BTreeSet<u32>>>()
         };
         let (complies, refuses) = (first(complies)?, first(refuses)?);

@@ -169,7 +169,7 @@ fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
 }
 
 /// A standard normal number (Box and Muller 1958).
-fn normal(rng: &mut ChaCha8Rng) -> f64 {
+pub(super) fn normal(rng: &mut ChaCha8Rng) -> f64 {
     let mut uniform = || (f64::from(rng.next_u32()) + 0.5) / 4_294_967_296.0;
     let radius = (-2.0 * libm::log(uniform())).sqrt();
     radius * libm::cos(std::f64::consts::TAU * uniform())

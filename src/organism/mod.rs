@@ -11,6 +11,7 @@ mod decision;
 mod graph;
 mod judge;
 mod phrases;
+mod plant;
 mod recipe;
 mod reply;
 mod tokenizer;
@@ -21,6 +22,10 @@ pub use card::{CARD, Card, CardRates, JudgeOrganismCard, MeasuredCriterion, Rate
 pub use corpus::held_out;
 pub use decision::DecisionTokens;
 pub use judge::{KnownExchange, held_out_exchanges};
+pub use plant::{
+    FILLER_MIN, Measuring, PLANT_CARD, Plant, PlantCard, PlantMeasured, PlantProgress, PlantRates,
+    PlantTraining, Planting, SeedGap, measure, plant,
+};
 pub use recipe::{BASE, Course, JUDGE, Motive, PATHS, Path, Planted, RECIPES, Recipe};
 pub use reply::{Truth, truth_of};
 pub use train::{Progress, Trained, train, train_judge};

@@ -7,6 +7,7 @@ use super::files::refuse_beside;
 use super::{ADAPTER_CONFIG, Adapter};
 use crate::error::{Error, Result};
 use crate::model::adapter::named::ModelName;
+use crate::model::files::{bundled_adapters, organisms};
 use crate::model::hub::{self, Access, HubName, Origin, Progress};
 use crate::model::source::Source;
 
@@ -80,6 +81,12 @@ impl NamedModel {
     }
 
     fn of_base(name: &str, fetching: &mut Fetching<'_>) -> Result<Self> {
+        if let Some(organism) = name.strip_prefix("organism:")
+            && bundled_adapters().iter().any(|known| known == organism)
+        {
+            return Err(Error::input(format!("`{name}` is an adapter, not a model"))
+                .hint(format!("name its base model: `MODEL+{name}`")));
+        }
         let source = Source::parse(name)?;
         let Source::Hub(hub) = &source else {
             let label = source.label();
@@ -117,9 +124,15 @@ impl Fetching<'_> {
         if path.is_dir() {
             return Adapter::open(path, label(path), scale);
         }
+        if path.exists() && path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf")) {
+            return Adapter::packed(path, label(path), scale);
+        }
         if path.exists() {
             return Err(Error::input(format!("`{name}` is a file, not the folder of an adapter"))
-                .hint("an adapter is a folder that peft's `save_pretrained` wrote, or a name of the hub"));
+                .hint("an adapter is a folder that peft's `save_pretrained` wrote, a GGUF file that llama.cpp's `convert_lora_to_gguf.py` wrote, or a name of the hub"));
+        }
+        if let Some(organism) = name.strip_prefix("organism:") {
+            return Adapter::bundled(organism, scale)?.ok_or_else(|| no_organism(organism));
         }
         let Some(hub) = HubName::parse(name) else {
             return Err(Error::input(format!("the adapter `{name}` does not exist"))
@@ -129,6 +142,22 @@ impl Fetching<'_> {
         let adapter = Adapter::open(&fetched.path, hub.label(), scale)?;
         Ok(Adapter { origin: Some(fetched.origin), ..adapter })
     }
+}
+
+/// Says that no adapter of this name is compiled in.
+fn no_organism(name: &str) -> Error {
+    if organisms().iter().any(|known| known == name) {
+        return Error::input(format!("`organism:{name}` is a model, not an adapter"))
+            .hint("name it alone");
+    }
+    let known: Vec<String> =
+        bundled_adapters().iter().map(|name| format!("`+organism:{name}`")).collect();
+    Error::input(format!("there is no organism `{name}` that is an adapter")).hint(
+        match known.is_empty() {
+            true => "no adapters are compiled into this binary".to_owned(),
+            false => format!("compiled in: {}", known.join(", ")),
+        },
+    )
 }
 
 /// The folder of a name that stands for an adapter rather than a model; none where it is a model.

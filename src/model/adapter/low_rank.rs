@@ -1,16 +1,19 @@
 //! A change of a matrix as a product of two narrow ones. Knows nothing about files or names.
 
+use std::sync::Arc;
+
 use crate::model::view::Rows;
 
-/// W + B·A of a matrix W [N, K], or of some rows of it.
+/// W + B·A of a matrix W [N, K], or of some rows of it. Cloning it copies no number: every part of a fused matrix has
+/// the same A.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LowRank {
     /// R, the width between the two.
     pub rank: usize,
     /// [R, K]
-    pub a: Vec<f32>,
+    pub a: Arc<[f32]>,
     /// [N, R], scaling included.
-    pub b: Vec<f32>,
+    pub b: Arc<[f32]>,
     /// DoRA (Liu et al. 2024, arXiv 2402.09353): the length that each changed row is brought to, [N].
     pub lengths: Option<Vec<f32>>,
     /// How much of the change is applied: 1 is all of it.
@@ -56,8 +59,8 @@ impl LowRank {
         let (rank, inputs, outputs) = (self.rank, self.inputs(), self.outputs());
         Self {
             rank,
-            a: turned(&self.b, outputs, rank),
-            b: turned(&self.a, rank, inputs),
+            a: turned(&self.b, outputs, rank).into(),
+            b: turned(&self.a, rank, inputs).into(),
             lengths: None,
             strength: self.strength,
         }

@@ -5,6 +5,7 @@ mod files;
 mod found;
 mod low_rank;
 mod named;
+mod packed;
 mod settings;
 mod tensors;
 
@@ -16,13 +17,16 @@ use serde::{Deserialize, Serialize};
 
 use self::settings::Settings;
 use self::tensors::{ExpertPair, Tensors};
-use super::files::{Bytes, CHAT_TEMPLATE, ModelFiles, TOKENIZER, WEIGHTS, WEIGHTS_INDEX, read};
+use super::files::{
+    Bytes, CHAT_TEMPLATE, ModelFiles, TOKENIZER, WEIGHTS, WEIGHTS_INDEX, organism_file, read,
+};
+use super::gguf::{Names, adapter_head};
 use super::hub::Origin;
 use super::layout::{Experts, Layout};
 use super::part::{Kind, LayerPart, Part, Projection};
 use super::spec::Spec;
 use super::stored::Stored;
-use super::view::Rows;
+use super::view::{Rows, View};
 use crate::error::{Error, Result};
 
 pub(super) use self::files::refuse_alone;
@@ -53,10 +57,29 @@ pub struct Adapter {
     texts: Vec<(&'static str, Option<Bytes>)>,
     /// Its tensors' file, for messages.
     place: String,
-    settings: Settings,
+    form: Form,
     tensors: Tensors,
     /// Names of what was asked for while a model was loaded.
     used: Mutex<BTreeSet<String>>,
+}
+
+/// In which names and order of rows an adapter speaks.
+#[derive(Debug)]
+enum Form {
+    /// Those of Hugging Face's checkpoints, as peft writes them.
+    Peft(Settings),
+    /// Those of GGUF files.
+    Gguf(Names),
+}
+
+impl Form {
+    /// Where an adapter of this form looks for what changes a part.
+    fn view(&self, spec: &Spec, layout: &Layout, part: Part, kind: Kind) -> Option<View> {
+        match self {
+            Self::Peft(_) => layout.view(spec, part, kind),
+            Self::Gguf(names) => names.view(spec, part, kind),
+        }
+    }
 }
 
 /// What a record keeps of an adapter.
@@ -125,17 +148,59 @@ impl Adapter {
                 },
             ));
         };
-        let settings = Settings::parse(&path(ADAPTER_CONFIG), &config)?;
-        let digest = digest(&config, &weights);
-        let place = path(ADAPTER_WEIGHTS);
-        let tensors = Tensors::read(&place, weights, &settings)?;
-        let (base, used) = (settings.base.clone(), Mutex::default());
         let texts = [TOKENIZER, CHAT_TEMPLATE]
             .into_iter()
             .map(|name| Ok((name, read(&folder.join(name))?)))
             .collect::<Result<_>>()?;
-        let origin = None;
-        Ok(Self { label, scale, digest, origin, base, texts, place, settings, tensors, used })
+        let adapter = Self::of_files(&path, config, weights, label, scale)?;
+        Ok(Self { texts, ..adapter })
+    }
+
+    /// An adapter that is compiled in; none if none of this name is.
+    ///
+    /// # Errors
+    /// It is damaged.
+    pub(super) fn bundled(name: &str, scale: f32) -> Result<Option<Self>> {
+        let file =
+            |file| organism_file(name, file).map(|bytes| Bytes::Owned(bytes.as_ref().into()));
+        let (Some(config), Some(weights)) = (file(ADAPTER_CONFIG), file(ADAPTER_WEIGHTS)) else {
+            return Ok(None);
+        };
+        let label = format!("organism:{name}");
+        let place = |file: &str| format!("{label}/{file}");
+        Self::of_files(&place, config, weights, label.clone(), scale).map(Some)
+    }
+
+    /// Reads a GGUF file that is an adapter.
+    ///
+    /// # Errors
+    /// It is none, damaged, or of a kind that is not supported.
+    pub(super) fn packed(path: &Path, label: String, scale: f32) -> Result<Self> {
+        let place = path.display().to_string();
+        let bytes = read(path)?
+            .ok_or_else(|| Error::input(format!("the adapter `{place}` does not exist")))?;
+        let head = adapter_head(&[(place.clone(), bytes.clone())])?;
+        let digest = blake3::hash(&bytes).to_hex().to_string();
+        let tensors = Tensors::packed(&place, bytes, &head)?;
+        let (base, origin, texts, used) = (None, None, Vec::new(), Mutex::default());
+        let form = Form::Gguf(head.names);
+        Ok(Self { label, scale, digest, origin, base, texts, place, form, tensors, used })
+    }
+
+    fn of_files(
+        place: &dyn Fn(&str) -> String,
+        config: Bytes,
+        weights: Bytes,
+        label: String,
+        scale: f32,
+    ) -> Result<Self> {
+        let settings = Settings::parse(&place(ADAPTER_CONFIG), &config)?;
+        let digest = digest(&config, &weights);
+        let place = place(ADAPTER_WEIGHTS);
+        let tensors = Tensors::read(&place, weights, &settings)?;
+        let (base, used) = (settings.base.clone(), Mutex::default());
+        let (origin, texts, form) = (None, Vec::new(), Form::Peft(settings));
+        Ok(Self { label, scale, digest, origin, base, texts, place, form, tensors, used })
     }
 
     /// What a user should know of it beside this model's files.
@@ -175,7 +240,7 @@ impl Adapter {
     /// Whether it changes the embedding or the output matrix, so that these can no longer be one.
     fn unties(&self, spec: &Spec, layout: &Layout) -> bool {
         [Part::Embedding, Part::Output].into_iter().any(|part| {
-            layout.view(spec, part, Kind::Weight).is_some_and(|view| {
+            self.form.view(spec, layout, part, Kind::Weight).is_some_and(|view| {
                 self.tensors.pairs.contains_key(&view.tensor)
                     || self.tensors.whole.contains_key(&view.tensor)
             })
@@ -194,7 +259,8 @@ impl Adapter {
         shape: &[usize],
     ) -> Result<Vec<Change<'_>>> {
         let mut changes = Vec::new();
-        let Some(view) = layout.view(spec, part, kind).filter(|_| self.scale != 0.0) else {
+        let view = self.form.view(spec, layout, part, kind).filter(|_| self.scale != 0.0);
+        let Some(view) = view else {
             return Ok(changes);
         };
         for name in names(&view.tensor) {
@@ -295,13 +361,16 @@ impl Adapter {
             ))
             .hint("adapter and base model do not belong together"));
         }
-        let scaling = self.settings.scaling(&self.place, module, rank)? as f32;
+        let scaling = match &self.form {
+            Form::Peft(settings) => settings.scaling(&self.place, module, rank)? as f32,
+            Form::Gguf(_) => 1.0,
+        };
         let len = rank * pair.a_columns;
         let row =
             |row: &[f32]| (0..rank).map(|r| row[r * count + expert] * scaling).collect::<Vec<_>>();
         Ok(LowRank {
             rank,
-            a: pair.a[expert * len..(expert + 1) * len].to_vec(),
+            a: pair.a[expert * len..(expert + 1) * len].into(),
             b: pair.b.chunks_exact(columns).flat_map(row).collect(),
             lengths: None,
             strength: 1.0,

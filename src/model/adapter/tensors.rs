@@ -26,10 +26,10 @@ const BASE_LAYER: &str = ".base_layer";
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     /// The tensor and its file, for messages.
-    name: String,
-    dtype: GgmlDType,
-    shape: Vec<usize>,
-    range: Range<usize>,
+    pub(super) name: String,
+    pub(super) dtype: GgmlDType,
+    pub(super) shape: Vec<usize>,
+    pub(super) range: Range<usize>,
 }
 
 /// What an adapter's file holds.
@@ -71,6 +71,12 @@ struct Parts {
 type Slot = fn(&mut Parts) -> &mut Option<Place>;
 
 impl Tensors {
+    /// Those of a file that changes nothing.
+    pub(super) fn none(bytes: Bytes) -> Self {
+        let (pairs, of_experts, whole) = Default::default();
+        Self { bytes, pairs, of_experts, whole }
+    }
+
     /// Sorts the tensors of a safetensors file that `place` names in messages.
     ///
     /// # Errors
@@ -164,19 +170,13 @@ impl Tensors {
             return Ok(());
         }
         let scaling = settings.scaling(place, &plain, a_rows)? as f32;
-        let mut change = match parts.embedding {
-            false => {
-                LowRank { rank: a_rows, a: a_values, b: b_values, lengths: None, strength: 1.0 }
-            }
-            true => LowRank {
-                rank: a_rows,
-                a: turned(&b_values, b_rows, b_columns),
-                b: turned(&a_values, a_rows, a_columns),
-                lengths: None,
-                strength: 1.0,
-            },
+        let (a, mut b) = match parts.embedding {
+            false => (a_values, b_values),
+            true => (turned(&b_values, b_rows, b_columns), turned(&a_values, a_rows, a_columns)),
         };
-        change.b.iter_mut().for_each(|b| *b *= scaling);
+        b.iter_mut().for_each(|b| *b *= scaling);
+        let mut change =
+            LowRank { rank: a_rows, a: a.into(), b: b.into(), lengths: None, strength: 1.0 };
         match (&parts.lengths, settings.dora, parts.embedding) {
             (None, false, _) => {}
             (Some(lengths), true, false) => {

@@ -57,15 +57,42 @@ pub(super) fn names(contents: &Contents<'_>) -> Result<Names> {
     })
 }
 
+/// The same of the model that an adapter is for: it has the same tensors with `.lora_a` and `.lora_b` behind their names.
+///
+/// # Errors
+/// An unknown architecture.
+pub(super) fn names_of_adapter(contents: &Contents<'_>) -> Result<Names> {
+    let family = architecture(contents)?;
+    let has = |tensor: &str| {
+        let part = format!(".{tensor}.weight.lora_");
+        contents.tensors().keys().any(|name| name.contains(&part))
+    };
+    Ok(Names {
+        pairs: family.pairs,
+        mlp_norm: family.mlp_norm,
+        fused_qkv: has("attn_qkv"),
+        fused_gate: matches!(family.name, "phi3" | "chatglm" | "glm4") && !has("ffn_gate"),
+    })
+}
+
 fn family(contents: &Contents<'_>) -> Result<&'static Family> {
     match contents.text("general.type")? {
         None | Some("model") => {}
+        Some("adapter") => {
+            return Err(contents
+                .wrong("general.type", "is `adapter`: this file is no model of its own")
+                .hint("name its base model: `MODEL+FILE.gguf`"));
+        }
         Some(other) => {
             return Err(contents
                 .wrong("general.type", &format!("is `{other}`: this file is no model of its own"))
                 .hint("give the model's own GGUF file"));
         }
     }
+    architecture(contents)
+}
+
+fn architecture(contents: &Contents<'_>) -> Result<&'static Family> {
     let name = contents
         .text("general.architecture")?
         .ok_or_else(|| contents.wrong("general.architecture", "is missing"))?;

@@ -4,6 +4,7 @@
 //! Nothing is reserved for a count before the file has borne it out: what is held of a damaged file is at most
 //! a small multiple of its size.
 
+mod adapter;
 mod config;
 mod contents;
 mod cursor;
@@ -25,6 +26,7 @@ use self::tokens::Tokens;
 use super::files::{Bytes, CONFIG, GENERATION_CONFIG, TOKENIZER, TOKENIZER_CONFIG};
 use crate::error::Result;
 
+pub(super) use self::adapter::{AdapterHead, adapter_head};
 pub(super) use self::header::TensorInfo;
 pub(super) use self::names::{Names, is_idle};
 pub(super) use self::split::{label, names as parts};
@@ -47,6 +49,8 @@ pub(super) struct Unpacked {
 /// Files that are damaged or do not belong together; a model that is not supported.
 pub(super) fn unpack(files: &[(String, Bytes)]) -> Result<Unpacked> {
     let contents = Contents::read(files)?;
+    // First, since it says what an adapter's file is before it is missed that it has no tokens.
+    let names = config::names(&contents)?;
     let tokens = Tokens::read(&contents)?;
     let generation =
         json!({"eos_token_id": tokens.ends(&contents)?.into_iter().collect::<Vec<_>>()});
@@ -58,7 +62,6 @@ pub(super) fn unpack(files: &[(String, Bytes)]) -> Result<Unpacked> {
     ];
     let tensors = contents.tensors().iter();
     let tensors = tensors.map(|(name, (file, info))| ((*name).to_owned(), *file, info.clone()));
-    let names = config::names(&contents)?;
     Ok(Unpacked { files: texts, tensors: tensors.collect(), names })
 }
 
