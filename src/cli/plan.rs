@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::args::PlanArgs;
 use super::show;
-use super::talk::print;
+use super::talk::{print, show};
 use crate::error::{Error, Result};
 use crate::stats::{JudgeError, MOST_REQUESTS, Plan, Population};
 
@@ -25,7 +25,7 @@ pub(super) fn plan(args: &PlanArgs) -> Result<()> {
             .collect();
         return print(&format!("{:#}\n", json!({ "plans": plans })));
     }
-    print(&shown(args, &plans))
+    show(&shown(args, &plans))
 }
 
 /// What the user described, checked.

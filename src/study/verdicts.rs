@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::judges::Judge;
 use super::stopping::stopped;
 use crate::error::{Error, Result};
-use crate::events::Events;
+use crate::events::{Events, shown};
 use crate::judge::{
     Agreement, Compliance, Exchange, JudgeCard, QuestionJournal, Verdict, Verdicts, is_human, rules,
 };
@@ -298,7 +298,7 @@ fn compose(
     verdicts: Verdicts,
     others: Vec<JudgeView>,
 ) -> Result<RunView> {
-    let Finished { record, transcripts, .. } = run;
+    let Finished { record, transcripts, path } = run;
     let Verdicts { card, lines: verdicts } = verdicts;
     let mut judges = vec![(judge, &verdicts[..])];
     judges.extend(others.iter().map(|other| (other.name.as_str(), &other.verdicts[..])));
@@ -348,10 +348,14 @@ fn compose(
         variant: record.variant().to_owned(),
         seed: record.seed(),
         sampling: record.sampling().cloned(),
+        conditions: record.conditions(),
+        command: record.command(),
+        folder: shown(&path),
         judge: judge.to_owned(),
         promise: record.promise().to_owned(),
         estimates,
         p_adjusted: None,
+        pool: None,
         request_gaps: request_gaps(&observations, &arms),
         against: Vec::new(),
         place: None,
@@ -476,7 +480,7 @@ fn by_card(card: &JudgeCard) -> Option<(String, JudgeCounts)> {
     Some((format!("{} ({})", measured.set, measured.part), all))
 }
 
-fn observations(transcripts: &[Transcript], verdicts: &[Verdict]) -> Vec<Observation> {
+pub(super) fn observations(transcripts: &[Transcript], verdicts: &[Verdict]) -> Vec<Observation> {
     let by_key: HashMap<_, _> =
         verdicts.iter().map(|v| ((&*v.request, &*v.tier, v.sample), v)).collect();
     let observation = |t: &Transcript| {
