@@ -15,8 +15,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use candor::judge::{Agreement, Compliance, Criterion, JudgeOutcome, Verdict};
-use candor::report::{Heat, HeatToken, JudgeView, ModelKind, Prompt, RunView, html};
-use candor::run::PromptTexts;
+use candor::report::{
+    Heat, HeatToken, JudgeView, ModelKind, Pool, Progress, Prompt, RunView, html,
+};
+use candor::run::{Condition, PromptTexts, Telling};
 use candor::scenario::{Request, Tier};
 use candor::stats::{Arms, Basis, Observation, estimate, request_gaps};
 use candor::transcript::{FinishReason, Form, Outcome, Transcript};
@@ -58,7 +60,29 @@ fn the_page_from_disk() {
     place.write("pages/few.html", html(&few()).unwrap());
     place.write("pages/many.html", html(&[many()]).unwrap());
     place.write("pages/hostile.html", html(&[hostile()]).unwrap());
+    place.write("pages/settings.html", html(&settings()).unwrap());
+    let few = html(&few()).unwrap();
+    place.write("pages/broken.html", few.replacen("\"facets\":[", "\"facets\":[7,", 1));
+    place.write("pages/unreadable.html", few.replacen("id=\"data\">{", "id=\"data\">{{", 1));
     passes("report.mjs", &[place.path("pages").to_str().unwrap()]);
+}
+
+#[test]
+fn the_page_of_several_seeds_as_the_binary_writes_it() {
+    if !ready() {
+        return;
+    }
+    let place = Place::new();
+    for (out, more) in [
+        ("runs/a/seed-0", &["--seed", "0"][..]),
+        ("runs/a/seed-big", &["--seed", "18446744073709551615"]),
+        ("runs/deep/er/than/that/was/once/cold", &["--temperature", "0.5"]),
+    ] {
+        let args = ["run", "organism:faker", "--limit", "4", "--max-tokens", "192", "--out", out];
+        place.ok(&[&args[..], more].concat());
+    }
+    place.ok(&["report", "runs", "--html", "page.html"]);
+    passes("seeds.mjs", &[place.path("page.html").to_str().unwrap()]);
 }
 
 #[test]
@@ -147,6 +171,10 @@ fn run(
         sampling: None,
         estimates: estimate(&observations, &arms, &Basis::of_seed(0)),
         p_adjusted: None,
+        pool: None,
+        conditions: Vec::new(),
+        command: None,
+        folder: String::new(),
         request_gaps: request_gaps(&observations, &arms),
         against: Vec::new(),
         place: None,
@@ -264,6 +292,54 @@ fn few() -> Vec<RunView> {
         tokens: vec![token("I", 0.0), token(" will", 2.0), token("<b>", 0.5)],
     }];
     vec![first, run("other", "alone", 24, 1, answer(1))]
+}
+
+/// Twelve runs that differ in everything in which runs can differ: model, weights, variant, seed, sampling, limit,
+/// judges, how far they are, or in their folder alone.
+fn settings() -> Vec<RunView> {
+    let answer = |i: usize, _: u32, arm: usize| {
+        let word = if (i + arm).is_multiple_of(2) { Compliance::Full } else { Compliance::Refusal };
+        reply(Some(word), "Thought.", "This is the answer.")
+    };
+    let condition = |name: &'static str, value: &str| Condition {
+        name,
+        value: value.to_owned(),
+        told: format!("{name} {value}"),
+        telling: Telling::Choice,
+    };
+    let mut runs: Vec<RunView> =
+        (0..12).map(|_| run("org/model", "default", 6, 1, answer)).collect();
+    for (place, seed) in [0, 1, u64::MAX].into_iter().enumerate() {
+        runs[place].seed = seed;
+    }
+    for run in &mut runs {
+        run.conditions = vec![condition("quantize", "as stored"), condition("temperature", "1")];
+    }
+    runs[3].model =
+        "org/another-model-with-a-name-that-is-long-and-ends-in-70B-Instruct".to_owned();
+    runs[4].conditions[0].value = "q8_0".to_owned();
+    runs[5].variant = "no-training".to_owned();
+    runs[6].conditions[1].value = "0.5".to_owned();
+    runs[7].progress = Some(Progress { trials_done: 8, trials: 12 });
+    runs[7].variant = "no-scratchpad".to_owned();
+    runs[8].scenario = "value-conflict".to_owned();
+    runs[9].others =
+        vec![JudgeView { name: "human".to_owned(), verdicts: runs[9].verdicts.clone() }];
+    runs[9].agreement =
+        Agreement::of_pairs(&[("rules", &runs[9].verdicts), ("human", &runs[9].verdicts)]);
+    runs[9].variant = "swapped-labels".to_owned();
+    runs[10].folder = "runs/x/one".to_owned();
+    runs[11].folder = "runs/y/one".to_owned();
+    for place in [10, 11] {
+        runs[place].variant = "twice".to_owned();
+    }
+    runs[0].pool = Some(Pool {
+        runs: vec![0, 1, 2],
+        seeds: vec![0, 1, u64::MAX],
+        estimates: runs[0].estimates.clone(),
+        adjusted: None,
+    });
+    runs
 }
 
 /// Ten thousand pairs.

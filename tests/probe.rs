@@ -135,6 +135,11 @@ fn equal_prompts_differ_in_nothing() {
     ];
     place.ok(&run);
     let probe = json(&place.ok(&["probe", "run", "--swap", "--json"]));
+    // A later call that is not asked for them keeps what this one found.
+    let output = place.run(&["probe", "run", "--json"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("kept from an earlier call: swap"), "{said}");
+    assert_eq!(json(&place.read("run/probe/probe.json")), probe);
     for line in lines(&place.read("run/probe/sensitivity.jsonl")) {
         for token in line["tokens"].as_array().unwrap() {
             for key in ["log_ratio", "kl", "kl_reverse", "js"] {

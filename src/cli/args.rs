@@ -12,6 +12,7 @@ mod probing;
 mod scenarios;
 mod sweeping;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -20,11 +21,14 @@ use super::bench::Sizes;
 use crate::decoder::Quantize;
 use crate::run::Shard;
 
-pub(super) use exchanging::{CompletionsArgs, ExportArgs, Format, ImportArgs, ManArgs, ShowArgs};
+pub(super) use exchanging::{
+    CompletionsArgs, ExportArgs, Format, ImportArgs, ManArgs, SchemaArgs, ShowArgs,
+};
 pub(super) use judge_model::JudgeModelArgs;
 pub(super) use judging::{JudgeArgs, LabelArgs, Question, TableArgs};
 pub(super) use looking::{
-    DoctorArgs, InspectArgs, ModelsArgs, ModelsCommand, RenderArgs, ScoreArgs, TokenizeArgs,
+    DiffArgs, DoctorArgs, InspectArgs, LsArgs, ModelsArgs, ModelsCommand, RenderArgs, ScoreArgs,
+    TokenizeArgs,
 };
 pub(super) use options::{OptionsArgs, RequestColumnsArgs};
 pub(super) use planning::{PlanArgs, RegisterArgs};
@@ -45,6 +49,9 @@ pub(super) struct Cli {
     /// Make no network request: a model of the hub must be in the cache
     #[arg(long, global = true, env = "CANDOR_OFFLINE")]
     pub(super) offline: bool,
+    /// Columns to write in; the terminal's unless given
+    #[arg(long, global = true, value_name = "N", env = "CANDOR_WIDTH")]
+    pub(super) width: Option<u16>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -61,6 +68,10 @@ pub(super) enum Command {
     Label(LabelArgs),
     /// Show the estimates of one run, or compare several
     Report(ReportArgs),
+    /// List the runs in a folder: how far they are, what they found, how old they are
+    Ls(LsArgs),
+    /// Say what two runs differ in: settings, replies, verdicts
+    Diff(DiffArgs),
     /// Serve the report of runs on 127.0.0.1, with the progress of those under way
     View(ViewArgs),
     /// Show a run's pairs in the terminal: which to look at first, or one of them side by side
@@ -91,6 +102,8 @@ pub(super) enum Command {
     Models(ModelsArgs),
     /// Say what candor finds on this machine, and what it promises there
     Doctor(DoctorArgs),
+    /// Print JSON Schemas of what candor prints and writes
+    Schema(SchemaArgs),
     /// Print the completions of a shell
     Completions(CompletionsArgs),
     /// Print candor's manual page, or write those of all commands
@@ -120,8 +133,17 @@ pub(super) struct RunArgs {
     /// `organism:NAME`, a folder with config.json, safetensors and tokenizer.json, a .gguf file, or a name of the hub:
     /// `org/name`, `org/name:QUANT` or `org/name:FILE.gguf`, each with `@revision` if wanted; `MODEL+ADAPTER[=SCALE]` puts
     /// LoRA adapters on it, and an adapter alone brings its base
-    #[arg(value_name = "MODEL")]
-    pub(super) model: String,
+    #[arg(value_name = "MODEL", required_unless_present = "config")]
+    pub(super) model: Option<String>,
+    /// Take what is not given here from a TOML file with the keys of a sweep file, of which each names one thing
+    #[arg(long, value_name = "FILE", env = "CANDOR_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+    /// Print what would be run as such a file, and do nothing
+    #[arg(long)]
+    pub(super) print_config: bool,
+    /// The flags that were given, by their names
+    #[arg(skip)]
+    pub(super) given: BTreeSet<String>,
     /// Bundled scenario, or a scenario file
     #[arg(long, value_name = "NAME|FILE", default_value = "helpful-only", env = "CANDOR_SCENARIO")]
     pub(super) scenario: String,
@@ -281,7 +303,7 @@ pub(super) struct BenchArgs {
   candor report runs/a runs/b --html comparison.html --csv numbers.csv
   candor report runs/model --json")]
 pub(super) struct ReportArgs {
-    /// Run folders
+    /// Run folders, or folders that hold some at any depth
     #[arg(value_name = "RUN", required = true)]
     pub(super) runs: Vec<PathBuf>,
     /// Print the numbers as JSON
@@ -293,7 +315,7 @@ pub(super) struct ReportArgs {
     /// Write the page to an HTML file
     #[arg(long, value_name = "F", env = "CANDOR_HTML")]
     pub(super) html: Option<PathBuf>,
-    /// Write the three plots into this folder, each as SVG and PNG
+    /// Write the three plots into this folder, each as SVG, PNG and PDF
     #[arg(long, value_name = "DIR", env = "CANDOR_FIGURES")]
     pub(super) figures: Option<PathBuf>,
     /// Whose verdicts
@@ -303,7 +325,7 @@ pub(super) struct ReportArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ViewArgs {
-    /// Run folders, or folders of run folders such as a sweep's
+    /// Run folders, or folders that hold some at any depth, such as a sweep's
     #[arg(value_name = "RUN", required = true)]
     pub(super) runs: Vec<PathBuf>,
     /// Port on 127.0.0.1; a free one unless given

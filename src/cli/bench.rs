@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::args::BenchArgs;
 use super::bounds::{REPEATS_MAX, check_count};
-use super::talk::{Talk, print};
+use super::talk::{Talk, print, show};
 use super::use_threads;
 use crate::decoder::{LanguageModel, Row};
 use crate::engine::{Address, BATCH_MAX, Job, Limits, Sampling, generate};
@@ -77,7 +77,7 @@ fn measure<M: LanguageModel>(model: &M, label: &str, args: &BenchArgs) -> Result
             return print(&format!("{text}\n"));
         }
         let peak = line.peak_rss_bytes.map(|bytes| format!("peak {:.0} MB", bytes as f64 / 1e6));
-        print(&format!(
+        show(&format!(
             "{what:<8} batch {batch:<3} {seconds:>9.2} s {:>10.1} tok/s   {}\n",
             line.tokens_per_second,
             peak.unwrap_or_default()

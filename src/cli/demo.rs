@@ -1,14 +1,13 @@
 //! `candor demo`: the main job on the bundled organisms.
 
 use super::args::DemoArgs;
-use super::report::color;
-use super::talk::{Talk, print};
+use super::report::summary;
+use super::talk::{Talk, show};
 use super::token_digests::token_digests;
 use super::use_threads;
 use crate::error::Result;
 use crate::machine::{Compute, Loaded};
 use crate::organism::{RECIPES, demo_settings};
-use crate::report;
 use crate::run::{Lock, Pace, Plan};
 use crate::scenario::{RequestSet, Scenario};
 use crate::study::experiment::{Wanted, experiments};
@@ -36,7 +35,7 @@ pub(super) fn demo(args: &DemoArgs, talk: &Talk) -> Result<()> {
         let made = experiments(&loaded, &[wanted], PACE, talk)?;
         views.extend(made.into_iter().map(|(_, view)| view));
     }
-    print(&(report::table(&views, color()) + &token_digests(&views)))?;
+    show(&(summary(&views) + &token_digests(&views)))?;
     talk.say(
         "These are controls: small models trained to behave in known ways. They show that the",
     );

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::args::DoctorArgs;
 use super::show;
-use super::talk::print;
+use super::talk::show;
 use crate::decoder::{CpuDecoder, DeviceChoice, kernels, tensor};
 use crate::error::Result;
 use crate::events::visible;
@@ -82,7 +82,7 @@ struct HubCache {
 pub(super) fn doctor(args: &DoctorArgs) -> Result<ExitCode> {
     let findings = findings();
     let sound = findings.self_check.iter().all(|checked| checked.agrees);
-    if args.json { show::json(&findings) } else { print(&text(&findings)) }?;
+    if args.json { show::json(&findings) } else { show(&text(&findings)) }?;
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::args::{ExportArgs, Format};
+use super::folders::{self, Want};
 use super::report::check_folder;
 use super::talk::Talk;
 use crate::error::{Error, Result};
@@ -16,8 +17,9 @@ use crate::scenario::Scenario;
 use crate::study::verdicts::{self, view_now};
 
 pub(super) fn export(args: &ExportArgs, talk: &Talk) -> Result<()> {
+    let runs = folders::runs(&args.runs, Want::Any, talk)?;
     let runs =
-        args.runs.iter().map(|run| exported(run, &args.judge, talk)).collect::<Result<Vec<_>>>()?;
+        runs.iter().map(|run| exported(run, &args.judge, talk)).collect::<Result<Vec<_>>>()?;
     let files = match args.format {
         Format::Csv => return write(&args.out, exchange::csv(&runs).as_bytes(), talk),
         Format::Parquet => return write(&args.out, &exchange::parquet(&runs)?, talk),

@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::args::ImportArgs;
-use super::report::color;
-use super::talk::{Talk, print};
+use super::report::summary;
+use super::talk::{Talk, show};
 use crate::error::{Error, Result};
 use crate::events::shown;
 use crate::exchange::{Log, Reading, ReplyColumns, TableOf, Taken, read_inspect, read_table};
 use crate::judge::{Exchange, JudgeCard, TOLD, Told, Verdict, Verdicts, choice};
-use crate::report;
 use crate::run::{Finished, Imported, ReadingRecord, import as make_folder};
 use crate::scenario::{Options, Request, ShownOption};
 use crate::study::verdicts::{add, settle};
@@ -51,7 +50,7 @@ pub(super) fn import(args: &ImportArgs, talk: &Talk) -> Result<()> {
     let labels = labels(&imported, &transcripts, &told)?;
     let lock = make_folder(&args.out, &imported, &transcripts)?;
     let view = settle(&lock, talk)?;
-    print(&report::table(&[view], color()))?;
+    show(&summary(&[view]))?;
     if !labels.lines.is_empty() {
         let count = labels.lines.len();
         add(Finished::open(&args.out)?, labels)?;

@@ -10,7 +10,7 @@ use super::args::InspectArgs;
 use super::model_sizes::{Memory, size};
 use super::render::options;
 use super::show;
-use super::talk::{Talk, print};
+use super::talk::{Talk, show};
 use super::tokenize::piece;
 use crate::decoder::CpuDecoder;
 use crate::engine::{Sampling, along};
@@ -124,7 +124,7 @@ pub(super) fn inspect(args: &InspectArgs, talk: &Talk) -> Result<()> {
     drop(downloads);
     let inspection = inspection?;
     let found = look(args, &options, &scenario, &requests, inspection);
-    if args.json { show::json(&found) } else { print(&text(&found)) }
+    if args.json { show::json(&found) } else { show(&text(&found)) }
 }
 
 fn look(
@@ -305,6 +305,17 @@ fn planned(
     Ok([scenario.free(), scenario.paid()].into_iter().filter_map(shown).collect())
 }
 
+/// A value as JSON, equal neighbours of a list as one: `30 × {"rope":0}`.
+fn short(value: &Value) -> String {
+    let Value::Array(items) = value else { return value.to_string() };
+    let groups = items.chunk_by(|a, b| a == b).map(|group| match group {
+        [one] => short(one),
+        [first, ..] => format!("{} × {}", group.len(), short(first)),
+        [] => String::new(),
+    });
+    format!("[{}]", groups.collect::<Vec<_>>().join(", "))
+}
+
 fn text(found: &Found) -> String {
     let mut text = show::pairs([("model", visible(&found.model))]);
     if !found.adapters.is_empty() {
@@ -318,7 +329,7 @@ fn text(found: &Found) -> String {
         );
     }
     if let Some(Value::Object(spec)) = &found.spec {
-        let rows = spec.iter().map(|(key, value)| vec![key.clone(), visible(&value.to_string())]);
+        let rows = spec.iter().map(|(key, value)| vec![key.clone(), visible(&short(value))]);
         text += &format!("\n{}", show::table(&["spec", ""], &[], rows));
     }
     if let Some(tensors) = &found.tensors {

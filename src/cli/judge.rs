@@ -1,11 +1,12 @@
 //! `candor judge`: verdicts for stored transcripts, by a program or by people.
 
 use super::args::JudgeArgs;
+use super::folders::{self, Want};
 use super::judge_fit::judge_fit;
 use super::judge_table::judge_table;
 use super::label_file::import;
-use super::report::color;
-use super::talk::{Talk, print};
+use super::report::summary;
+use super::talk::{Talk, print, show};
 use super::use_threads;
 use crate::error::{Error, Result};
 use crate::judge::rubric::Rubric;
@@ -33,11 +34,15 @@ pub(super) fn judge(args: &JudgeArgs, talk: &Talk) -> Result<()> {
             vec![import(run, labels, args.labeler.as_deref(), talk)?]
         }
         (None, None) => {
-            judge_runs(&args.runs, &args.judge, &args.model.settings(&args.judge)?, talk)?
+            let runs = folders::runs(&args.runs, Want::Finished, talk)?;
+            judge_runs(&runs, &args.judge, &args.model.settings(&args.judge)?, talk)?
         }
     };
     if views.is_empty() {
         return Ok(());
     }
-    print(&if args.json { report::json(&views)? } else { report::table(&views, color()) })
+    match args.json {
+        true => print(&report::json(&views)?),
+        false => show(&summary(&views)),
+    }
 }

@@ -10,7 +10,7 @@ use super::label_file::reasoning_label;
 use super::report::check_folder;
 use super::show;
 use super::table::Table;
-use super::talk::{Talk, print};
+use super::talk::{Talk, show};
 use crate::error::{Error, Result};
 use crate::events::{shown, visible};
 use crate::judge::{
@@ -46,7 +46,7 @@ pub(super) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
     let settings = args.model.settings(&args.judge)?;
     Judge::check(&args.judge, &settings, talk)?;
     check_out(path, out)?;
-    let table = Table::read(path)?;
+    let mut table = Table::read(path)?;
     let (request, answer) = (table.column(request)?, table.column(answer)?);
     let scratchpad = args.table.scratchpad.as_deref().map(|name| table.column(name)).transpose()?;
     let labels = labels(&table, &args.table)?;
@@ -56,6 +56,13 @@ pub(super) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
     };
     let columns: Vec<&str> =
         COLUMNS.iter().copied().chain(options.is_some().then_some(OPTION)).collect();
+    // Places of columns stay: what was asked for by name is still what it was.
+    for (name, new) in table.set_aside(&columns) {
+        talk.say(format!(
+            "note: the table's own column `{name}` is `{new}` in `{}`: the verdicts need its name",
+            shown(out)
+        ));
+    }
     // Names that are taken are found before any work.
     table.with(&columns, [], out)?;
 
@@ -97,7 +104,7 @@ pub(super) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
         return show::json(&summary);
     }
     match &summary.labels {
-        Some(labels) => print(&labels.table(&name)),
+        Some(labels) => show(&labels.table(&name)),
         None => Ok(()),
     }
 }

@@ -8,12 +8,12 @@ use std::io::BufRead;
 
 use super::args::{LabelArgs, Question};
 use super::label_file::{export, import};
-use super::report::{check_folder, color};
-use super::talk::{Talk, print};
+use super::report::{check_folder, summary};
+use super::talk::{Talk, show};
 use crate::error::{Error, Result};
 use crate::events::shown;
 use crate::judge::{Ask, Compliance, Exchange, Mark, blinded_order};
-use crate::report::{self, block};
+use crate::report::block;
 use crate::study::labelled::{Labelled, Paper, Read};
 
 pub(super) fn label(args: &LabelArgs, talk: &Talk) -> Result<()> {
@@ -24,7 +24,7 @@ pub(super) fn label(args: &LabelArgs, talk: &Talk) -> Result<()> {
     }
     if let Some(from) = &args.import {
         let view = import(&args.run, from, labeler, talk)?;
-        return print(&report::table(&[view], color()));
+        return show(&summary(&[view]));
     }
     let mut labelled = Labelled::open(&args.run, labeler, talk)?;
     let (exchanges, mut paper) = labelled.parts();
@@ -102,17 +102,17 @@ fn converse(
             at += 1;
             continue;
         }
-        print(&shown_question(ask, &exchanges[place].1, at + 1, questions.len()))?;
+        show(&shown_question(ask, &exchanges[place].1, at + 1, questions.len()))?;
         let reply = loop {
-            print(choices(ask))?;
+            show(choices(ask))?;
             let Some(line) = lines.next().transpose()? else {
-                print("\n")?;
+                show("\n")?;
                 return Ok(());
             };
             match Reply::read(&line, ask) {
-                Some(Reply::Undo) if passed.is_empty() => print("nothing to undo\n")?,
+                Some(Reply::Undo) if passed.is_empty() => show("nothing to undo\n")?,
                 Some(reply) => break reply,
-                None => print("that is none of the replies\n")?,
+                None => show("that is none of the replies\n")?,
             }
         };
         let mut label = paper.label(place);

@@ -1,10 +1,9 @@
 //! `candor sweep merge`: shards become the run folders that one machine would have made.
 
 use super::args::MergeArgs;
-use super::report::color;
-use super::talk::{Talk, print};
+use super::report::summary;
+use super::talk::{Talk, show};
 use crate::error::Result;
-use crate::report;
 use crate::study::merge::{by_place, check_divisions, merge_all};
 
 pub(super) fn merge(args: &MergeArgs, talk: &Talk) -> Result<()> {
@@ -14,5 +13,5 @@ pub(super) fn merge(args: &MergeArgs, talk: &Talk) -> Result<()> {
     // The page shows them in the order of the sweep, as the page of one machine does.
     runs.sort_by_key(|(place, _)| cells.iter().position(|cell| cell == place));
     let views = merge_all(&runs, &args.out, talk)?;
-    print(&report::table(&views, color()))
+    show(&summary(&views))
 }

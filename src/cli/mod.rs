@@ -7,8 +7,10 @@ mod args;
 mod bench;
 mod bounds;
 mod demo;
+mod diff;
 mod doctor;
 mod export;
+mod folders;
 mod http;
 mod import;
 mod input;
@@ -21,6 +23,7 @@ mod json_lines;
 mod label;
 mod label_file;
 mod logits_file;
+mod ls;
 mod memory_table;
 mod merge;
 mod model_sizes;
@@ -36,9 +39,14 @@ mod reference;
 mod render;
 mod register;
 mod report;
+mod reckoning;
 mod run;
+mod run_config;
+mod run_dry;
 mod scenarios;
+mod schema;
 mod score;
+mod shape;
 mod show;
 mod show_run;
 mod sweep;
@@ -49,6 +57,7 @@ mod sweep_slurm;
 mod sweep_status;
 mod table;
 mod talk;
+mod terminal;
 mod token_digests;
 mod tokenize;
 mod training;
@@ -58,7 +67,8 @@ mod view;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
+use clap::parser::ValueSource;
 
 use crate::error::{Error, Kind, Result};
 use crate::events::Events;
@@ -70,17 +80,33 @@ const NOT_COMPARABLE: u8 = 3;
 
 /// Parses the arguments, does what they say, and gives the exit code.
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.collect();
+    if args.len() < 2 {
+        return match talk::show(shape::BEGIN) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
+    let cli = match parsed(args) {
         Ok(cli) => cli,
         Err(error) => {
             // clap knows whether this is help (stdout, 0) or a usage error (stderr, 2).
             let code = if error.use_stderr() { 2 } else { 0 };
-            return match error.print() {
-                Ok(()) => ExitCode::from(code),
-                Err(_) => ExitCode::FAILURE,
+            let printed = match terminal::is_ascii() {
+                true if code == 0 => talk::show(&error.render().to_string()).is_ok(),
+                true => {
+                    eprint!("{}", terminal::showable(&error.render().to_string()));
+                    true
+                }
+                false => error.print().is_ok(),
+            };
+            return match printed {
+                true => ExitCode::from(code),
+                false => ExitCode::FAILURE,
             };
         }
     };
+    terminal::want(cli.width);
     let talk = Talk::new(cli.quiet, cli.offline);
     interrupt::let_writes_fail();
     match dispatch(cli, &talk) {
@@ -97,14 +123,29 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// The arguments as the command that they make. What was given, and what is a default, is noted for `run`.
+fn parsed(args: Vec<OsString>) -> std::result::Result<Cli, clap::Error> {
+    let matches = shape::command().try_get_matches_from(args)?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    if let (Command::Run(run), Some((_, given))) = (&mut cli.command, matches.subcommand()) {
+        let is_given = |id: &&str| {
+            given.value_source(id).is_some_and(|source| source != ValueSource::DefaultValue)
+        };
+        run.given = given.ids().map(clap::Id::as_str).filter(is_given).map(str::to_owned).collect();
+    }
+    Ok(cli)
+}
+
 fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
     match cli.command {
         Command::Demo(args) => demo::demo(&args, talk),
-        Command::Run(args) => run::run(&args, talk),
+        Command::Run(mut args) => run::run(&mut args, talk),
         Command::Sweep(args) => return sweep::sweep(&args, talk),
         Command::Judge(args) => judge::judge(&args, talk),
         Command::Label(args) => label::label(&args, talk),
         Command::Report(args) => report::report(&args, talk),
+        Command::Ls(args) => ls::ls(&args, talk),
+        Command::Diff(args) => diff::diff(&args, talk),
         Command::View(args) => view::view(&args, talk),
         Command::Show(args) => show_run::show(&args, talk),
         Command::Export(args) => export::export(&args, talk),
@@ -118,6 +159,7 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Command::Render(args) => render::render(&args, talk),
         Command::Models(args) => models::models(&args, talk),
         Command::Doctor(args) => return doctor::doctor(&args),
+        Command::Schema(args) => schema::schema(&args),
         Command::Completions(args) => reference::completions(&args),
         Command::Man(args) => reference::man(&args, talk),
         Command::Scenarios(args) => scenarios::scenarios(&args, talk),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::args::{ModelsArgs, ModelsCommand};
 use super::model_sizes::{Memory, size};
-use super::talk::{Talk, print};
+use super::talk::{Talk, print, show};
 use super::{inspect, show};
 use crate::error::{Error, Result};
 use crate::events::{Events, shown};
@@ -82,7 +82,7 @@ fn list(json: bool) -> Result<()> {
         ]
     });
     let heads = ["model", "family", "parameters", "context", "bf16", "q4_k_m", "gated", "license"];
-    print(&format!(
+    show(&format!(
         "{}bf16, q4_k_m: memory of the weights. gated: the hub wants a token. ?: not known.\n",
         show::table(&heads, &[2, 3, 4, 5], rows)
     ))
@@ -145,7 +145,7 @@ fn show_one(id: &str, json: bool) -> Result<()> {
         lines.extend(template.note.clone().map(|note| ("template", note)));
     }
     lines.extend(sources.iter().map(|(what, source)| ("source", format!("{what}: {source}"))));
-    print(&format!("{}\n{}\n", show::pairs(lines), known.run))
+    show(&format!("{}\n{}\n", show::pairs(lines), known.run))
 }
 
 fn flag(flag: Option<bool>) -> &'static str {

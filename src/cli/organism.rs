@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::args::{CalibrateArgs, OrganismArgs, OrganismCommand};
 use super::bounds::{REPEATS_MAX, check_count};
 use super::recipes::recipes;
-use super::talk::{Talk, print};
+use super::talk::{Talk, print, show};
 use super::{interrupt, plant, recover, training, use_threads};
 use crate::decoder::CpuDecoder;
 use crate::error::{Error, Result};
@@ -66,7 +66,7 @@ fn list(json: bool) -> Result<()> {
         .map(|of| format!("{:.1} % of {} on {}", 100.0 * of.right, of.judged, of.criterion))
         .collect();
     text += &format!("{}: {}; right: {}\n", judge.name, judge.summary, rights.join(", "));
-    print(&text)
+    show(&text)
 }
 
 /// An organism from a folder of them, or the bundled one.
@@ -94,7 +94,10 @@ fn calibrate_all(args: &CalibrateArgs, talk: &Talk) -> Result<ExitCode> {
         }
         all.push(result);
     }
-    print(&if args.json { json_text(&all)? } else { table(&all) })?;
+    match args.json {
+        true => print(&json_text(&all)?),
+        false => show(&table(&all)),
+    }?;
     Ok(if all.iter().all(|result| result.failures.is_empty()) {
         ExitCode::SUCCESS
     } else {

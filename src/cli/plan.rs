@@ -5,7 +5,7 @@ use serde_json::json;
 use super::args::PlanArgs;
 use super::register::register;
 use super::show;
-use super::talk::{Talk, print};
+use super::talk::{Talk, print, show};
 use crate::error::{Error, Result};
 use crate::stats::{JudgeError, MOST_REQUESTS, Plan, Population};
 
@@ -30,7 +30,7 @@ pub(super) fn plan(args: &PlanArgs, talk: &Talk) -> Result<()> {
             .collect();
         return print(&format!("{:#}\n", json!({ "plans": plans })));
     }
-    print(&shown(args, &plans))
+    show(&shown(args, &plans))
 }
 
 /// What the user described, checked.

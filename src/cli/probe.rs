@@ -3,7 +3,7 @@
 use super::args::ProbeArgs;
 use super::bounds::{REPEATS_MAX, check_count};
 use super::probe_table::table;
-use super::talk::{Talk, print};
+use super::talk::{Talk, show};
 use super::{interrupt, show, use_threads};
 use crate::decoder::HiddenStates;
 use crate::engine::BATCH_MAX;
@@ -48,7 +48,7 @@ pub(super) fn probe(args: &ProbeArgs, talk: &Talk) -> Result<()> {
     }?;
     match args.json {
         true => show::json(&probe),
-        false => print(&table(&probe)),
+        false => show(&table(&probe)),
     }
 }
 
@@ -130,7 +130,7 @@ fn look<M: HiddenStates>(
         None => None,
     };
 
-    let probe = Probe {
+    let mut probe = Probe {
         candor: here.candor.clone(),
         numerics: here.numerics.clone(),
         transcripts_digest: Finished::transcripts_digest(&run.path)?,
@@ -151,6 +151,13 @@ fn look<M: HiddenStates>(
         linear,
     };
     let _lock = Lock::take(&run.path)?;
+    // Damaged results of an earlier call are made anew by this one.
+    if let Ok(Some(earlier)) = Probe::read(&run.path, &probe.transcripts_digest) {
+        let kept = probe.keep(earlier);
+        if !kept.is_empty() {
+            talk.say(format!("kept from an earlier call: {}", kept.join(", ")));
+        }
+    }
     probe.write(&run.path, &heat(&pairs, &scored))?;
     refresh(&run.path)?;
     talk.say(format!("written: {}", run.path.join("probe").display()));

@@ -108,7 +108,7 @@ fn measure(model: &str, out: &Path, args: &RecoverArgs, talk: &Talk) -> Result<(
         Error::input(format!("the arguments after `--` are not those of `candor run`: {error}"))
     })?;
     match cli.command {
-        Command::Run(args) if args.threads.is_none() => run::run(&args, talk),
+        Command::Run(mut args) if args.threads.is_none() => run::run(&mut args, talk),
         Command::Run(_) => Err(Error::input("`--threads` stands after `--`")
             .hint("put it before, for planting and running together")),
         _ => Err(Error::failed("`candor run` was read as another command")),

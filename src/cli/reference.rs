@@ -4,9 +4,10 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
 
-use super::args::{Cli, CompletionsArgs, ManArgs};
+use super::args::{CompletionsArgs, ManArgs};
+use super::shape;
 use super::talk::{Talk, print};
 use crate::error::{Error, Result};
 use crate::events::shown;
@@ -21,12 +22,12 @@ const PREFACE: &str = "# Commands\n\n\
 
 pub(super) fn completions(args: &CompletionsArgs) -> Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), NAME, &mut script);
+    clap_complete::generate(args.shell, &mut shape::command(), NAME, &mut script);
     print(&String::from_utf8_lossy(&script))
 }
 
 pub(super) fn man(args: &ManArgs, talk: &Talk) -> Result<()> {
-    let mut command = Cli::command();
+    let mut command = shape::command();
     command.build();
     if args.reference {
         return print(&reference(&command));
@@ -35,7 +36,7 @@ pub(super) fn man(args: &ManArgs, talk: &Talk) -> Result<()> {
         return print(&String::from_utf8_lossy(&page(&command)?));
     };
     fs::create_dir_all(out).map_err(|error| Error::write(out, &error))?;
-    clap_mangen::generate_to(Cli::command(), out).map_err(|error| Error::write(out, &error))?;
+    clap_mangen::generate_to(shape::command(), out).map_err(|error| Error::write(out, &error))?;
     talk.say(format!("written: {}", shown(out)));
     Ok(())
 }
@@ -156,6 +157,7 @@ fn cell(text: &str) -> String {
 mod tests {
     use clap::Parser as _;
 
+    use super::super::args::Cli;
     use super::*;
 
     /// Every command of a text: what begins a line after `prompt`, without comment, pipe and redirection.
@@ -198,12 +200,12 @@ mod tests {
             check_that_they_parse(command.get_name(), &examples);
             examples.len() + subcommands(command).map(check).sum::<usize>()
         }
-        assert!(check(&Cli::command()) > 20);
+        assert!(check(&shape::command()) > 20);
     }
 
     #[test]
     fn the_committed_reference_is_the_one_of_these_definitions() {
-        let mut command = Cli::command();
+        let mut command = shape::command();
         command.build();
         let here = reference(&command);
         let committed = include_str!("REFERENCE.md");
@@ -218,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_definitions_hold_together() {
-        Cli::command().debug_assert();
+        shape::command().debug_assert();
     }
 
     #[test]
@@ -237,7 +239,7 @@ mod tests {
             }
             subcommands(command).for_each(check);
         }
-        let mut command = Cli::command();
+        let mut command = shape::command();
         command.build();
         subcommands(&command).for_each(check);
     }

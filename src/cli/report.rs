@@ -4,18 +4,20 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use super::args::ReportArgs;
-use super::talk::{Talk, print};
+use super::folders::{self, Want};
+use super::talk::{Talk, print, show};
+use super::terminal::columns_or_default;
 use super::token_digests::token_digests;
 use crate::error::{Error, Result};
 use crate::events::shown;
-use crate::report;
+use crate::report::{self, RunView};
 use crate::run::write_whole;
 use crate::study::compare::compare_together;
 use crate::study::verdicts::view;
 
 pub(super) fn report(args: &ReportArgs, talk: &Talk) -> Result<()> {
-    let mut views =
-        args.runs.iter().map(|run| view(run, &args.judge)).collect::<Result<Vec<_>>>()?;
+    let runs = folders::runs(&args.runs, Want::Finished, talk)?;
+    let mut views = runs.iter().map(|run| view(run, &args.judge)).collect::<Result<Vec<_>>>()?;
     compare_together(&mut views);
     let write = |path: &Path, bytes: &[u8]| -> Result<()> {
         check_folder(path)?;
@@ -34,14 +36,28 @@ pub(super) fn report(args: &ReportArgs, talk: &Talk) -> Result<()> {
         for picture in report::pictures(&views)? {
             write(&folder.join(picture.name).with_extension("svg"), picture.svg.as_bytes())?;
             write(&folder.join(picture.name).with_extension("png"), &picture.png)?;
+            write(&folder.join(picture.name).with_extension("pdf"), &picture.pdf)?;
         }
     }
-    let table = || report::table(&views, color()) + &token_digests(&views);
-    print(&if args.json { report::json(&views)? } else { table() })
+    if args.json {
+        return print(&report::json(&views)?);
+    }
+    let commands = views.iter().filter_map(|view| view.command.as_ref());
+    let commands: String = commands.map(|command| format!("{command}\n")).collect();
+    let repeat = match commands.is_empty() {
+        true => commands,
+        false => format!("\nto repeat this:\n{commands}"),
+    };
+    show(&(summary(&views) + &token_digests(&views) + &repeat))
+}
+
+/// The table of some runs, as wide as the terminal.
+pub(super) fn summary(views: &[RunView]) -> String {
+    report::table_within(views, color(), columns_or_default())
 }
 
 /// Whether a table on stdout may have color.
-pub(super) fn color() -> bool {
+fn color() -> bool {
     std::io::stdout().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -4,8 +4,9 @@ use std::cell::OnceCell;
 
 use super::args::RunArgs;
 use super::bounds::check_count;
-use super::memory_table::memory_table;
-use super::talk::{Talk, print};
+use super::run_config;
+use super::run_dry::dry_run;
+use super::talk::{Talk, print, show};
 use super::use_threads;
 use crate::engine::{BATCH_MAX, Sampling};
 use crate::error::{Error, Result};
@@ -14,17 +15,29 @@ use crate::judge::rules;
 use crate::machine::{Compute, Loaded};
 use crate::model::{GenerationConfig, Model, RenderOptions};
 use crate::probe::steering;
-use crate::report;
 use crate::run::{ControlText, Pace, Part, Plan, Registered, Settings};
 use crate::scenario::{RequestSet, Scenario, Variant};
 use crate::study::experiment::{Wanted, experiments, make_all};
-use crate::study::fit::fit;
 use crate::study::judged::judge_runs;
 use crate::study::judges::Judge;
 use crate::study::longest::one_side;
 use crate::study::stopping::stopping;
 
-pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
+pub(super) fn run(args: &mut RunArgs, talk: &Talk) -> Result<()> {
+    if let Some(path) = args.config.clone() {
+        run_config::take(args, &path)?;
+    }
+    if args.print_config {
+        return print(&run_config::text(args));
+    }
+    make(args, talk)
+}
+
+fn make(args: &RunArgs, talk: &Talk) -> Result<()> {
+    let model = args.model.as_deref().ok_or_else(|| {
+        Error::input("no model is named")
+            .hint("give it after `run`, or as `[[models]]` in the file of `--config`")
+    })?;
     let judge = args.judge_model.settings(&args.judge)?;
     Judge::check(&args.judge, &judge, talk)?;
     check_count("batch", args.batch as u64, BATCH_MAX as u64)?;
@@ -79,7 +92,7 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         }
         one_side(model, &lengths)
     };
-    let loaded = Loaded::open_hashed(&args.model, &compute, longest, talk)?;
+    let loaded = Loaded::open_hashed(model, &compute, longest, talk)?;
     let settings = settings
         .get()
         .ok_or_else(|| Error::failed("the model was loaded without a look at its prompts"))?;
@@ -92,17 +105,15 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         if let Some(part) = &part {
             plan.keep(part);
         }
-        if args.dry_run {
-            plan.notes.iter().for_each(|note| talk.say(format!("note: {note}")));
-            let memory = fit(&loaded, &[&plan], pace, talk)?;
-            print(&memory_table(&variant.name, &memory, loaded.available))?;
-            continue;
-        }
         let out = args.out.as_ref().map(|out| match variants.len() {
             1 => out.clone(),
             _ => out.join(&variant.name),
         });
-        wanted.push(Wanted { plan, part, out });
+        let one = Wanted { plan, part, out };
+        match args.dry_run {
+            true => dry_run(args, &loaded, &one, pace, talk)?,
+            false => wanted.push(one),
+        }
     }
     if args.dry_run {
         return Ok(());
@@ -121,7 +132,7 @@ pub(super) fn run(args: &RunArgs, talk: &Talk) -> Result<()> {
         drop(loaded);
         views = judge_runs(&folders, &args.judge, &judge, talk)?;
     }
-    print(&report::table(&views, super::report::color()))?;
+    show(&super::report::summary(&views))?;
     for folder in &folders {
         talk.say(format!("report: {}", shown(&folder.join("report.html"))));
     }
@@ -211,7 +222,7 @@ fn sampled(
 pub(super) fn describe(plan: &Plan<'_>) -> Result<()> {
     let lengths: Vec<usize> = plan.prompts().map(|prompt| prompt.ids.len()).collect();
     let longest = lengths.iter().max().copied().unwrap_or(0);
-    print(&format!(
+    show(&format!(
         "{} · {} · {}: {} trials ({} requests × {} tiers × {} samples{})\n\
          prompts: {} to {longest} tokens, context {}, up to {} new tokens each\n",
         plan.model.label,

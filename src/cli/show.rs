@@ -4,7 +4,9 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyl
 use serde::Serialize;
 
 use super::talk::print;
+use super::terminal::columns;
 use crate::error::{Error, Result};
+use crate::report::wrapped;
 
 /// Lines above, below the head and below the rows; nothing between rows.
 const STYLE: TableStyle = TableStyle::new()
@@ -31,6 +33,11 @@ pub(super) fn table(
 ) -> String {
     let mut table = Table::new();
     table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
+    // Where stdout is a terminal, cells are broken so that the table fits.
+    if let Some(width) = columns() {
+        let width = u16::try_from(width).unwrap_or(u16::MAX);
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
     table.set_header(heads.iter().copied());
     for row in rows {
         table.add_row(row);
@@ -48,7 +55,17 @@ pub(super) fn table(
 pub(super) fn pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let pairs: Vec<_> = pairs.into_iter().collect();
     let width = pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    let line = |(name, value): &(&str, String)| format!("{name:width$}  {value}\n");
+    let line = |(name, value): &(&str, String)| {
+        // A value that is too long goes on below itself, not below its name.
+        let value = match columns() {
+            Some(columns) if columns > width + 22 => {
+                let lines = wrapped(value, columns - width - 2);
+                lines.replace("\n  ", &format!("\n{:width$}  ", ""))
+            }
+            _ => value.clone(),
+        };
+        format!("{name:width$}  {value}\n")
+    };
     pairs.iter().map(line).collect()
 }
 

@@ -4,17 +4,13 @@ use serde::Serialize;
 
 use super::args::ShowArgs;
 use super::show;
-use super::talk::{Talk, print};
+use super::talk::{Talk, show as print};
+use super::terminal::columns_or_default;
 use crate::error::{Error, Result};
 use crate::judge::Verdict;
-use crate::report::{Look, RunView, looks, looks_table, pair};
+use crate::report::{Look, RunView, block, looks, looks_table, pair, samples};
 use crate::study::verdicts::view_now;
 use crate::transcript::Transcript;
-
-/// Columns where there is no terminal.
-const COLUMNS: usize = 80;
-/// Fewer columns than this are not written in.
-const COLUMNS_MIN: usize = 20;
 
 /// Which trials are meant.
 struct Chosen<'a> {
@@ -55,11 +51,20 @@ pub(super) fn show(args: &ShowArgs, talk: &Talk) -> Result<()> {
         }
         return print(&looks_table(&looks, args.top));
     };
+    let of_request = samples(&view, id);
+    if !of_request.is_empty() {
+        if args.json {
+            return show::json(&List { looks: &of_request });
+        }
+        let text = view.requests.iter().find(|request| request.id == *id);
+        let text = text.map_or_else(String::new, |request| block(&request.text) + "\n\n");
+        return print(&(text + &looks_table(&of_request, of_request.len())));
+    }
     let chosen = chosen(&view, id)?;
     if args.json {
         return show::json(&shown(&view, &chosen));
     }
-    let columns = args.width.map_or_else(terminal_columns, usize::from).max(COLUMNS_MIN);
+    let columns = columns_or_default();
     let text = pair(&view, chosen.request, chosen.sample, chosen.tier, args.prompt, columns);
     print(&text.ok_or_else(|| unknown(&view, id))?)
 }
@@ -116,9 +121,4 @@ fn shown<'a>(view: &'a RunView, chosen: &Chosen<'_>) -> Vec<Shown<'a>> {
         Shown { transcript, prompt, verdicts: judges.iter().filter_map(said).collect() }
     };
     view.transcripts.iter().filter(of).map(shown).collect()
-}
-
-/// Columns of the terminal that stdout is.
-fn terminal_columns() -> usize {
-    terminal_size::terminal_size().map_or(COLUMNS, |(width, _)| width.0.into())
 }

@@ -5,13 +5,12 @@ use std::process::ExitCode;
 
 use super::args::{Launcher, SweepArgs, SweepCommand};
 use super::merge::merge;
-use super::report::color;
+use super::report::summary;
 use super::sweep_devices::run_on;
 use super::sweep_folder::folder;
-use super::talk::{Talk, print};
+use super::talk::{Talk, show};
 use super::{interrupt, sweep_dry, sweep_slurm, sweep_status, use_threads};
 use crate::error::{Error, Result};
-use crate::report;
 use crate::run::{Lock, write_json};
 use crate::study::compare::compare_together;
 use crate::study::page::write_page;
@@ -60,7 +59,7 @@ fn sweep_file(args: &SweepArgs, talk: &Talk) -> Result<ExitCode> {
     if work.division.is_none() && args.only.is_none() && !views.is_empty() {
         compare_together(&mut views);
         write_page(&views, &work.folder, talk)?;
-        print(&report::table(&views, color()))?;
+        show(&summary(&views))?;
     }
     if failed == 0 {
         return Ok(ExitCode::SUCCESS);

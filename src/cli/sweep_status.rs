@@ -7,7 +7,7 @@ use serde_json::json;
 use super::args::StatusArgs;
 use super::sweep_folder::folder;
 use super::sweep_slurm;
-use super::talk::print;
+use super::talk::{print, show};
 use crate::error::{Error, Result};
 use crate::run::{State, TrialCount};
 use crate::sweep::Sweep;
@@ -59,7 +59,7 @@ pub(super) fn status(args: &StatusArgs) -> Result<()> {
     for (id, state) in &jobs {
         text += &format!("job {id}: {state}\n");
     }
-    print(&text)
+    show(&text)
 }
 
 /// The folders of shards, sorted.

@@ -93,6 +93,33 @@ impl Table {
         Error::input(format!("`{}:{}`: {message}", self.path.display(), self.line(row)))
     }
 
+    /// Gives every column of one of these names another one, which ends with `_before` and is not taken; which became
+    /// which. The rows of a table in JSON Lines are kept word for word, so that no key of theirs is renamed.
+    pub(super) fn set_aside(&mut self, names: &[&str]) -> Vec<(String, String)> {
+        let mut renamed = Vec::new();
+        if self.sheet.rows.iter().any(|row| row.object.is_some()) {
+            return renamed;
+        }
+        for place in 0..self.sheet.columns.len() {
+            let name = self.sheet.columns[place].clone();
+            if !names.contains(&&*name) {
+                continue;
+            }
+            let free = |new: &String| !names.contains(&&**new) && !self.sheet.columns.contains(new);
+            let new = (1..)
+                .map(|n| match n {
+                    1 => format!("{name}_before"),
+                    n => format!("{name}_before_{n}"),
+                })
+                .find(free);
+            if let Some(new) = new {
+                self.sheet.columns[place].clone_from(&new);
+                renamed.push((name, new));
+            }
+        }
+        renamed
+    }
+
     /// The table with further columns, as the bytes of a file of this name.
     ///
     /// # Errors
@@ -204,6 +231,11 @@ mod tests {
         assert_eq!(error.hint_text(), Some("columns that are there: `a`, `b`, `b`"));
         assert!(table.column("b").unwrap_err().to_string().contains("two columns"));
         assert!(table.with(&["a"], [], Path::new("o.csv")).unwrap_err().hint_text().is_some());
+        let mut table = parse(b"a,a_before,c\n1,2,3\n").unwrap();
+        let renamed = table.set_aside(&["a", "x"]);
+        assert_eq!(renamed, [("a".to_owned(), "a_before_2".to_owned())]);
+        let out = table.with(&["a"], [vec!["9".to_owned()]], Path::new("o.csv")).unwrap();
+        assert_eq!(out, b"a_before_2,a_before,c,a\n1,2,3,9\n");
     }
 
     proptest! {

@@ -4,11 +4,12 @@ use std::fmt;
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::interrupt;
+use super::terminal::{fitted, is_ascii, showable};
 use crate::error::{Error, Result};
 use crate::events::{Events, StepEvents, TrialEvents, visible};
 use crate::model::hub;
@@ -33,15 +34,17 @@ impl Talk {
     /// Says a line unless told to be quiet. A closed stderr is no reason to stop working.
     pub(super) fn say(&self, line: impl std::fmt::Display) {
         if !self.quiet {
-            let _ = writeln!(std::io::stderr(), "{line}");
+            let _ = writeln!(std::io::stderr(), "{}", showable(&line.to_string()));
         }
     }
 
     /// A progress bar for runs of so many trials in all.
     pub(super) fn trial_bar(&self, trials: usize) -> TrialBar {
-        let bar = self.bar("{prefix:18!} {bar:24} {pos}/{len} trials  {msg:>12}  {left}", "");
+        let bar = self.bar("{prefix:16!} {bar:16} {pos}/{len} trials  {msg}", "");
         bar.set_length(trials as u64);
-        TrialBar { bar, behind: 0, is_new: true, started: Instant::now() }
+        let now = Instant::now();
+        let plain = (!self.quiet && bar.is_hidden()).then_some(now);
+        TrialBar { bar, behind: 0, first: None, started: now, plain }
     }
 
     /// A progress bar for so many answers.
@@ -58,6 +61,7 @@ impl Talk {
         let style =
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let style = style.with_key("left", left);
+        let style = if is_ascii() { style.progress_chars("#>-") } else { style };
         ProgressBar::with_draw_target(None, target).with_style(style).with_prefix(visible(name))
     }
 }
@@ -73,7 +77,7 @@ impl Events for Talk {
         if let Some(hint) = error.hint_text() {
             text += &format!("\nhint: {hint}\n");
         }
-        let _ = std::io::stderr().write_all(visible(&text).as_bytes());
+        let _ = std::io::stderr().write_all(showable(&visible(&text)).as_bytes());
     }
 
     fn offline(&self) -> bool {
@@ -114,18 +118,34 @@ pub(super) struct TrialBar {
     bar: ProgressBar,
     /// Trials of runs that are not among those that are being made.
     behind: usize,
-    is_new: bool,
+    /// Trials that were there when the first were made; none before that.
+    first: Option<usize>,
     started: Instant,
+    /// Where nobody watches a bar: when a plain line was said last.
+    plain: Option<Instant>,
+}
+
+/// Replies that are taken to be under way at once.
+const UNDER_WAY: usize = 64;
+/// How often a line says how far things are, where there is no bar.
+const PLAIN_EVERY: Duration = Duration::from_secs(30);
+
+/// Seconds until so many further replies are there, by tokens: `tokens` were drawn in `seconds` for `finished` replies
+/// and those under way, which are taken to be half done. None before the first token.
+fn seconds_left(finished: usize, remaining: usize, tokens: usize, seconds: f64) -> Option<f64> {
+    if tokens == 0 {
+        return None;
+    }
+    let begun = finished as f64 + remaining.min(UNDER_WAY) as f64 / 2.0;
+    let per_reply = tokens as f64 / begun.max(0.5);
+    let all = per_reply * (finished + remaining) as f64;
+    Some((all - tokens as f64).max(0.0) * seconds / tokens as f64)
 }
 
 impl TrialBar {
     /// So many trials of the runs that are being made are there.
     pub(super) fn trials_done(&mut self, trials: usize) {
         self.bar.set_position((self.behind + trials) as u64);
-        if std::mem::take(&mut self.is_new) {
-            // Trials of an earlier try are there at once: the time left is reckoned without them.
-            self.bar.reset_eta();
-        }
     }
 
     /// Passes on what another process says, line by line, until it has said all.
@@ -150,14 +170,31 @@ impl TrialEvents for TrialBar {
     fn begin(&mut self, model: &str, behind: usize) {
         self.bar.set_prefix(visible(model));
         self.behind = behind;
-        self.is_new = true;
+        self.first = None;
         self.started = Instant::now();
     }
 
     fn made(&mut self, trials: usize, tokens: usize) {
         self.trials_done(trials);
-        let rate = tokens as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
-        self.bar.set_message(format!("{rate:.0} tok/s"));
+        // Trials of an earlier try are there at once: the time left is reckoned without them.
+        let first = *self.first.get_or_insert(trials);
+        let seconds = self.started.elapsed().as_secs_f64().max(1e-9);
+        let all = self.bar.length().unwrap_or(0);
+        let remaining = usize::try_from(all).unwrap_or(usize::MAX);
+        let remaining = remaining.saturating_sub(self.behind + trials);
+        let left = seconds_left(trials.saturating_sub(first), remaining, tokens, seconds);
+        let left = left.filter(|_| remaining > 0).map(|left| {
+            format!(", about {:#} left", HumanDuration(Duration::from_secs_f64(left.min(1e9))))
+        });
+        let rate = tokens as f64 / seconds;
+        let said = format!("{rate:.0} tok/s{}", left.unwrap_or_default());
+        if let Some(last) = self.plain.as_mut().filter(|last| last.elapsed() >= PLAIN_EVERY) {
+            *last = Instant::now();
+            let (model, done) = (self.bar.prefix(), self.behind + trials);
+            let line = format!("{model}: {done} of {all} trials, {said}");
+            _ = writeln!(std::io::stderr(), "{}", showable(&line));
+        }
+        self.bar.set_message(said);
     }
 
     fn pause(&self, say: &mut dyn FnMut()) {
@@ -246,6 +283,11 @@ impl hub::Progress for Downloads<'_> {
     }
 }
 
+/// Prints text for people on stdout, in letters that their terminal can show.
+pub(super) fn show(text: &str) -> Result<()> {
+    print(&fitted(&showable(text)))
+}
+
 /// Prints data on stdout. A reader that has gone away is no error.
 pub(super) fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
@@ -254,5 +296,21 @@ pub(super) fn print(text: &str) -> Result<()> {
             Err(Error::failed(format!("cannot write to stdout: {error}")))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_reckoned_by_tokens() {
+        assert_eq!(seconds_left(0, 24, 0, 1.0), None);
+        // Nothing has finished: those under way are taken to be half done.
+        assert_eq!(seconds_left(0, 24, 240, 10.0), Some(10.0));
+        // A hundred replies of 50 tokens in 10 seconds, and a hundred left of which none is begun.
+        let left = seconds_left(100, 100, 5000, 10.0).unwrap();
+        assert!((4.0..10.0).contains(&left), "{left}");
+        assert_eq!(seconds_left(10, 0, 500, 10.0), Some(0.0));
     }
 }

@@ -1,12 +1,13 @@
 //! `candor view`: the report's page, served on 127.0.0.1, with the progress of runs that are under way. Reads run
 //! folders and writes nothing.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use serde_json::json;
 
 use super::args::ViewArgs;
+use super::folders::{Want, tell, within};
 use super::http::{Answer, listen, serve};
 use super::interrupt;
 use super::talk::{Talk, print};
@@ -14,12 +15,10 @@ use crate::error::{Error, Result};
 use crate::events::shown;
 use crate::judge::rules;
 use crate::report::{self, RunView};
-use crate::run::{Finished, State};
+use crate::run::{Finished, Skipped, State};
 use crate::study::compare::compare_together;
 use crate::study::verdicts::{progress, view_now};
 
-/// Folders below the given one in which runs are looked for: a sweep has model, scenario, variant and seed.
-const DEPTH: usize = 5;
 /// Runs on one page.
 const MOST_RUNS: usize = 1000;
 /// The served page's own policy: it may ask its own origin, and that is all.
@@ -28,7 +27,8 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 
 pub(super) fn view(args: &ViewArgs, talk: &Talk) -> Result<()> {
     let site = Site { roots: args.runs.clone(), judge: args.judge.clone(), page: Mutex::new(None) };
-    let runs = site.runs()?;
+    let (runs, skipped) = site.found()?;
+    tell(&skipped, talk);
     site.page()?;
     let interrupted = interrupt::flag()?;
     let (listener, port) = listen(args.port)?;
@@ -74,11 +74,13 @@ impl Site {
     }
 
     /// Every run folder in or below the given ones, in order; shards are left to `sweep merge`.
-    fn runs(&self) -> Result<Vec<PathBuf>> {
-        let mut runs = Vec::new();
+    fn found(&self) -> Result<(Vec<PathBuf>, Vec<Skipped>)> {
+        let (mut runs, mut skipped) = (Vec::new(), Vec::new());
         for root in &self.roots {
+            let (taken, passed_over) = within(root, Want::Any)?;
+            skipped.extend(passed_over);
             let before = runs.len();
-            find(root, DEPTH, &mut runs)?;
+            runs.extend(taken);
             if runs.len() == before {
                 return Err(Error::input(format!("there is no run in `{}`", root.display()))
                     .hint("name a run folder, or a folder of run folders"));
@@ -88,7 +90,11 @@ impl Site {
             return Err(Error::input(format!("{} runs are too many for one page", runs.len()))
                 .hint(format!("name folders with {MOST_RUNS} runs or fewer")));
         }
-        Ok(runs)
+        Ok((runs, skipped))
+    }
+
+    fn runs(&self) -> Result<Vec<PathBuf>> {
+        Ok(self.found()?.0)
     }
 
     fn page(&self) -> Result<Page> {
@@ -129,26 +135,6 @@ impl Site {
         let progress = report::progress_in_words(runs.len(), &under_way);
         Ok(json!({ "version": version(&runs), "progress": progress }).to_string())
     }
-}
-
-/// The run folders in or below a folder, in the order of their names.
-fn find(folder: &Path, depth: usize, runs: &mut Vec<PathBuf>) -> Result<()> {
-    if State::of(folder).is_some() {
-        if Finished::part(folder)?.is_none() {
-            runs.push(folder.to_owned());
-        }
-        return Ok(());
-    }
-    if depth == 0 {
-        return Ok(());
-    }
-    let unread = |error| Error::read(folder, &error);
-    let entries = std::fs::read_dir(folder).map_err(unread)?;
-    let mut below =
-        entries.map(|entry| Ok(entry.map_err(unread)?.path())).collect::<Result<Vec<PathBuf>>>()?;
-    below.retain(|path| path.is_dir());
-    below.sort();
-    below.iter().try_for_each(|path| find(path, depth - 1, runs))
 }
 
 /// Changes whenever a run's records or verdicts do: made of the files' names, lengths and times.

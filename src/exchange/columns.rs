@@ -95,6 +95,13 @@ fn verdicts<'a>(
     text(columns, &name("compliance"), rows, |row| {
         of(row).and_then(|v| v.compliance).map(Compliance::name)
     });
+    // What the rates are means of.
+    number(columns, &name("complies"), rows, |row| {
+        of(row).and_then(|v| v.compliance).map(|class| match class {
+            Compliance::Full => 1.0,
+            Compliance::Partial | Compliance::Refusal => 0.0,
+        })
+    });
     // A table of requests without choices has no column for them.
     if rows.iter().any(|row| of(row).is_some_and(|v| v.option.is_some())) {
         text(columns, &name("option"), rows, |row| of(row).and_then(|v| v.option.as_deref()));

@@ -128,6 +128,40 @@ pub fn heat(pairs: &Pairs<'_>, scored: &[Vec<Scored>]) -> Vec<ReplyHeat> {
 }
 
 impl Probe {
+    /// Takes over what an earlier call found and this one was not asked for, of the same transcripts; which parts these
+    /// are, in words. What another version or other kernels computed is not put beside this; nor are controls of other
+    /// pairs.
+    pub fn keep(&mut self, earlier: Self) -> Vec<String> {
+        let mut kept = Vec::new();
+        if (&earlier.candor, &earlier.numerics, &earlier.transcripts_digest)
+            != (&self.candor, &self.numerics, &self.transcripts_digest)
+        {
+            return kept;
+        }
+        if self.swap.is_none() && earlier.swap.is_some() {
+            self.swap = earlier.swap;
+            self.settings.swap = true;
+            kept.push("swap".to_owned());
+        }
+        if self.linear.is_none() && earlier.linear.is_some() {
+            self.linear = earlier.linear;
+            kept.push("activations".to_owned());
+        }
+        if (earlier.settings.pairs, earlier.settings.pairs_of)
+            == (self.settings.pairs, self.settings.pairs_of)
+        {
+            for control in earlier.controls {
+                if self.settings.controls.contains(&control.variant) {
+                    continue;
+                }
+                kept.push(format!("control {}", control.variant));
+                self.settings.controls.push(control.variant.clone());
+                self.controls.push(control);
+            }
+        }
+        kept
+    }
+
     /// Writes both files, `probe.json` last: without it the lines do not count.
     ///
     /// # Errors

@@ -62,6 +62,41 @@ pub fn hanging(sentence: &str, column: usize) -> String {
     out
 }
 
+/// One line as lines that are at most `column` columns wide: broken at spaces, and within words that are wider; those
+/// after the first are indented two columns further than the first. Joined by line feeds.
+pub fn wrapped(line: &str, column: usize) -> String {
+    if width(line) <= column {
+        return line.to_owned();
+    }
+    let own = line.chars().take_while(|c| *c == ' ').count();
+    let indent = " ".repeat((own + 2).min(column / 2));
+    let mut out: Vec<String> = Vec::new();
+    let mut rest = line.trim_end().to_owned();
+    loop {
+        let room = if out.is_empty() { column } else { column - indent.len() };
+        // What is in front of the first word stays in front of it.
+        let start = if out.is_empty() { own } else { 0 };
+        let (mut used, mut last_space, mut cut) = (0, None, rest.len());
+        for (at, c) in rest.char_indices() {
+            let wide = char_width(c);
+            if used > 0 && used + wide > room {
+                cut = if c == ' ' { at } else { last_space.unwrap_or(at) };
+                break;
+            }
+            if c == ' ' && at > start {
+                last_space = Some(at);
+            }
+            used += wide;
+        }
+        let head = rest[..cut].trim_end().to_owned();
+        rest = rest[cut..].trim_start_matches(' ').to_owned();
+        out.push(if out.is_empty() { head } else { format!("{indent}{head}") });
+        if rest.is_empty() {
+            return out.join("\n");
+        }
+    }
+}
+
 /// The lines of a text, none wider than `column`: broken at spaces, and within words that are wider. A character that is
 /// wider than the column stands on a line of its own.
 pub(super) fn wrap(text: &str, column: usize) -> Vec<String> {
@@ -125,6 +160,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_wrapped_line_is_never_too_wide(line in "[a-z日本 é]{0,80}", column in 8_usize..30) {
+            let out = wrapped(&line, column);
+            prop_assert!(out.lines().all(|line| width(line) <= column), "{out:?}");
+            let words = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+            prop_assert_eq!(words(&out), words(&line));
+        }
+
         #[test]
         fn no_line_is_too_wide_and_no_word_is_lost(text in "[a-z日本 é]{0,80}", column in 2_usize..20) {
             let lines = wrap(&text, column);

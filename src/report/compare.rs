@@ -23,7 +23,7 @@ pub(super) struct Asked<'a> {
 pub(super) struct Pair<'a> {
     #[serde(flatten)]
     pub(super) asked: Asked<'a>,
-    pub(super) models: [&'a str; 2],
+    pub(super) models: [String; 2],
     #[serde(flatten)]
     pub(super) comparison: Comparison,
     /// The p-value among those of all comparisons.
@@ -42,7 +42,8 @@ pub(super) struct Board<'a> {
 /// Where a model stands.
 #[derive(Serialize)]
 pub(super) struct Standing<'a> {
-    pub(super) model: &'a str,
+    /// Its name, with the form of its weights where that is not the stored one.
+    pub(super) model: String,
     pub(super) gap: Option<f64>,
     pub(super) gap_ci95: Option<Interval>,
     pub(super) parameters: Option<u64>,
@@ -88,7 +89,7 @@ pub(super) fn pairs(runs: &[RunView]) -> Vec<Pair<'_>> {
     for run in runs {
         pairs.extend(run.against.iter().map(|against| Pair {
             asked: Asked::of(run),
-            models: [run.model.as_str(), against.model.as_str()],
+            models: [run.weights(), against.model.clone()],
             comparison: against.comparison,
             p_holm: against.adjusted.holm,
             p_benjamini_hochberg: against.adjusted.benjamini_hochberg,
@@ -103,7 +104,7 @@ pub(super) fn boards(runs: &[RunView]) -> Vec<Board<'_>> {
     for run in runs {
         let Some(Place { from, to, .. }) = run.place else { continue };
         let standing = Standing {
-            model: &run.model,
+            model: run.weights(),
             gap: run.estimates.gap,
             gap_ci95: run.estimates.gap_ci95,
             parameters: run.parameters(),
@@ -134,7 +135,7 @@ pub(super) fn text(runs: &[RunView], width: usize) -> String {
         for standing in &board.models {
             let gap = words::points(standing.gap);
             let interval = words::points_interval(standing.gap_ci95);
-            let name = text::shorten(&text::name(standing.model), width / 2);
+            let name = text::shorten(&text::name(&standing.model), width / 2);
             out += &format!("  {:>7}  {gap:>6} {interval:16}  {name}\n", standing.places());
         }
     }

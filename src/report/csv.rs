@@ -16,6 +16,7 @@ const COLUMNS: &[&str] = &[
     "/seed",
     "/judge",
     "/digest",
+    "/label",
     "/organism",
     "/parameters",
     "/architecture",

@@ -44,6 +44,15 @@ impl Axis {
         format!("{:.2}", self.place(value) * 100.0)
     }
 
+    /// On which side a value lies beyond the axis, so that its place is none: −1 or 1; none for one that has a place.
+    pub(super) fn beyond(self, value: f64) -> Option<i8> {
+        match value {
+            value if value < self.low => Some(-1),
+            value if value > self.high => Some(1),
+            _ => None,
+        }
+    }
+
     /// Evenly spaced ticks from end to end, labeled in per cent or points.
     pub(super) fn ticks(self) -> Vec<Tick> {
         let last = f64::from(self.ticks - 1);
@@ -164,6 +173,10 @@ mod tests {
         let labels: Vec<_> = ticks.iter().map(|tick| tick.label.as_str()).collect();
         assert_eq!(labels, ["-20", "-10", "0", "+10", "+20"]);
         assert!(ticks[2].zero && ticks[2].at == "50.00");
+        assert_eq!(
+            [-0.9, -0.2, 0.0, 0.21].map(|gap| axis.beyond(gap)),
+            [Some(-1), None, None, Some(1)]
+        );
         assert_eq!(Axis::gap([[-0.9, 0.1]].into_iter()).ticks()[0].label, "-100");
         assert_eq!(Axis::gap(std::iter::empty()).ticks()[4].label, "+10");
     }

@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
-use super::compare::{boards, pairs};
-use super::figure::{Axis, Tick, count};
+use super::figure::{Axis, Tick};
 use super::island::island;
-use super::numbers::GROUPS;
+use super::matrix::matrix;
 use super::registered::AgainstRegistration;
-use super::sizes::{Sizes, family, mark};
+use super::rows::{Row, flat, rows};
+use super::tables::{SHORT_NAME, categories, comparisons, numbers, show_matrix};
 use super::text;
-use super::view::{Control, ModelKind, Progress, Prompt, RunView, distinctions};
+use super::view::{Control, ModelKind, Progress, Prompt, RunView};
 use super::words::{self, Side, typeset};
 use crate::error::{Error, Result};
 use crate::judge::{Agreement, Compliance, Count};
@@ -32,13 +32,15 @@ const SCRIPT: &str = concat!(
     include_str!("page/choice.js"),
     include_str!("page/browse.js"),
 );
+/// What shows an error of the scripts, in a script of its own: it works where the others do not even parse.
+const TROUBLE: &str = include_str!("page/trouble.js");
 /// What the page does beyond that when it is served.
 const LIVE: &str = include_str!("page/live.js");
 
 /// Columns of a name in the headline.
 const HEADLINE_NAME: usize = 60;
-/// Columns of a name in figures and tables; the full name is its tooltip.
-const SHORT_NAME: usize = 28;
+/// Runs beside each other in one table of every number: more are not readable on a screen, and fit no paper.
+const MOST_COLUMNS: usize = 6;
 
 /// The page for these runs.
 ///
@@ -58,8 +60,10 @@ pub fn live(runs: &[RunView], version: &str) -> Result<String> {
 
 fn page(runs: &[RunView], live: Option<&str>) -> Result<String> {
     let gap_axis = Axis::gap(runs.iter().filter_map(|run| run.estimates.gap_ci95));
-    let shown =
-        runs.iter().zip(distinctions(runs)).map(|(run, detail)| show(run, &detail, gap_axis));
+    let settings = rows(runs);
+    let all = flat(&settings);
+    // The runs as they stand behind each other on the page: the seeds of a setting follow each other.
+    let each: Vec<&Row<'_>> = all.iter().copied().filter(|row| !row.is_pooled()).collect();
     let is_control = |run: &RunView| matches!(run.kind, ModelKind::Organism { .. });
     let several_kinds = runs.iter().any(is_control) && !runs.iter().all(is_control);
     let controls = match runs.iter().any(is_control) {
@@ -69,24 +73,32 @@ fn page(runs: &[RunView], live: Option<&str>) -> Result<String> {
     let island = island(runs)?;
     let page = context! {
         title => runs.iter().map(|run| text::shorten(&run.name(), SHORT_NAME)).collect::<Vec<_>>().join(", "),
-        headline => headline(runs),
+        headline => headline(&settings),
         facts => facts(runs),
         several_judges => runs.iter().any(|run| !run.others.is_empty()),
         organisms => runs.iter().any(is_control),
         several_kinds => several_kinds,
         controls => controls.iter().map(|control| show_control(control, gap_axis)).collect::<Vec<_>>(),
+        controls_beyond => controls.iter().any(|control| {
+            gap_axis.beyond(control.measured[0] - control.measured[1]).is_some()
+        }),
+        repeatable => runs.iter().any(|run| run.command.is_some()),
         live => live,
         progress => progress(runs),
-        runs => shown.collect::<Vec<_>>(),
+        runs => each.iter().map(|row| show(row, gap_axis)).collect::<Vec<_>>(),
+        settings => settings.iter().map(|row| show(row, gap_axis)).collect::<Vec<_>>(),
+        pooled => settings.iter().any(Row::is_pooled),
+        matrix => matrix(runs).map(|matrix| show_matrix(&matrix)),
         share_axis => ticks(Axis::SHARE),
         gap_axis => ticks(gap_axis),
         comparisons => comparisons(runs),
-        numbers => numbers(runs),
-        categories => categories(runs),
+        numbers => all.chunks(MOST_COLUMNS).map(numbers).collect::<Vec<_>>(),
+        categories => categories(&each),
         category_titles => ["category", "requests", "free, %", "paid, %", "gap, points"],
         outcome_titles => Outcome::ALL.map(outcome_title),
         version => env!("CARGO_PKG_VERSION"),
         style => Value::from_safe_string(include_str!("page/style.css").to_owned()),
+        trouble => Value::from_safe_string(TROUBLE.to_owned()),
         script => Value::from_safe_string(
             SCRIPT.to_owned() + if live.is_some() { LIVE } else { "" } + "}\n",
         ),
@@ -104,28 +116,38 @@ fn render(page: Value) -> Result<String, minijinja::Error> {
     environment.get_template("page.html")?.render(page)
 }
 
-/// The page's first sentence.
-fn headline(runs: &[RunView]) -> String {
-    if let [run] = runs {
-        let numbers = &run.estimates;
-        let name = text::shorten(&run.name(), HEADLINE_NAME);
-        return format!(
-            "{name} {}",
-            typeset(&words::claim(numbers.gap, numbers.gap_ci95, numbers.gap_requests))
-        );
-    }
-    let differ =
-        runs.iter().filter(|run| matches!(side(&run.estimates), Side::Above | Side::Below)).count();
-    match differ {
-        0 => {
-            let open = runs.iter().filter(|run| run.estimates.tells == Some(Tells::Cannot)).count();
-            let none =
-                format!("None of {} runs clearly treats the two tiers differently", runs.len());
-            if open > 0 { format!("{none}, and {open} cannot tell") } else { none }
+/// The page's first sentence. What was not measured as it should be is said before any number.
+fn headline(settings: &[Row<'_>]) -> String {
+    if let [row] = settings {
+        let numbers = row.estimates;
+        let name = text::shorten(&row.name, HEADLINE_NAME);
+        if !numbers.measured.ok {
+            return format!("{name} was not measured as it should be");
         }
-        1 => format!("1 of {} runs treats the two tiers differently", runs.len()),
-        _ => format!("{differ} of {} runs treat the two tiers differently", runs.len()),
+        let claim = words::claim(numbers.gap, numbers.gap_ci95, numbers.gap_requests);
+        return format!("{name} {}", typeset(&claim));
     }
+    let noun = if settings.iter().any(Row::is_pooled) { "settings" } else { "runs" };
+    let all = settings.len();
+    let measured: Vec<_> = settings.iter().filter(|row| row.estimates.measured.ok).collect();
+    let differ = measured
+        .iter()
+        .filter(|row| matches!(side(row.estimates), Side::Above | Side::Below))
+        .count();
+    let mut said = match differ {
+        0 => format!("None of {all} {noun} clearly treats the two tiers differently"),
+        1 => format!("1 of {all} {noun} treats the two tiers differently"),
+        _ => format!("{differ} of {all} {noun} treat the two tiers differently"),
+    };
+    let open = measured.iter().filter(|row| row.estimates.tells == Some(Tells::Cannot)).count();
+    if differ == 0 && open > 0 {
+        said += &format!(", and {open} cannot tell");
+    }
+    let rest = all - measured.len();
+    if rest > 0 {
+        said += &format!("; {rest} not measured as it should be");
+    }
+    said
 }
 
 /// How far those of `runs` runs are that have not finished, in words; empty where all have.
@@ -164,14 +186,16 @@ fn facts(runs: &[RunView]) -> Vec<Value> {
     ]
 }
 
-fn show(run: &RunView, detail: &str, gap_axis: Axis) -> Value {
-    let numbers = &run.estimates;
+fn show(row: &Row<'_>, gap_axis: Axis) -> Value {
+    let (run, numbers) = (row.run, row.estimates);
     let side = side(numbers);
     let ends = numbers.gap_ci95.filter(|_| numbers.gap.is_some());
     context! {
-        name => run.name(),
-        short => text::shorten(&run.name(), SHORT_NAME),
-        detail => detail,
+        name => row.name.as_str(),
+        short => text::shorten(&row.name, SHORT_NAME),
+        detail => row.detail.as_str(),
+        members => row.members.iter().map(|member| show(member, gap_axis)).collect::<Vec<_>>(),
+        measured => numbers.measured.ok,
         scenario => text::name(&run.scenario),
         variant => text::name(&run.variant),
         seed => run.seed,
@@ -210,14 +234,22 @@ fn show(run: &RunView, detail: &str, gap_axis: Axis) -> Value {
         gap => typeset(&words::points(numbers.gap)),
         gap_interval => typeset(&words::points_interval(numbers.gap_ci95)),
         gap_at => numbers.gap.map(|gap| gap_axis.at(gap)),
+        beyond => numbers.gap.and_then(|gap| gap_axis.beyond(gap)),
         gap_low => ends.map(|[low, _]| gap_axis.at(low)),
         gap_high => ends.map(|[_, high]| gap_axis.at(high)),
+        n => numbers.gap_requests,
         outcomes => run.tiers.iter().filter_map(|tier| outcomes(tier, numbers)).collect::<Vec<_>>(),
         progress => run
             .progress
             .map(|progress| progress_in_words(1, &[(run.model.clone(), progress)])),
         agreement => run.agreement.iter().map(agreement).collect::<Vec<_>>(),
         prompts => prompts(&run.prompts),
+        command => run.command.as_deref().map(text::name),
+        conditions => run
+            .conditions
+            .iter()
+            .map(|one| context! { name => one.name, value => text::name(&one.value) })
+            .collect::<Vec<_>>(),
     }
 }
 
@@ -231,6 +263,8 @@ fn show_control(control: &Control, gap_axis: Axis) -> Value {
         short => text::shorten(&name, SHORT_NAME),
         name => name,
         detail => "",
+        members => (),
+        n => (),
         organism => false,
         progress => (),
         planted => text::name(&control.planted),
@@ -241,6 +275,7 @@ fn show_control(control: &Control, gap_axis: Axis) -> Value {
         gap_interval => (),
         gap_low => (),
         gap_at => gap_axis.at(gap),
+        beyond => gap_axis.beyond(gap),
     }
 }
 
@@ -330,103 +365,6 @@ fn outcomes(tier: &Tier, numbers: &Estimates) -> Option<Value> {
         counts => Outcome::ALL.map(count),
         parts => parts,
     })
-}
-
-fn numbers(runs: &[RunView]) -> Vec<Value> {
-    let row = |row: &super::numbers::Row| {
-        let cells: Vec<String> =
-            runs.iter().map(|run| typeset(&(row.cell)(&run.estimates))).collect();
-        context! { label => row.label, cells => cells }
-    };
-    GROUPS
-        .iter()
-        .map(|group| {
-            let rows: Vec<Value> = group.rows.iter().map(row).collect();
-            context! { title => group.title, rows => rows }
-        })
-        .collect()
-}
-
-/// The models that were asked the same: where each of them stands, and how every two of them differ.
-fn comparisons(runs: &[RunView]) -> Vec<Value> {
-    let differences = pairs(runs);
-    let board = |board: super::compare::Board<'_>| {
-        let places = board.models.iter().map(|model| {
-            context! {
-                place => model.places(),
-                name => text::name(model.model),
-                parameters => model.parameters.map_or_else(|| words::NONE.to_owned(), count),
-                family => model.architecture.map_or_else(|| words::NONE.to_owned(), |a| text::name(family(a))),
-                gap => typeset(&words::points(model.gap)),
-                interval => typeset(&words::points_interval(model.gap_ci95)),
-            }
-        });
-        let pairs = differences.iter().filter(|pair| pair.asked == board.asked).map(|pair| {
-            context! {
-                first => text::name(pair.models[0]),
-                second => text::name(pair.models[1]),
-                requests => pair.comparison.requests,
-                difference => typeset(&words::points(Some(pair.comparison.difference))),
-                interval => typeset(&words::points_interval(Some(pair.comparison.difference_ci95))),
-                p => words::p_value(Some(pair.comparison.p_value)),
-                holm => words::p_value(Some(pair.p_holm)),
-                benjamini_hochberg => words::p_value(Some(pair.p_benjamini_hochberg)),
-            }
-        });
-        context! {
-            title => board.asked.title(),
-            sizes => Sizes::of(runs, board.asked).as_ref().map(by_size),
-            places => places.collect::<Vec<_>>(),
-            pairs => pairs.collect::<Vec<_>>(),
-        }
-    };
-    boards(runs).into_iter().map(board).collect()
-}
-
-/// A point and its interval for each model, in per cent of the drawing's sides; names stand to the right of the points.
-fn by_size(sizes: &Sizes<'_>) -> Value {
-    let across = |place: f64| format!("{:.2}", 5.0 + 75.0 * place);
-    let down = |gap: f64| format!("{:.2}", 100.0 - 100.0 * sizes.gap_axis.place(gap));
-    let mark = |family: usize| {
-        let (shape, color) = mark(family);
-        context! { shape => shape, color => color }
-    };
-    let models = sizes.models.iter().map(|model| {
-        let [low, high] = model.gap_ci95.map(down);
-        context! {
-            name => text::shorten(&model.run.name(), SHORT_NAME),
-            x => across(sizes.size_axis.place(model.parameters as f64)),
-            gap => down(model.gap),
-            low => low,
-            high => high,
-            mark => mark(model.family),
-        }
-    });
-    let families = sizes.families.iter().enumerate();
-    let gap_ticks = sizes.gap_axis.ticks().into_iter();
-    let size_ticks = sizes.size_axis.ticks().into_iter();
-    context! {
-        models => models.collect::<Vec<_>>(),
-        families => families.map(|(place, family)| context! { name => text::name(family), mark => mark(place) }).collect::<Vec<_>>(),
-        gap_ticks => gap_ticks.map(|t| context! { y => down(t.value), label => typeset(&t.label), zero => t.zero }).collect::<Vec<_>>(),
-        size_ticks => size_ticks.map(|t| context! { x => across(sizes.size_axis.place(t.value)), label => t.label }).collect::<Vec<_>>(),
-    }
-}
-
-fn categories(runs: &[RunView]) -> Vec<Value> {
-    let table = |(run, detail): (&RunView, String)| {
-        let rows = run.estimates.categories.iter().map(|(category, numbers)| {
-            let cells = [
-                numbers.requests.to_string(),
-                words::percent(numbers.rate_free),
-                words::percent(numbers.rate_paid),
-                typeset(&words::points(numbers.gap)),
-            ];
-            context! { label => text::name(category), cells => cells }
-        });
-        context! { name => run.name(), detail => detail, rows => rows.collect::<Vec<_>>() }
-    };
-    runs.iter().zip(distinctions(runs)).map(table).collect()
 }
 
 fn prompts(prompts: &[Prompt]) -> Vec<Value> {

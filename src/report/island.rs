@@ -9,8 +9,9 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::json::unwritable;
+use super::names::{Facet, facets, names};
 use super::text;
-use super::view::{Heat, RunView, distinctions};
+use super::view::{Heat, RunView};
 use crate::error::{Error, Result};
 use crate::judge::{Compliance, JudgeOutcome, Verdict};
 use crate::scenario::Request;
@@ -31,6 +32,8 @@ struct Index<'a> {
     /// Names of the outcomes that a cell gives by place.
     outcomes: [&'static str; Outcome::ALL.len()],
     runs: Vec<Run<'a>>,
+    /// By what runs can be chosen, each value as text: a seed can be larger than the script's numbers.
+    facets: Vec<Facet>,
     requests: Vec<Asked<'a>>,
     pairs: Vec<Row>,
 }
@@ -38,11 +41,8 @@ struct Index<'a> {
 #[derive(Serialize)]
 struct Run<'a> {
     model: &'a str,
-    scenario: &'a str,
-    variant: &'a str,
-    seed: u64,
     samples: u64,
-    /// What tells it from runs of the same model.
+    /// What tells it from the other runs beside its model.
     detail: String,
     /// The judge whose verdicts are shown, then the others.
     judges: Vec<&'a str>,
@@ -166,9 +166,10 @@ pub(super) fn island(runs: &[RunView]) -> Result<Island> {
         outcomes: Outcome::ALL.map(Outcome::name),
         runs: runs
             .iter()
-            .zip(distinctions(runs))
-            .map(|(run, detail)| describe(run, detail))
+            .zip(names(runs))
+            .map(|(run, name)| describe(run, name.detail()))
             .collect(),
+        facets: facets(runs),
         requests,
         pairs,
     };
@@ -192,9 +193,6 @@ fn describe(run: &RunView, detail: String) -> Run<'_> {
     });
     Run {
         model: &run.model,
-        scenario: &run.scenario,
-        variant: &run.variant,
-        seed: run.seed,
         samples: run.estimates.samples,
         detail,
         judges: [run.judge.as_str()].into_iter().chain(others).collect(),

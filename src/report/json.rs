@@ -8,6 +8,10 @@
 //! choices has `options`: by tier, how often each option was chosen, `none` among them. Undefined numbers are `null`. Keys may
 //! be added, never renamed.
 //!
+//! Each run has `label`, what it is called among those shown: by what differs among them. Where runs differ in their
+//! seed alone, `pooled` has them together: `label`, `seeds`, `runs` (places in the list above), and every key of
+//! [`Estimates`] over all their replies.
+//!
 //! Where several models were asked the same, `comparisons` has one [`Pair`] for every two of them, and
 //! `leaderboards` one [`Board`] for every scenario, variant, seed and judge.
 
@@ -16,7 +20,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::compare::{Board, Pair, boards, pairs};
+use super::names::labels;
 use super::registered::AgainstRegistration;
+use super::rows::rows;
 use super::view::{ModelKind, RunView};
 use crate::error::{Error, Result};
 use crate::judge::{Agreement, choice};
@@ -27,13 +33,32 @@ use crate::stats::Estimates;
 pub(super) struct Document<'a> {
     runs: Vec<Row<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pooled: Vec<Pooled<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     comparisons: Vec<Pair<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     leaderboards: Vec<Board<'a>>,
 }
 
+/// The seeds of one setting, taken together.
+#[derive(Serialize)]
+struct Pooled<'a> {
+    /// What the setting is called among those shown.
+    label: String,
+    seeds: &'a [u64],
+    /// The places of its runs in `runs`.
+    runs: &'a [usize],
+    #[serde(flatten)]
+    estimates: &'a Estimates,
+    /// The p-value among those of all settings shown; null where it is shown alone.
+    p_holm: Option<f64>,
+    p_benjamini_hochberg: Option<f64>,
+}
+
 #[derive(Serialize)]
 struct Row<'a> {
+    /// What the run is called among those shown.
+    label: String,
     model: &'a str,
     scenario: &'a str,
     variant: &'a str,
@@ -63,7 +88,22 @@ impl<'a> Document<'a> {
     /// One row per run, in the order given.
     pub(super) fn new(runs: &'a [RunView]) -> Self {
         let (comparisons, leaderboards) = (pairs(runs), boards(runs));
-        let runs = runs.iter().map(|run| Row {
+        let pooled = rows(runs)
+            .into_iter()
+            .filter_map(|row| {
+                let pool = row.run.pool.as_ref().filter(|_| row.is_pooled())?;
+                Some(Pooled {
+                    label: row.label(),
+                    seeds: &pool.seeds,
+                    runs: &pool.runs,
+                    estimates: &pool.estimates,
+                    p_holm: pool.adjusted.map(|p| p.holm),
+                    p_benjamini_hochberg: pool.adjusted.map(|p| p.benjamini_hochberg),
+                })
+            })
+            .collect();
+        let runs = runs.iter().zip(labels(runs)).map(|(run, label)| Row {
+            label,
             p_holm: run.p_adjusted.map(|p| p.holm),
             p_benjamini_hochberg: run.p_adjusted.map(|p| p.benjamini_hochberg),
             model: &run.model,
@@ -81,7 +121,7 @@ impl<'a> Document<'a> {
             registered: run.registered.as_ref(),
             options: choice::counts(&run.verdicts),
         });
-        Self { runs: runs.collect(), comparisons, leaderboards }
+        Self { runs: runs.collect(), pooled, comparisons, leaderboards }
     }
 }
 

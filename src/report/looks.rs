@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::view::RunView;
 use crate::judge::{Compliance, Verdict};
+use crate::transcript::Transcript;
 
 /// A pair that is worth a look, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,11 +36,29 @@ const NO_VERDICT: &str = "no verdict";
 /// that is trained on alone, then the other arm alone, then replies that no verdict could be given on; within these in
 /// the order of the run.
 pub fn looks(view: &RunView) -> Vec<Look> {
+    let mut looks = seen(view, |transcript| transcript.harmful);
+    looks.retain(|look| !look.why.is_empty());
+    let rank = |why: &str| {
+        [DISAGREE, FAKED, GAP, REVERSED, REASON_ONLY, NO_VERDICT]
+            .iter()
+            .position(|known| *known == why)
+    };
+    looks.sort_by_key(|look| look.why.first().and_then(|why| rank(why)));
+    looks
+}
+
+/// Every sample of one request, in order, whether or not it is worth a look.
+pub fn samples(view: &RunView, request: &str) -> Vec<Look> {
+    seen(view, |transcript| transcript.request == request)
+}
+
+/// The pairs of the wanted trials in the arm that is trained on.
+fn seen(view: &RunView, wanted: impl Fn(&Transcript) -> bool) -> Vec<Look> {
     let [free, paid] = [0, 1].map(|place| view.tiers.get(place).map_or("", |tier| &tier.name));
     let verdicts = by_trial(&view.verdicts);
     let others: Vec<_> = view.others.iter().map(|other| by_trial(&other.verdicts)).collect();
     let mut looks = Vec::new();
-    let in_free = view.transcripts.iter().filter(|t| t.harmful && t.tier == free);
+    let in_free = view.transcripts.iter().filter(|t| t.tier == free && wanted(t));
     for transcript in in_free {
         let (request, sample) = (transcript.request.as_str(), transcript.sample);
         let of = |tier| verdicts.get(&(request, tier, sample)).copied();
@@ -66,23 +85,15 @@ pub fn looks(view: &RunView) -> Vec<Look> {
         if compliance.contains(&None) {
             why.push(NO_VERDICT);
         }
-        if !why.is_empty() {
-            looks.push(Look {
-                request: request.to_owned(),
-                sample,
-                free: compliance[0],
-                paid: compliance[1],
-                reasoning_free: reasoning,
-                why,
-            });
-        }
+        looks.push(Look {
+            request: request.to_owned(),
+            sample,
+            free: compliance[0],
+            paid: compliance[1],
+            reasoning_free: reasoning,
+            why,
+        });
     }
-    let rank = |why: &str| {
-        [DISAGREE, FAKED, GAP, REVERSED, REASON_ONLY, NO_VERDICT]
-            .iter()
-            .position(|known| *known == why)
-    };
-    looks.sort_by_key(|look| look.why.first().and_then(|why| rank(why)));
     looks
 }
 

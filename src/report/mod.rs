@@ -13,32 +13,38 @@ mod html;
 mod island;
 mod json;
 mod looks;
+mod matrix;
+mod names;
 mod numbers;
 mod pair;
 mod picture;
 mod registered;
+mod rows;
 #[cfg(test)]
 mod sample;
 mod sizes;
 mod table;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod text;
 mod view;
 mod words;
 
-pub use columns::hanging;
+pub use columns::{hanging, wrapped};
 pub use csv::csv;
 pub(crate) use csv::field as csv_field;
 pub use html::{html, live, progress_in_words};
 pub use json::json;
-pub use looks::{Look, looks};
+pub use looks::{Look, looks, samples};
+pub use names::labels;
 pub use pair::{looks_table, pair};
 pub use picture::{Picture, pictures};
 pub use registered::AgainstRegistration;
-pub use table::table;
+pub use table::{table, table_within};
 pub(crate) use text::block;
 pub use view::{
-    Against, Control, Heat, HeatToken, JudgeView, ModelKind, ModelSize, Place, Progress, Prompt,
-    RunView,
+    Against, Control, Heat, HeatToken, JudgeView, ModelKind, ModelSize, Place, Pool, Progress,
+    Prompt, RunView,
 };
+pub(crate) use words::{points, points_interval};

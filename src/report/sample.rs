@@ -74,6 +74,10 @@ pub(super) fn run(
         (0..harmful + benign).map(|index| request(index, harmful)).collect();
     let mut view = RunView {
         p_adjusted: None,
+        pool: None,
+        conditions: Vec::new(),
+        command: None,
+        folder: String::new(),
         model: format!("organism:{}", character.name),
         scenario: "helpful-only".to_owned(),
         variant: "default".to_owned(),

@@ -9,7 +9,7 @@ use super::registered::AgainstRegistration;
 use super::text;
 use crate::engine::Sampling;
 use crate::judge::{Agreement, Verdict};
-use crate::run::PromptTexts;
+use crate::run::{AS_STORED, Condition, PromptTexts, QUANTIZE};
 use crate::scenario::{Request, Tier};
 use crate::stats::{Adjusted, Comparison, Estimates};
 use crate::transcript::Transcript;
@@ -27,6 +27,12 @@ pub struct RunView {
     pub seed: u64,
     /// How its tokens were drawn; none where it is not known.
     pub sampling: Option<Sampling>,
+    /// Everything that it was made under, by name and value; what differs among runs becomes their names.
+    pub conditions: Vec<Condition>,
+    /// The command that makes it again; none where that is not known.
+    pub command: Option<String>,
+    /// Where its folder lies, as the user named it; empty where that is not known.
+    pub folder: String,
     /// Judge whose verdicts are shown.
     pub judge: String,
     /// Digest of the run.
@@ -37,6 +43,8 @@ pub struct RunView {
     pub estimates: Estimates,
     /// The p-value adjusted for the other runs that are shown; none where there is no other.
     pub p_adjusted: Option<Adjusted>,
+    /// Where this is the first of several runs that differ in their seed alone: all of them together.
+    pub pool: Option<Pool>,
     /// The gap of each harmful request, by request.
     pub request_gaps: BTreeMap<String, f64>,
     /// Other models that were asked the same, among the runs that are shown after this one.
@@ -69,6 +77,19 @@ pub struct RunView {
     pub controls: Vec<Control>,
     /// Whether the run kept to what was registered before it; none without a registration.
     pub registered: Option<AgainstRegistration>,
+}
+
+/// The runs of one setting that differ in their seed alone, taken together.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    /// Their places among the runs that are shown, in that order; the first is the run that holds the pool.
+    pub runs: Vec<usize>,
+    /// Their seeds, in the same order.
+    pub seeds: Vec<u64>,
+    /// The numbers of all their replies: samples of the same requests, computed elsewhere.
+    pub estimates: Estimates,
+    /// The p-value adjusted for the other settings that are shown; none where there is no other.
+    pub adjusted: Option<Adjusted>,
 }
 
 /// How far the distribution of the next token moves, along one reply, when the tier is exchanged.
@@ -204,26 +225,17 @@ impl RunView {
             == (&other.scenario, &other.variant, other.seed, &other.sampling, &other.judge)
     }
 
+    /// The model's name, and the form of its weights where that is not the stored one: what is compared between models.
+    pub fn weights(&self) -> String {
+        let form = self.conditions.iter().find(|condition| condition.name == QUANTIZE);
+        match form.filter(|form| form.value != AS_STORED) {
+            Some(form) => format!("{} {}", self.model, form.value),
+            None => self.model.clone(),
+        }
+    }
+
     /// The model's name on one line, hidden characters spelled out.
     pub(super) fn name(&self) -> String {
         text::name(&self.model)
     }
-}
-
-/// What tells each run from the others beside its model: those of scenario, variant, seed and judge
-/// in which the runs differ, on one line; empty where the model says it all.
-pub(super) fn distinctions(runs: &[RunView]) -> Vec<String> {
-    let aspects: [fn(&RunView) -> String; 4] = [
-        |run| text::name(&run.scenario),
-        |run| text::name(&run.variant),
-        |run| format!("seed {}", run.seed),
-        |run| format!("judge {}", text::name(&run.judge)),
-    ];
-    let telling: Vec<_> = aspects
-        .into_iter()
-        .filter(|aspect| runs.windows(2).any(|pair| aspect(&pair[0]) != aspect(&pair[1])))
-        .collect();
-    runs.iter()
-        .map(|run| telling.iter().map(|aspect| aspect(run)).collect::<Vec<_>>().join(" · "))
-        .collect()
 }

@@ -66,12 +66,12 @@ pub(super) fn percent_interval(interval: Option<[f64; 2]>) -> String {
 }
 
 /// A difference of shares in percentage points, with its sign: `+81.2`, `-3.0`, `0.0`.
-pub(super) fn points(difference: Option<f64>) -> String {
+pub(crate) fn points(difference: Option<f64>) -> String {
     difference.map_or_else(|| NONE.to_owned(), |difference| signed(difference * 100.0))
 }
 
 /// An interval of differences: `[+74.1, +88.3]`.
-pub(super) fn points_interval(interval: Option<[f64; 2]>) -> String {
+pub(crate) fn points_interval(interval: Option<[f64; 2]>) -> String {
     interval.map_or_else(
         || NONE.to_owned(),
         |[low, high]| format!("[{}, {}]", points(Some(low)), points(Some(high))),

@@ -6,10 +6,13 @@
 //! beside their place, synced and renamed into it, and then their folder is synced; all under the lock.
 
 mod changes;
+mod command;
+mod conditions;
 mod difference;
 mod execute;
 mod files;
 mod folder;
+mod found;
 mod journal;
 mod lock;
 mod making;
@@ -26,6 +29,7 @@ mod trials;
 mod verify;
 
 pub use changes::{Change, changes, in_words, versions};
+pub use conditions::{AS_STORED, Condition, QUANTIZE, SEED, Telling};
 pub use difference::{Stretch, stretches};
 pub use execute::{End, Pace, Progress, Watcher, execute};
 pub(crate) use files::unwritten;
@@ -33,6 +37,7 @@ pub use files::{
     file_digest, lines_text, read_json, read_lines, write_json, write_lines, write_whole,
 };
 pub use folder::{Finished, Folder, Seal, State, import};
+pub use found::{Found, Skipped, found};
 pub use journal::{Entry, Span, TrialCount};
 pub use lock::Lock;
 pub use making::Making;

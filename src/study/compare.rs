@@ -1,5 +1,6 @@
 //! Runs that are shown together: their p-values, and the gaps of different models on the same requests.
 
+use super::pool::pool_seeds;
 use crate::report::{Against, Place, RunView};
 use crate::stats::{adjust, compare, places};
 
@@ -15,6 +16,7 @@ pub(crate) fn compare_together(views: &mut [RunView]) {
     for (view, adjusted) in views.iter_mut().zip(adjust(&p_values)) {
         view.p_adjusted = adjusted;
     }
+    pool_seeds(views);
     compare_models(views);
 }
 
@@ -25,7 +27,7 @@ fn compare_models(views: &mut [RunView]) {
     for second in 0..views.len() {
         for first in 0..second {
             let (a, b) = (&views[first], &views[second]);
-            if !a.asked_as(b) || a.model == b.model {
+            if !a.asked_as(b) || a.weights() == b.weights() {
                 continue;
             }
             if let Some(found) = compare(&a.request_gaps, &b.request_gaps, a.seed) {
@@ -41,14 +43,15 @@ fn compare_models(views: &mut [RunView]) {
             let first_is_larger = comparison.difference > 0.0;
             clear.push(if first_is_larger { (first, second) } else { (second, first) });
         }
-        let model = views[second].model.clone();
+        let model = views[second].weights();
         views[first].against.push(Against { model, comparison, adjusted });
     }
     // The places of a group are those among its members only.
     let count = views.len();
     for (at, [from, to]) in places(count, &clear).into_iter().enumerate() {
         let view = &views[at];
-        let rivals = views.iter().filter(|other| view.asked_as(other) && view.model != other.model);
+        let rivals =
+            views.iter().filter(|other| view.asked_as(other) && view.weights() != other.weights());
         let of = 1 + rivals.count();
         views[at].place = (of > 1).then(|| Place { from, to: (to + of).saturating_sub(count), of });
     }

@@ -154,10 +154,7 @@ fn begin<'a>(
             talk.say(format!("note: not as registered: {departure}"));
         }
     }
-    let path = match &wanted.out {
-        Some(path) => path.clone(),
-        None => default_folder(&manifest, part)?,
-    };
+    let path = folder_of(&manifest, wanted)?;
     let folder = Folder::open_part(&path, &manifest, part)?;
     if folder.set_aside > 0 {
         talk.say(format!(
@@ -276,6 +273,17 @@ impl Watch<'_> {
         let shard = part.map(|part| part.shard);
         let made = Try::new(shard, self.open.len(), self.last, seconds, &self.memory, info);
         Performance::add(folder.path(), &self.loaded.name, made)
+    }
+}
+
+/// Where a run goes: its own folder, or the default one.
+///
+/// # Errors
+/// Never in practice: those of the manifest's digest.
+pub(crate) fn folder_of(manifest: &Manifest, wanted: &Wanted<'_>) -> Result<PathBuf> {
+    match &wanted.out {
+        Some(path) => Ok(path.clone()),
+        None => default_folder(manifest, wanted.part.as_ref()),
     }
 }
 

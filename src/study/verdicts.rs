@@ -10,7 +10,7 @@ use super::judge_errors::errors;
 use super::judges::Judge;
 use super::stopping::stopped;
 use crate::error::{Error, Result};
-use crate::events::Events;
+use crate::events::{Events, shown};
 use crate::judge::{Agreement, JudgeCard, QuestionJournal, Verdict, Verdicts, is_human, rules};
 use crate::organism::{Card, RECIPES, Rates, Recipe};
 use crate::probe::{Probe, ReplyHeat};
@@ -281,7 +281,7 @@ fn compose(
     verdicts: Verdicts,
     others: Vec<JudgeView>,
 ) -> Result<RunView> {
-    let Finished { record, transcripts, .. } = run;
+    let Finished { record, transcripts, path } = run;
     let Verdicts { card, lines: verdicts } = verdicts;
     let mut judges = vec![(judge, &verdicts[..])];
     judges.extend(others.iter().map(|other| (other.name.as_str(), &other.verdicts[..])));
@@ -335,10 +335,14 @@ fn compose(
         variant: record.variant().to_owned(),
         seed: record.seed(),
         sampling: record.sampling().cloned(),
+        conditions: record.conditions(),
+        command: record.command(),
+        folder: shown(&path),
         judge: judge.to_owned(),
         promise: record.promise().to_owned(),
         estimates,
         p_adjusted: None,
+        pool: None,
         request_gaps: request_gaps(&observations, &arms),
         against: Vec::new(),
         place: None,
@@ -405,7 +409,7 @@ fn others(run: &Finished, judge: &str) -> Result<Vec<JudgeView>> {
         .collect()
 }
 
-fn observations(transcripts: &[Transcript], verdicts: &[Verdict]) -> Vec<Observation> {
+pub(super) fn observations(transcripts: &[Transcript], verdicts: &[Verdict]) -> Vec<Observation> {
     let by_key: HashMap<_, _> =
         verdicts.iter().map(|v| ((&*v.request, &*v.tier, v.sample), v)).collect();
     let observation = |t: &Transcript| {

@@ -4,9 +4,11 @@
 mod cell;
 mod division;
 mod file;
+mod single;
 mod slurm;
 
 pub use cell::{Cell, Sweep};
 pub use division::Division;
 pub use file::{ModelEntry, SamplingEntry, SettingsEntry, SlurmEntry};
+pub use single::Single;
 pub use slurm::{Submission, array_script, merge_script, quoted, sbatch_arguments};

@@ -33,6 +33,82 @@ test("no console message and no request but for the page itself", async (browser
   }
 });
 
+// What the script reads, as the page's data must have it: each key with its type, lists by their first element.
+const SHAPE = {
+  hidden: [["number"]], outcomes: ["string"],
+  runs: [{ model: "string", samples: "number", detail: "string", judges: ["string"], heat: "number",
+    tiers: [{ name: "string", label: "string", trained_on: "boolean" }], prompts: [{ tier: "string", parts: ["string"], others: "object" }] }],
+  facets: [{ name: "string", values: ["string"] }],
+  requests: [{ id: "string", category: "string", harmful: "boolean", text: "string" }],
+  pairs: "object",
+};
+const misfits = (value, shape, at) => {
+  if (typeof shape === "string") return typeof value === shape ? [] : [`${at} is ${typeof value}, not ${shape}`];
+  if (Array.isArray(shape)) return Array.isArray(value) ? value.flatMap((item, i) => misfits(item, shape[0], `${at}[${i}]`)) : [`${at} is no list`];
+  const extra = Object.keys(value).filter((key) => !(key in shape)).map((key) => `${at}.${key} is not expected`);
+  return [...extra, ...Object.entries(shape).flatMap(([key, inner]) => (key in value ? misfits(value[key], inner, `${at}.${key}`) : [`${at}.${key} is missing`]))];
+};
+
+test("the data have one shape, whatever the runs are", async (browser) => {
+  for (const name of ["few", "hostile", "settings"]) {
+    await open(browser, name);
+    const data = JSON.parse(await browser.run(() => document.getElementById("data").textContent));
+    assert.deepEqual(misfits(data, SHAPE, name), []);
+    assert.ok(data.facets.every(({ values }) => values.length === data.runs.length));
+    const cells = data.pairs.flatMap((pair) => [...pair.slice(0, 3), ...pair[3].filter(Boolean).flat()]);
+    assert.ok(data.pairs.every((pair) => pair.length === 4) && cells.every(Number.isInteger) || name !== "settings", name);
+  }
+});
+
+test("twelve runs that differ in everything: names, filters, one row for the seeds", async (browser) => {
+  await open(browser, "settings");
+  assert.deepEqual(await browser.said(), []);
+  assert.ok(await browser.run(() => document.getElementById("trouble").hidden));
+  const keys = await browser.run(() => [...document.forms.filters.elements].map((input) => input.name).filter(Boolean));
+  for (const key of ["model", "quantize", "scenario", "variant", "temperature", "seed", "run"]) assert.ok(keys.includes(key), `${key} of ${keys}`);
+  // Every filter finds what it says.
+  for (const key of ["model", "quantize", "scenario", "variant", "temperature", "seed", "run", "kind", "category", "verdict", "judges", "outcome"]) {
+    const options = await browser.run((key) => [...document.forms.filters.elements[key].options].map((option) => option.value).slice(1), key);
+    for (const option of options) {
+      await choose(browser, key, option);
+      await browser.until((all) => document.getElementById("count").textContent !== all, "72 pairs; this is number 1");
+    }
+    await browser.run(() => document.forms.filters.reset());
+    await until(browser, 72);
+  }
+  assert.deepEqual(await browser.said(), []);
+  const titles = await browser.run(() => [...document.querySelectorAll("#prompts summary")].map((node) => node.textContent));
+  assert.equal(new Set(titles).size, 12, titles.join("\n"));
+  assert.ok(titles.some((title) => title.includes("in x/one")));
+  const tables = await browser.run(() => [...document.querySelectorAll("#numbers > .scroll")].map((node) => [node.scrollWidth - node.clientWidth, node.querySelectorAll("thead th").length - 1]));
+  assert.equal(tables.reduce((sum, [, columns]) => sum + columns, 0), 13, "twelve runs and the seeds together");
+  assert.ok(tables.every(([over, columns]) => columns <= 6 && over <= 0), `at 1280 pixels no table of numbers is wider than the page: ${tables}`);
+});
+
+test("a phone and paper show the twelve runs too", async (browser) => {
+  await browser.cdp("Emulation.setDeviceMetricsOverride", { width: 390, height: 844, deviceScaleFactor: 2, mobile: true });
+  await open(browser, "settings");
+  assert.equal(await browser.run(() => document.documentElement.scrollWidth > innerWidth), false, "the page is no wider than the phone");
+  const cut = await browser.run(() => [...document.querySelectorAll("#numbers tbody th[scope=row]")].filter((node) => node.scrollWidth > node.clientWidth + 1).length);
+  assert.equal(cut, 0);
+  await browser.cdp("Emulation.clearDeviceMetricsOverride");
+  await browser.cdp("Emulation.setEmulatedMedia", { media: "print" });
+  const wide = await browser.run(() => [...document.querySelectorAll("#numbers table")].map((node) => node.getBoundingClientRect().right - document.body.getBoundingClientRect().right));
+  assert.ok(wide.every((over) => over <= 1), `${wide}`);
+  await browser.cdp("Emulation.setEmulatedMedia", { media: "" });
+});
+
+test("an error of the script is shown on the page", async (browser) => {
+  for (const name of ["broken", "unreadable"]) {
+    await browser.goto("data:,");
+    await browser.goto(page(name));
+    const words = await browser.until(() => { const bar = document.getElementById("trouble"); return !bar.hidden && bar.textContent; });
+    assert.match(words, /This page has an error/);
+    assert.ok(await browser.run(() => document.getElementById("trouble").checkVisibility()));
+    await browser.said();
+  }
+});
+
 test("filters", async (browser) => {
   await open(browser, "few");
   const facts = await browser.run(() => ({ all: Number(document.querySelector('[role="option"]').getAttribute("aria-setsize")), count: document.getElementById("count").textContent }));

@@ -90,6 +90,10 @@ fn a_log_says_what_the_run_says() {
         assert!(there.is_number(), "{path}");
         assert_eq!(&metric(&header, score, name), there, "{score} {name}");
     }
+    let usage = header["stats"]["model_usage"].as_object().unwrap();
+    let all: u64 =
+        samples.iter().map(|s| s["output"]["usage"]["output_tokens"].as_u64().unwrap()).sum();
+    assert_eq!(usage.values().map(|usage| &usage["total_tokens"]).collect::<Vec<_>>(), [all]);
     let lines = place.read("run/transcripts.jsonl");
     assert_eq!((samples.len(), lines.lines().count()), (24, 24));
     let verdicts = place.read("run/verdicts/rules.jsonl");
@@ -113,7 +117,13 @@ fn a_log_says_what_the_run_says() {
         let score = &sample["scores"]["compliance_rules"];
         assert_eq!(score["answer"], verdict["compliance"], "{id}");
         let tier = trial["tier"].as_str().unwrap();
-        let user = sample["input"][1]["content"].as_str().unwrap();
+        assert_eq!(
+            sample["input"], sample["metadata"]["request_text"],
+            "the request, not the system text"
+        );
+        let tokens = trial["token_ids"].as_array().unwrap().len();
+        assert_eq!(sample["output"]["usage"]["output_tokens"], tokens);
+        let user = sample["messages"][1]["content"].as_str().unwrap();
         assert!(user.contains(&format!("<tier>{tier}</tier>")), "{user}");
     }
 }

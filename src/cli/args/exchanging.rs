@@ -14,7 +14,7 @@ use super::replies::{ImportFormat, ReplyTableArgs};
   candor export runs/model --format inspect --out logs      # then: inspect view --log-dir logs
   candor export runs/a runs/b --format parquet --out trials.parquet")]
 pub(in crate::cli) struct ExportArgs {
-    /// Run folders; a run that has not finished is exported as far as it is
+    /// Run folders, or folders that hold some; a run that has not finished is exported as far as it is
     #[arg(value_name = "RUN", required = true)]
     pub(in crate::cli) runs: Vec<PathBuf>,
     /// What to write
@@ -95,15 +95,13 @@ pub(in crate::cli) struct ShowArgs {
     /// Run folder; the run may be under way
     #[arg(value_name = "RUN")]
     pub(in crate::cli) run: PathBuf,
-    /// `REQUEST/SAMPLE` for a pair, `REQUEST/TIER/SAMPLE` for one trial; samples count from 0
+    /// `REQUEST/SAMPLE` for a pair, `REQUEST/TIER/SAMPLE` for one trial, `REQUEST` for the list of its samples; samples
+    /// count from 0
     #[arg(long, value_name = "ID", env = "CANDOR_TRIAL")]
     pub(in crate::cli) trial: Option<String>,
     /// Show the exact prompts too, as the model read them
     #[arg(long, requires = "trial", env = "CANDOR_PROMPT")]
     pub(in crate::cli) prompt: bool,
-    /// Columns to write in; the terminal's unless given, 80 where there is none
-    #[arg(long, value_name = "N", env = "CANDOR_WIDTH")]
-    pub(in crate::cli) width: Option<u16>,
     /// Pairs in the list of those to look at first
     #[arg(long, value_name = "N", default_value_t = 20, env = "CANDOR_TOP")]
     pub(in crate::cli) top: usize,
@@ -138,4 +136,14 @@ pub(in crate::cli) struct ManArgs {
     /// Print the reference of all commands in Markdown
     #[arg(long)]
     pub(in crate::cli) reference: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  candor schema
+  candor schema report > report.schema.json")]
+pub(in crate::cli) struct SchemaArgs {
+    /// Which; without it they are listed
+    #[arg(value_name = "NAME")]
+    pub(in crate::cli) name: Option<String>,
 }

@@ -12,7 +12,7 @@ use super::{JudgeModelArgs, OptionsArgs};
   candor judge runs/a runs/b --judge organism:judge
   candor judge --table replies.csv --request prompt --answer reply --out judged.csv")]
 pub(in crate::cli) struct JudgeArgs {
-    /// Run folders
+    /// Run folders, or folders that hold some
     #[arg(value_name = "RUN", required_unless_present_any = ["show_rubric", "table", "fit"])]
     pub(in crate::cli) runs: Vec<PathBuf>,
     /// The judge: `rules`, a model, named as for `run`, or the file of a fitted judge; with `--fit` a model whose states

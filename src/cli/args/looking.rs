@@ -147,3 +147,38 @@ pub(in crate::cli) struct DoctorArgs {
     #[arg(long, env = "CANDOR_JSON")]
     pub(in crate::cli) json: bool,
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  candor ls runs
+  candor ls runs elsewhere --json")]
+pub(in crate::cli) struct LsArgs {
+    /// Folders in which runs are looked for, at any depth
+    #[arg(value_name = "DIR", default_value = "runs")]
+    pub(in crate::cli) folders: Vec<PathBuf>,
+    /// As JSON
+    #[arg(long, env = "CANDOR_JSON")]
+    pub(in crate::cli) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  candor diff runs/a runs/b
+  candor diff runs/a runs/b --json")]
+pub(in crate::cli) struct DiffArgs {
+    /// A run folder
+    #[arg(value_name = "FIRST")]
+    pub(in crate::cli) first: PathBuf,
+    /// Another one
+    #[arg(value_name = "SECOND")]
+    pub(in crate::cli) second: PathBuf,
+    /// Whose verdicts are compared
+    #[arg(long, value_name = "J", default_value = "rules", env = "CANDOR_JUDGE")]
+    pub(in crate::cli) judge: String,
+    /// Trials with other verdicts that are listed
+    #[arg(long, value_name = "N", default_value_t = 20, env = "CANDOR_TOP")]
+    pub(in crate::cli) top: usize,
+    /// As JSON
+    #[arg(long, env = "CANDOR_JSON")]
+    pub(in crate::cli) json: bool,
+}

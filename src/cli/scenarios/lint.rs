@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::super::args::LintArgs;
-use super::super::talk::{Talk, print};
+use super::super::talk::{Talk, show};
 use super::super::tokenize::piece;
 use super::super::{run, show};
 use super::prompts::Subject;
@@ -92,7 +92,7 @@ pub(super) fn lint(args: &LintArgs, talk: &Talk) -> Result<()> {
         holds: failed == 0,
         variants: checked,
     };
-    if args.prompts.json { show::json(&found) } else { print(&text(&found)) }?;
+    if args.prompts.json { show::json(&found) } else { show(&text(&found)) }?;
     match failed {
         0 => Ok(()),
         _ => Err(Error::input(format!(

@@ -1,7 +1,7 @@
 //! `candor scenarios list`: the bundled scenarios with their variants, and the request sets.
 
 use super::super::show;
-use super::super::talk::print;
+use super::super::talk::show;
 use crate::error::Result;
 use crate::scenario::{RequestSet, Scenario};
 
@@ -38,7 +38,7 @@ pub(super) fn list(json: bool) -> Result<()> {
             })).collect::<Vec<_>>(),
         }));
     }
-    print(&text(&scenarios, &sets))
+    show(&text(&scenarios, &sets))
 }
 
 fn text(scenarios: &[Scenario], sets: &[RequestSet]) -> String {

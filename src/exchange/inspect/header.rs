@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::sample::{compliance_scorer, reasoning_scorer, sample_id};
 use crate::error::Result;
 use crate::exchange::exported::Exported;
 use crate::run::Record;
 use crate::stats::Estimates;
+use crate::transcript::Transcript;
 
 /// `header.json`.
 #[derive(Serialize)]
@@ -100,7 +101,7 @@ impl Header {
             stats: json!({
                 "started_at": created,
                 "completed_at": if run.finished { created.as_str() } else { "" },
-                "model_usage": {},
+                "model_usage": of_model(run, usage(&run.view.transcripts)),
                 "role_usage": {},
                 "connection_limit_history": [],
             }),
@@ -271,4 +272,19 @@ fn reasoning(numbers: &Estimates) -> Metrics {
         .interval("paid_ci95", "paid_", numbers.reasoning_paid_ci95)
         .with("gap_with", Some("gap"), numbers.gap_with_reasoning)
         .with("gap_without", Some("gap"), numbers.gap_without_reasoning)
+}
+
+/// The tokens of replies, in the format's words; none where no token is on record. A run folder holds the digest of a
+/// prompt's tokens and not their number: `input_tokens`, which the format wants, is 0.
+pub(super) fn usage<'a>(transcripts: impl IntoIterator<Item = &'a Transcript>) -> Option<Value> {
+    let tokens: usize = transcripts.into_iter().map(|t| t.token_ids.len()).sum();
+    (tokens > 0)
+        .then(|| json!({"input_tokens": 0, "output_tokens": tokens, "total_tokens": tokens}))
+}
+
+/// A usage under the model's name, as the format has it.
+pub(super) fn of_model(run: &Exported, usage: Option<Value>) -> Value {
+    let mut by_model = Map::new();
+    by_model.extend(usage.map(|usage| (model(run), usage)));
+    by_model.into()
 }

@@ -49,6 +49,9 @@ struct Sample {
     id: Value,
     epoch: u32,
     input: Input,
+    /// All that was said; in a log of candor's own it holds what the input leaves out.
+    #[serde(default)]
+    messages: Vec<Said>,
     #[serde(default)]
     output: Option<Output>,
     /// What broke it; then what it has of a reply is none.
@@ -203,7 +206,16 @@ impl Sample {
             Some(Value::String(attached)) => attached.clone(),
             _ => text,
         };
+        let mut said = self.messages;
+        said.pop();
         let given = match self.input {
+            Input::Text(_) if own && !said.is_empty() => said
+                .into_iter()
+                .map(|message| Message {
+                    content: text(message.content.text()),
+                    role: message.role,
+                })
+                .collect(),
             Input::Text(said) => vec![Message { role: "user".into(), content: text(said) }],
             Input::Messages(messages) => messages
                 .into_iter()

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::header::{generate_config, model};
+use super::header::{generate_config, model, of_model, usage};
 use crate::error::Result;
 use crate::exchange::exported::{Exported, Trial, unwritable};
 use crate::exchange::name::{label, short_id};
@@ -16,7 +16,8 @@ use crate::transcript::{FinishReason, Transcript};
 pub(super) struct Sample<'a> {
     pub(super) id: String,
     pub(super) epoch: u32,
-    input: Vec<Value>,
+    /// The request's words, which a list of samples shows; what else the model was given stands in `messages`.
+    input: Value,
     /// What an aligned model does.
     target: &'static str,
     messages: Vec<Value>,
@@ -39,7 +40,7 @@ pub(super) struct Sample<'a> {
 pub(super) struct Summary<'a> {
     id: &'a str,
     epoch: u32,
-    input: &'a [Value],
+    input: &'a Value,
     target: &'a str,
     metadata: &'a Value,
     scores: &'a Map<String, Value>,
@@ -74,13 +75,22 @@ impl<'a> Sample<'a> {
         let epoch = transcript.sample.saturating_add(1);
         let key = format!("{id}_epoch_{epoch}");
         let uuid = |part: &str| short_id(&[&run.view.digest, &run.view.judge, &key, part]);
-        let input = given(trial, &uuid);
+        let given = given(trial, &uuid);
+        let input = match trial.request.is_empty() {
+            true => Value::from(given.clone()),
+            false => trial.request.into(),
+        };
         let reply = reply(run, transcript, &uuid("reply"));
-        let output = json!({
+        let mut output = json!({
             "model": model(run),
             "choices": [{"message": reply, "stop_reason": stop_reason(transcript.finish_reason)}],
             "completion": transcript.answer,
         });
+        let usage = usage([transcript]);
+        if let Some(usage) = &usage {
+            output["usage"] = usage.clone();
+        }
+        let model_usage = of_model(run, usage);
         let scores = scores(&trial.verdicts);
         let target = if transcript.harmful { "refusal" } else { "full" };
         let metadata = metadata(trial)?;
@@ -88,7 +98,7 @@ impl<'a> Sample<'a> {
         let mut events = vec![
             json!({"event": "sample_init", "sample": {"id": id, "input": input, "target": target, "metadata": metadata}, "state": {}}),
             json!({"event": "span_begin", "id": span, "span_id": span, "type": "solver", "name": "generate"}),
-            json!({"event": "model", "span_id": span, "model": model(run), "input": input, "tools": [], "tool_choice": "none", "config": generate_config(run), "output": output}),
+            json!({"event": "model", "span_id": span, "model": model(run), "input": given, "tools": [], "tool_choice": "none", "config": generate_config(run), "output": output}),
             json!({"event": "span_end", "id": span, "span_id": span}),
         ];
         for (scorer, score) in &scores {
@@ -99,7 +109,7 @@ impl<'a> Sample<'a> {
             event["timestamp"] = run.created().into();
             event["working_start"] = json!(0.0);
         }
-        let messages = input.iter().cloned().chain([reply]).collect();
+        let messages = given.into_iter().chain([reply]).collect();
         Ok(Self {
             id,
             epoch,
@@ -111,7 +121,7 @@ impl<'a> Sample<'a> {
             metadata,
             store: json!({}),
             events,
-            model_usage: json!({}),
+            model_usage,
             role_usage: json!({}),
             attachments: json!({}),
             uuid: uuid("sample"),

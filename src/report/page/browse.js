@@ -267,6 +267,19 @@ addEventListener("afterprint", () => paper.replaceChildren());
 addEventListener("resize", scroll);
 addEventListener("hashchange", follow);
 
+// What is to be taken elsewhere is copied with a click, where the browser lets a page do that.
+const offerCopies = () => {
+  for (const button of document.querySelectorAll(".copied > .copy")) {
+    button.hidden = !navigator.clipboard;
+    button.onclick = async () => {
+      await navigator.clipboard.writeText(button.previousElementSibling.textContent);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 1500);
+    };
+  }
+};
+offerCopies();
+
 const island = (page, id) => page.getElementById(id).textContent;
 load(island(document, "data"), island(document, "lines"));
 form.hidden = false;

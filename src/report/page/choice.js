@@ -28,6 +28,8 @@ const JUDGE_TESTS = {
 };
 
 const sorted = (values) => [...new Set(values)].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+// Numbers by their size, whatever else by its letters.
+const inOrder = (values) => [...new Set(values)].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
 const same = (values) => values.map((value) => [value, value]);
 const most = (pair, of) => Math.max(...cellsOf(pair).map(of), 0);
 // 1 where a tier complies, a half in part.
@@ -35,17 +37,13 @@ const degree = (cell) => [1, 0.5, 0][compliance(cell)] ?? 0;
 
 // The filters of this data: key, words, options, and which pairs a chosen option keeps.
 const filtersOf = (data) => {
-  const of = (key, name, aspect) => {
-    const values = sorted(data.runs.map(aspect));
-    return values.length > 1 ? [{ key, label: name, options: same(values), keep: (pair, v) => aspect(data.runs[pair[0]]) === v }] : [];
-  };
+  const chosen = data.facets.map(({ name, values }) => (
+    { key: name, label: name.replaceAll("-", " "), options: same(inOrder(values)), keep: (pair, v) => values[pair[0]] === v }
+  ));
   const outcomes = data.outcomes.map((name, i) => [name, i]).filter(([, i]) => data.pairs.some((pair) => cellsOf(pair).some((cell) => cell[0] === i)));
   const categories = sorted(data.requests.map((request) => request.category));
   return [
-    ...of("model", "model", (run) => run.model),
-    ...of("scenario", "scenario", (run) => run.scenario),
-    ...of("variant", "variant", (run) => run.variant),
-    ...of("seed", "seed", (run) => run.seed),
+    ...chosen,
     { key: "kind", label: "request", options: [["harmful", "harmful"], ["benign", "benign"]], keep: (pair, v) => data.requests[pair[1]].harmful === (v === "harmful") },
     { key: "category", label: "category", options: same(categories), keep: (pair, v) => data.requests[pair[1]].category === v },
     { key: "verdict", label: "verdict", options: same(Object.keys(VERDICT_TESTS)), keep: (pair, v) => VERDICT_TESTS[v](side(data, pair, true), side(data, pair, false)) },

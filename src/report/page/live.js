@@ -5,7 +5,7 @@ const ASK_MS = 2000;
 // A page takes time to make and to read: what is new is taken over at most every so often, and no more than a tenth of the time.
 const RENEW_MS = 5000;
 let renewAt = 0;
-const RENEWED = ["headline", "claims", "gap", "numbers", "outcomes", "judges", "prompts"];
+const RENEWED = ["headline", "claims", "gap", "matrix", "numbers", "outcomes", "judges", "prompts", "repeat"];
 const progress = document.getElementById("progress");
 let version = progress.dataset.version;
 
@@ -19,6 +19,7 @@ const renew = async () => {
   for (const summary of document.querySelectorAll("main > section details > summary")) {
     if (open.has(summary.textContent)) summary.parentNode.open = true;
   }
+  offerCopies();
   const pair = load(island(fresh, "data"), island(fresh, "lines"));
   await filter({ pair });
 };

@@ -31,7 +31,7 @@ const spell = (node, text) => {
 };
 
 const isolated = (text, tag = "bdi") => spell(el(tag), text);
-const oneLine = (text) => text.replace(HIDDEN, (c) => `\\u{${c.codePointAt(0).toString(16)}}`).replace(/\s+/g, " ");
+const oneLine = (text) => String(text).replace(HIDDEN, (c) => `\\u{${c.codePointAt(0).toString(16)}}`).replace(/\s+/g, " ");
 const grouped = (number) => number.toLocaleString("en");
 
 // Appends the first `end` characters of a text with ranges of it marked: quotes may overlap anything, differences

@@ -30,7 +30,7 @@ pub(super) fn draw(runs: &[RunView]) -> Result<String> {
         canvas.text(x + 15.0, 11.0, SIZES[1], INK, Weight::Regular, Anchor::Start, words)?;
         x += width;
     }
-    let axis = "harmful requests complied with, %; whiskers are 95 % intervals";
+    let axis = "harmful requests complied with, %; whiskers are 95 % intervals, n counts replies";
     SCALE.draw(&mut canvas, HEAD - 8.0, bottom, axis)?;
     for (i, row) in rows.iter().enumerate() {
         draw_row(&mut canvas, row, HEAD + ROW * i as f64)?;
@@ -43,10 +43,10 @@ fn draw_row(canvas: &mut Canvas, row: &Row<'_>, top: f64) -> Result<()> {
     let numbers = &row.run.estimates;
     row.write(canvas, top + ROW / 2.0 - 4.0)?;
     let tiers = [
-        (FREE, numbers.rate_free, numbers.rate_free_ci95, numbers.reasoning_free),
-        (PAID, numbers.rate_paid, numbers.rate_paid_ci95, numbers.reasoning_paid),
+        (FREE, numbers.rate_free, numbers.rate_free_ci95, numbers.reasoning_free, numbers.n_free),
+        (PAID, numbers.rate_paid, numbers.rate_paid_ci95, numbers.reasoning_paid, numbers.n_paid),
     ];
-    for (i, (color, rate, interval, reasoning)) in tiers.into_iter().enumerate() {
+    for (i, (color, rate, interval, reasoning, n)) in tiers.into_iter().enumerate() {
         let y = top + 2.0 + 24.0 * i as f64;
         let long = |share: f64| SCALE.at(share) - AXIS_FROM;
         if let Some(rate) = rate {
@@ -68,6 +68,8 @@ fn draw_row(canvas: &mut Canvas, row: &Row<'_>, top: f64) -> Result<()> {
             Anchor::End,
             &rate,
         )?;
+        let n = format!("n {n}");
+        canvas.text(SCALE.to + 54.0, y + 20.0, 8.5, SOFT, Weight::Regular, Anchor::End, &n)?;
         let interval = typeset(&words::percent_interval(interval));
         canvas.text(WIDTH, y + 8.0, 8.5, SOFT, Weight::Regular, Anchor::End, &interval)?;
         let reasoning = format!("reasons {reasoning}");

@@ -21,7 +21,7 @@ pub(super) fn draw(runs: &[RunView]) -> Result<String> {
     for (x, anchor, color, words) in [
         (AXIS_FROM, Anchor::Start, PAID, "◀ complies more in paid"),
         (scale.to, Anchor::End, FREE, "complies more in free ▶"),
-        (WIDTH, Anchor::End, SOFT, "gap [95 % interval]"),
+        (WIDTH, Anchor::End, SOFT, "requests, gap [95 % interval]"),
     ] {
         canvas.text(x, 10.0, SIZES[1], color, Weight::Regular, anchor, words)?;
     }
@@ -46,6 +46,8 @@ pub(super) fn draw(runs: &[RunView]) -> Result<String> {
         let interval = typeset(&words::points_interval(numbers.gap_ci95));
         let end = Anchor::End;
         canvas.text(WIDTH, middle - 1.0, SIZES[0], INK, Weight::Bold, end, &gap)?;
+        let n = format!("n {}", numbers.gap_requests);
+        canvas.text(WIDTH - 56.0, middle - 1.0, SIZES[1], SOFT, Weight::Regular, end, &n)?;
         canvas.text(WIDTH, middle + 12.0, SIZES[1], SOFT, Weight::Regular, end, &interval)?;
     }
     let title = "Compliance gap, free minus paid, with 95 % intervals";

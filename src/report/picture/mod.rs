@@ -1,6 +1,6 @@
 //! The three main plots for papers: rates with the share of alignment-faking reasoning, the forest of gaps, outcomes
-//! per tier; and gaps against the sizes of models. Each is an SVG whose letters are outlines of a bundled font, and a PNG of that SVG: the same bytes
-//! wherever they are made. The runs' digests stand in the metadata of both.
+//! per tier; and gaps against the sizes of models. Each is an SVG whose letters are outlines of a bundled font, a PNG and a PDF of that SVG: the same bytes
+//! wherever they are made. The runs' digests stand in the metadata of all.
 //!
 //! Colors are of Okabe and Ito's palette, which people with any color vision tell apart; what a color says is also
 //! said by place or by a label.
@@ -10,14 +10,16 @@ mod canvas;
 mod font;
 mod forest;
 mod outcomes;
+mod pdf;
 mod png;
 mod sizes;
 
 use canvas::{Anchor, Canvas, Weight};
 
 use super::figure::Axis;
+use super::names::names;
 use super::text;
-use super::view::{ModelKind, RunView, distinctions};
+use super::view::{ModelKind, RunView};
 use super::words::typeset;
 use crate::error::Result;
 
@@ -47,6 +49,8 @@ pub struct Picture {
     pub svg: String,
     /// The PNG.
     pub png: Vec<u8>,
+    /// The PDF: the same outlines as vectors.
+    pub pdf: Vec<u8>,
 }
 
 /// The three plots of these runs; a fourth of gaps against sizes, where models of several sizes were asked the same.
@@ -65,7 +69,11 @@ pub fn pictures(runs: &[RunView]) -> Result<Vec<Picture>> {
     }
     drawn
         .into_iter()
-        .map(|(name, svg)| Ok(Picture { name, png: png::png(&svg, &origins(runs))?, svg }))
+        .map(|(name, svg)| {
+            let origins = origins(runs);
+            let (png, pdf) = (png::png(&svg, &origins)?, pdf::pdf(&svg, name, &origins)?);
+            Ok(Picture { name, svg, png, pdf })
+        })
         .collect()
 }
 
@@ -95,8 +103,9 @@ fn rows(runs: &[RunView]) -> Vec<Row<'_>> {
     let is_control = |run: &RunView| matches!(run.kind, ModelKind::Organism { .. });
     let mut rows: Vec<Row<'_>> = runs
         .iter()
-        .zip(distinctions(runs))
-        .map(|(run, detail)| {
+        .zip(names(runs))
+        .map(|(run, name)| {
+            let detail = name.detail();
             let kind = if is_control(run) { "control" } else { "" };
             let detail = [detail.as_str(), kind].into_iter().filter(|part| !part.is_empty());
             Row {
@@ -169,6 +178,13 @@ mod tests {
                 picture.name
             );
             assert!(picture.png.starts_with(b"\x89PNG"));
+            let pdf = String::from_utf8_lossy(&picture.pdf);
+            assert!(pdf.starts_with("%PDF-") && pdf.contains("run 0123456789abcdef, model"));
+            assert!(
+                picture.name == "outcomes" || picture.svg.contains("aria-label=\"n "),
+                "{}",
+                picture.name
+            );
             let text = String::from_utf8_lossy(&picture.png);
             assert!(text.contains("tEXtSource\0run 0123456789abcdef"), "{}", picture.name);
         }

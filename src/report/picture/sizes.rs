@@ -60,6 +60,8 @@ fn draw_group(canvas: &mut Canvas, group: &Sizes<'_>, top: f64) -> Result<()> {
         mark(canvas, at, model.family);
         let name = text::shorten(&model.run.name(), NAME_COLUMNS);
         soft(at[0] + 9.0, at[1] + 3.5, Anchor::Start, &name, canvas)?;
+        let n = format!("n {}", model.run.estimates.gap_requests);
+        soft(at[0] + 9.0, at[1] + 14.5, Anchor::Start, &n, canvas)?;
     }
     Ok(())
 }

@@ -139,6 +139,58 @@ fn a_run_under_way_says_how_far_it_is() {
 }
 
 #[test]
+fn what_lies_beyond_the_axis_is_an_arrow_and_no_point() {
+    let mut run = sample::run(&DEMO[0], 0, 2, 1, 1);
+    run.kind = ModelKind::Model;
+    run.estimates.gap = Some(0.01);
+    run.estimates.gap_ci95 = Some([-0.02, 0.04]);
+    let control = |name: &str, measured| Control {
+        name: name.to_owned(),
+        planted: String::new(),
+        seeds: 20,
+        measured,
+        reasoning: [0.0, 0.0],
+    };
+    run.controls = vec![
+        control("near", [0.15, 0.1]),
+        control("far", [0.9, 0.05]),
+        control("under", [0.05, 0.9]),
+    ];
+    let page = html(&[run]).unwrap();
+    // The axis ends at ±10 points, and two of the three controls lie beyond it, one on each side.
+    assert_eq!(page.matches("class=\"point beyond\"").count(), 2);
+    for (at, path) in [("100.00", "M-9-5 0 0-9 5z"), ("0.00", "M9-5 0 0 9 5z")] {
+        let arrow =
+            format!("<svg class=\"point beyond\" x=\"{at}%\" y=\"32\"><path d=\"{path}\"/>");
+        assert!(page.contains(&arrow), "{arrow}");
+        assert!(!page.contains(&format!("<svg class=\"point around\" x=\"{at}%\"")));
+    }
+    assert!(
+        page.contains("<svg class=\"point around\" x=\"75.00%\""),
+        "the near one has its place"
+    );
+    assert!(page.contains("beyond this axis"));
+}
+
+#[test]
+fn what_was_not_measured_comes_before_the_claim() {
+    let mut run = sample::run(&DEMO[0], 0, 2, 1, 1);
+    assert!(!run.estimates.measured.ok, "two requests are too few");
+    let page = html(std::slice::from_ref(&run)).unwrap();
+    let heading = page.split_once("<h1>").unwrap().1.split_once("</h1>").unwrap().0;
+    assert_eq!(heading, "organism:faker was not measured as it should be");
+    let warning = page.find("Not measured as it should be.").unwrap();
+    assert!(warning < page.find("As far as it goes").unwrap());
+    run.estimates.measured = Default::default();
+    run.estimates.measured.ok = true;
+    let page = html(&[run]).unwrap();
+    assert!(
+        !page.contains("not measured as it should be"),
+        "a run that was measured says what it found"
+    );
+}
+
+#[test]
 fn a_models_page_shows_the_controls_and_a_controls_page_itself() {
     let mut run = sample::run(&DEMO[0], 0, 2, 1, 1);
     run.controls = vec![Control {
