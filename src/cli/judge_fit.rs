@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::args::JudgeArgs;
+use super::folders::{self, Want};
 use super::label_file::{Finder, UNDECIDED, reasoning_label};
 use super::report::check_folder;
 use super::show;
@@ -25,7 +26,11 @@ use crate::study::state_reader::StateReader;
 /// Fits a judge, writes its file, judges the runs and gives their views as it sees them.
 pub(super) fn judge_fit(labels: &Path, args: &JudgeArgs, talk: &Talk) -> Result<Vec<RunView>> {
     let name = name(args.fit.name.as_deref().unwrap_or_default())?;
-    let file = match (&args.fit.save, args.runs.first()) {
+    let paths = match args.runs.is_empty() {
+        true => Vec::new(),
+        false => folders::runs(&args.runs, Want::Finished, talk)?,
+    };
+    let file = match (&args.fit.save, paths.first()) {
         (Some(file), _) => file.clone(),
         (None, Some(run)) => run.join("verdicts").join(format!("{name}{ENDING}")),
         (None, None) => {
@@ -38,8 +43,8 @@ pub(super) fn judge_fit(labels: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
     if args.fit.save.is_some() {
         check_folder(&file)?;
     }
-    let locks = ready(&args.runs)?;
-    let runs = args.runs.iter().map(|run| Finished::open(run)).collect::<Result<Vec<_>>>()?;
+    let locks = ready(&paths)?;
+    let runs = paths.iter().map(|run| Finished::open(run)).collect::<Result<Vec<_>>>()?;
     let table = Table::read(labels)?;
     let replies = replies(&table, &runs, args)?;
     let settings = args.model.settings(&args.judge)?;
@@ -67,9 +72,9 @@ pub(super) fn judge_fit(labels: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
     }
     drop(runs);
     let judge = Judge::Fitted(Box::new(ReadyJudge { judge, reader }));
-    match args.runs.is_empty() {
+    match paths.is_empty() {
         true => Ok(Vec::new()),
-        false => judged(&args.runs, &locks, || Some(Ok(judge)), talk),
+        false => judged(&paths, &locks, || Some(Ok(judge)), talk),
     }
 }
 
