@@ -87,7 +87,10 @@ const RUN: [(&str, &[(&str, bool)]); 6] = [
 
 /// The command line with headings.
 pub(super) fn command() -> Command {
-    let command = Cli::command().mut_subcommand("run", |run| {
+    let command = Cli::command().mut_subcommands(|run| {
+        if run.get_name() != "run" {
+            return run;
+        }
         let ids: Vec<String> = run.get_arguments().map(|arg| arg.get_id().to_string()).collect();
         ids.iter().fold(run, |run, id| run.mut_arg(id, |arg| under_heading(arg, id)))
     });

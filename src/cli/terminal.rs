@@ -137,7 +137,7 @@ mod tests {
         let out = within(text, 20);
         assert_eq!(
             out,
-            "a table that fits\n  1  words that go on\n    and on and on\n日本語日本語日本語\n"
+            "a table that fits\n  1  words that go\n    on and on and on\n日本語日本語日本語\n"
         );
         assert_eq!(within("\u{1b}[1m0123456789\u{1b}[0m", 8), "\u{1b}[1m0123456789\u{1b}[0m");
         assert_eq!(within("0123456789", 8), "01234567\n  89");
