@@ -345,6 +345,12 @@ fn what_lies_beside_a_model_is_refused_or_said() {
     let model = beside("stray", "model.safetensors.index.json", index.as_bytes());
     place.ok(&["run", &model, "--limit", "2", "--dry-run"]);
     place.write("stray/model-00001-of-00001.safetensors", "");
+    // The single file lacks what the index names: it is not the model, and the file of the index is read.
+    refused(&place, &[&model], &["model-00001-of-00001.safetensors", "cut short"]);
+    place.write(
+        "stray/model.safetensors.index.json",
+        &index.replace("\"a\"", "\"model.norm.weight\""),
+    );
     refused(&place, &[&model], &["two sets of weights"]);
 
     for file in
@@ -376,7 +382,22 @@ fn what_lies_beside_a_model_is_refused_or_said() {
                 let text = String::from_utf8(bytes).unwrap();
                 text.replacen('{', &format!("{{\n\"time_step_limit\": [0.0, {word}],"), 1).into()
             });
-            refused(&place, &[&model], &[file, word]);
+            // Where the key that has it says nothing to the decoder, it stops nothing.
+            if file == "config.json" {
+                place.ok(&["run", &model, "--limit", "2", "--dry-run"]);
+                let model = place.spoiled(&format!("{name}-eps"), file, |bytes| {
+                    let text = String::from_utf8(bytes).unwrap();
+                    text.replacen(
+                        "\"rms_norm_eps\": ",
+                        &format!("\"rms_norm_eps\": {word}, \"was\": "),
+                        1,
+                    )
+                    .into()
+                });
+                refused(&place, &[&model], &[file, word]);
+            } else if file != "generation_config.json" && file != "tokenizer_config.json" {
+                refused(&place, &[&model], &[file, word]);
+            }
         }
     }
 }

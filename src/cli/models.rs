@@ -93,7 +93,7 @@ fn show_one(id: &str, json: bool) -> Result<()> {
     if json {
         return show::json(&known);
     }
-    let Card { id, family, parameters, license, gated, context, sizes, template, sources } =
+    let Card { id, family, parameters, license, gated, context, stored, sizes, template, sources } =
         &known.card;
     let Sizes { layers, hidden, heads, kv_heads, head_dim, intermediate, vocabulary, .. } = *sizes;
     let computed = show::grouped(known.parameters_computed);
@@ -110,6 +110,7 @@ fn show_one(id: &str, json: bool) -> Result<()> {
                 None => "not known".to_owned(),
             },
         ),
+        ("stored", stored.clone().unwrap_or_else(|| "as plain numbers".into())),
         ("layers", format!("{layers} of width {hidden}")),
         ("attention", format!("{heads} heads of {head_dim}, {kv_heads} for keys and values")),
         (

@@ -3,6 +3,7 @@
 
 mod change;
 mod cpu;
+mod curve;
 mod device;
 mod footprint;
 mod ggml;

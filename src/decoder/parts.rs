@@ -57,11 +57,11 @@ impl<'a> Parts<'a> {
         self.beside.get()
     }
 
-    /// Marks the output matrix as known where it is the embedding, and refuses one that is stored all the same and
-    /// holds other numbers.
-    pub(crate) fn tied_output(&self) -> Result<()> {
-        self.weights.check_tied()?;
-        self.ignore(Part::Output, Kind::Weight)
+    /// Whether there is an output matrix of its own although the config says that it is the embedding: one that is
+    /// stored and holds other numbers. transformers 5 computes with that one.
+    pub(crate) fn has_own_output(&self) -> Result<bool> {
+        self.ignore(Part::Output, Kind::Weight)?;
+        self.weights.has_own_output()
     }
 
     fn ignore(&self, part: Part, kind: Kind) -> Result<()> {

@@ -89,6 +89,6 @@ pub(crate) fn rotate(head: &mut [f32], cos: &[f32], sin: &[f32]) {
 
 /// What queries at `position` are multiplied by.
 pub(crate) fn growth(growth: &Growth, position: usize) -> f32 {
-    let turns = (position / growth.context) as f64;
+    let turns = ((position + growth.from) / growth.context) as f64;
     (1.0 + growth.beta * libm::log(1.0 + turns)) as f32
 }

@@ -10,11 +10,14 @@ pub(crate) fn choose(
     correction: Option<&[f32]>,
     scores: &[f32],
 ) -> Vec<(usize, f32)> {
+    if spec.shares == Shares::Mixer {
+        return mixed(scores, spec.spread as f32);
+    }
     let mut shares = scores.to_vec();
     match spec.shares {
         Shares::Softmax => softmax(&mut shares),
         Shares::Sigmoid => shares.iter_mut().for_each(|x| *x = kernels::sigmoid(*x)),
-        Shares::SoftmaxOfChosen => {}
+        Shares::SoftmaxOfChosen | Shares::Mixer => {}
     }
     let mut ranks = shares.clone();
     if let Some(correction) = correction {
@@ -44,6 +47,27 @@ pub(crate) fn choose(
     }
     let scale = spec.scale as f32;
     chosen.into_iter().zip(weights).map(|(i, w)| (i, w * scale)).collect()
+}
+
+/// The best expert, and the best of the others; each with its share of a softmax over those of the rest that are
+/// within `spread` of it, relative to the larger of its score and the other's size.
+fn mixed(scores: &[f32], spread: f32) -> Vec<(usize, f32)> {
+    let mut left = scores.to_vec();
+    let mut chosen = Vec::with_capacity(2);
+    for _ in 0..2 {
+        let Some(&index) = best(&left, 1).first() else { break };
+        let top = left[index];
+        let near = |score: f32| (top - score) / score.abs().max(top) <= spread;
+        let mut shares: Vec<f32> = left
+            .iter()
+            .zip(scores)
+            .map(|(&left, &score)| if near(score) { left } else { f32::NEG_INFINITY })
+            .collect();
+        softmax(&mut shares);
+        chosen.push((index, shares[index]));
+        left[index] = f32::NEG_INFINITY;
+    }
+    chosen
 }
 
 /// Indices of the `count` largest values, the largest first; of equal ones the first comes first.

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::files::{WEIGHTS, WEIGHTS_INDEX, shards};
+use super::json::Keys;
+use super::safetensors;
 use crate::error::{Error, Result};
 
 /// Names that are shown one by one; the rest are counted.
@@ -74,6 +76,23 @@ pub(super) fn refuse_second_set(folder: &Path, index: &[u8]) -> Result<()> {
         ))
         .hint("move one of the two elsewhere: which of them is meant cannot be known")),
     }
+}
+
+/// Whether a single file of weights beside an index, and beside files that the index names, lacks a tensor that the
+/// index puts into these: then it is something else, and the index's files are the model.
+pub(super) fn is_stray(folder: &Path, index: &[u8], single: &[u8]) -> bool {
+    let Ok(shards) = shards(index) else { return false };
+    if !shards.iter().any(|shard| folder.join(shard).exists()) {
+        return false;
+    }
+    let map = Keys::parse(WEIGHTS_INDEX, index).and_then(|mut keys| keys.object("weight_map"));
+    let Ok(Some(map)) = map else { return false };
+    if map.entries().any(|(_, file)| file.as_str() == Some(WEIGHTS)) {
+        return false;
+    }
+    let Ok(tensors) = safetensors::tensors(WEIGHTS, single) else { return false };
+    let there: BTreeSet<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+    map.entries().any(|(name, _)| !there.contains(name))
 }
 
 /// What to say where a folder has weights, and none that are read.

@@ -34,6 +34,9 @@ pub struct Card {
     /// `max_position_embeddings` of its `config.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<usize>,
+    /// How its release keeps the weights, where that is not plain numbers: they are widened while they are loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<String>,
     /// Sizes of its matrices.
     pub sizes: Sizes,
     /// What to know about its chat template; base models have none.

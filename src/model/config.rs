@@ -2,14 +2,16 @@
 //! known to change nothing, or refused by name. Defaults are those of transformers 5.23
 //! (`configuration_*.py`). Knows nothing about weights or tokens.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::families::{Family, all};
+use super::coded::Scheme;
+use super::families::{self, Chosen, Family};
 use super::files::{CONFIG, ModelFiles};
 use super::json::Keys;
 use super::layout::Layout;
 use super::rope::{self, Ropes};
 use super::spec::{Activation, Dimensions, Growth, QkNorm, QkSpan, Spec};
+use super::unheeded;
 use crate::error::{Error, Result};
 
 // Upper limits: above any published model, low enough that no product of them that is computed before the
@@ -21,79 +23,6 @@ const HEADS_MAX: usize = 1 << 12;
 pub(super) const HEAD_DIM_MAX: usize = 1 << 12;
 pub(super) const EXPERTS_MAX: usize = 1 << 12;
 pub(super) const CONTEXT_MAX: usize = 1 << 24;
-
-/// Keys that do not change what the decoder computes, whatever they say: training, bookkeeping, ids that
-/// other files decide, and sampling defaults, which are not used here.
-const HARMLESS: [&str; 50] = [
-    "_attn_implementation_autoset",
-    "_name_or_path",
-    "attention_dropout",
-    "attn_implementation",
-    "auto_map",
-    "bos_token_id",
-    "cache_implementation",
-    "do_sample",
-    "dtype",
-    "embd_pdrop",
-    "embedding_dropout",
-    "eod_token_id",
-    "eos_token_id",
-    "gradient_checkpointing",
-    "hidden_dropout",
-    "id2label",
-    "initializer_range",
-    "is_llama_config",
-    "keys_to_ignore_at_inference",
-    "label2id",
-    "max_length",
-    "model_max_length",
-    "name_or_path",
-    "attention_softmax_in_fp32",
-    "output_attentions",
-    "output_hidden_states",
-    "output_router_logits",
-    "pad_token_id",
-    "pretraining_tp",
-    "problem_type",
-    "repetition_penalty",
-    "resid_pdrop",
-    "residual_dropout",
-    "return_dict",
-    "return_dict_in_generate",
-    "router_aux_loss_coef",
-    "router_jitter_noise",
-    "scale_attention_softmax_in_fp32",
-    "sep_token_id",
-    "temperature",
-    "tokenizer_class",
-    "top_k",
-    "top_p",
-    "torch_dtype",
-    "transformers.js_config",
-    "transformers_version",
-    "unsloth_fixed",
-    "unsloth_version",
-    "use_cache",
-    "use_return_dict",
-];
-
-/// Keys that change nothing as long as they say this.
-fn harmless_value(key: &str) -> Option<Value> {
-    Some(match key {
-        "partial_rotary_factor" => json!(1.0),
-        "chunk_size_feed_forward" => json!(0.0),
-        "rope_interleaved"
-        | "use_mrope"
-        | "mlp_bias"
-        | "is_encoder_decoder"
-        | "is_decoder"
-        | "add_cross_attention"
-        | "tie_encoder_decoder"
-        | "torchscript"
-        | "use_bidirectional_attention" => json!(false),
-        _ => return None,
-    })
-}
 
 /// A spec that a family is filling in.
 pub(super) struct Draft {
@@ -114,29 +43,21 @@ pub(super) fn read(files: &ModelFiles) -> Result<(Spec, &'static Layout)> {
 }
 
 fn parse(bytes: &[u8]) -> Result<(Spec, &'static Layout)> {
-    let mut keys = Keys::parse(CONFIG, bytes)?;
-    let family = family(&mut keys)?;
-    if let Some(method) = keys.value("quantization_config") {
-        return Err(Error::input(format!(
-            "`{CONFIG}`: quantized weights are not supported in this version ({method})"
-        ))
-        .hint("use the model's original weights, or a GGUF file"));
+    let keys = Keys::parse(CONFIG, bytes)?;
+    let Chosen { family, mut keys, name } = families::choose(keys)?;
+    for key in ["quantization_config", "compression_config"] {
+        if let Some(method) = keys.value(key) {
+            Scheme::read(Some(&method), None)?;
+        }
     }
-    let keys = (family.unwrap)(keys)?;
     let mut draft = Draft::new(keys, family)?;
     (family.read)(&mut draft)?;
     let Draft { mut keys, mut spec, layout, .. } = draft;
+    spec.architecture = name;
     // A window that no text outgrows is none.
     let context = spec.context;
     spec.layers.iter_mut().for_each(|layer| layer.window = layer.window.filter(|&w| w < context));
-    // What no layer with a window is left for says nothing.
-    if spec.layers.iter().all(|layer| layer.window.is_none()) {
-        keys.value("use_sliding_window");
-    }
-    for key in HARMLESS {
-        keys.value(key);
-    }
-    keys.retain(|key, value| !harmless_value(key).is_some_and(|harmless| same(value, &harmless)));
+    keys.retain(|key, value| !unheeded::changes_nothing(key, value, &spec));
     keys.refuse_rest()?;
     Ok((spec, layout))
 }
@@ -145,10 +66,15 @@ impl Draft {
     /// What all families have in common; Llama is what is left where nothing else is said.
     fn new(mut keys: Keys, family: &'static Family) -> Result<Self> {
         let defaults = &family.defaults;
+        (family.prepare)(&mut keys)?;
         let hidden_size = keys.required_size("hidden_size", WIDTH_MAX)?;
         let layers = keys.required_size("num_hidden_layers", LAYERS_MAX)?;
         let heads = keys.required_size("num_attention_heads", HEADS_MAX)?;
-        let context = keys.required_size("max_position_embeddings", CONTEXT_MAX)?;
+        let context = match keys.size("max_position_embeddings", CONTEXT_MAX)? {
+            Some(context) => context,
+            None => families::context(family.model_type)
+                .ok_or_else(|| keys.missing("max_position_embeddings"))?,
+        };
         let kv_heads = kv_heads(&mut keys, family, heads)?;
         let head_dim = match family.head_width {
             Some(read) => read(&mut keys)?,
@@ -174,7 +100,8 @@ impl Draft {
         let Ropes { ropes, score_factor, growth } = ropes;
         let mut spec = Spec::llama(family.architecture, sizes, ropes[0].clone(), eps);
         spec.ropes = ropes;
-        spec.attention.growth = growth.map(|(beta, context)| Growth { beta, context });
+        spec.attention.growth =
+            growth.map(|(beta, context)| Growth { beta, context, from: 0, unturned_only: false });
         spec.mlp.activation = activation(&mut keys, defaults.activation)?;
         spec.tied_embeddings = keys.flag("tie_word_embeddings")?.unwrap_or(defaults.tied);
         Ok(Self { keys, spec, layout: &family.layout, score_factor })
@@ -197,7 +124,8 @@ impl Draft {
     /// Norm of each head's queries and keys, of the form of the other norms.
     pub(super) fn qk_norm(&mut self, span: QkSpan) {
         let norm = self.spec.norm;
-        self.spec.attention.qk_norm = Some(QkNorm { norm, span, after_rope: false });
+        self.spec.attention.qk_norm =
+            Some(QkNorm { norm, span, after_rope: false, turned_only: false });
     }
 
     /// The window that a config gives; `missing` where it does not mention one. A null or a 0 means none.
@@ -269,36 +197,6 @@ impl Draft {
     }
 }
 
-fn family(keys: &mut Keys) -> Result<&'static Family> {
-    let supported = || {
-        let names: Vec<String> = all().map(|family| format!("`{}`", family.architecture)).collect();
-        format!("supported: {}", names.join(", "))
-    };
-    let architectures = keys
-        .value("architectures")
-        .ok_or_else(|| keys.missing("architectures").hint(supported()))?;
-    let name = match architectures.as_array().map(Vec::as_slice) {
-        Some([Value::String(name)]) => name,
-        _ => {
-            return Err(keys
-                .wrong("architectures", "a list of one name", &architectures)
-                .hint(supported()));
-        }
-    };
-    let family = all().find(|family| family.architecture == name).ok_or_else(|| {
-        Error::input(format!("`{CONFIG}`: architecture `{name}` is not supported in this version"))
-            .hint(supported())
-    })?;
-    // transformers chooses the model class by this key, so the two must not disagree.
-    match keys.text("model_type")? {
-        Some(kind) if kind != family.model_type => Err(Error::input(format!(
-            "`{CONFIG}`: `model_type` is `{kind}`, but architecture `{name}` has `{}`",
-            family.model_type
-        ))),
-        _ => Ok(family),
-    }
-}
-
 fn kv_heads(keys: &mut Keys, family: &Family, heads: usize) -> Result<usize> {
     // A null means as many as query heads in every family; a missing key means what the class says.
     let missing = if keys.has("num_key_value_heads") {
@@ -346,22 +244,18 @@ fn activation(keys: &mut Keys, (key, missing): (&str, &str)) -> Result<Activatio
         "gelu" => Ok(Activation::Gelu),
         "gelu_pytorch_tanh" | "gelu_new" | "gelu_fast" => Ok(Activation::GeluTanh),
         "relu2" => Ok(Activation::ReluSquared),
+        "xielu" => Ok(Activation::Xielu),
         other => Err(Error::input(format!(
             "`{CONFIG}`: `{key}` `{other}` is not supported in this version"
         ))
-        .hint("supported: `silu`, `gelu`, `gelu_pytorch_tanh`, `gelu_new`, `relu2`")),
+        .hint("supported: `silu`, `gelu`, `gelu_pytorch_tanh`, `gelu_new`, `relu2`, `xielu`")),
     }
-}
-
-/// Equal, where 1 and 1.0 are, and a null is as good as the value that changes nothing.
-fn same(found: &Value, harmless: &Value) -> bool {
-    found.is_null()
-        || found == harmless
-        || (found.is_number() && found.as_f64() == harmless.as_f64())
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::model::spec::{Parallel, Rope, RopeScaling};
 
@@ -468,17 +362,12 @@ mod tests {
             assert!(message.contains(&format!("`{key}` is not known")), "{message}");
         }
         assert!(
-            refusal("Qwen2ForCausalLM", json!({"attention_bias": false}))
-                .contains("`attention_bias`")
-        );
-        assert!(refusal("Qwen3ForCausalLM", json!({"mlp_bias": true})).contains("`mlp_bias`"));
-        assert!(
             refusal("LlamaForCausalLM", json!({"hidden_act": "mish"}))
                 .contains("`mish` is not supported")
         );
         assert!(
-            refusal("LlamaForCausalLM", json!({"quantization_config": {"bits": 4}}))
-                .contains("quantized weights")
+            refusal("LlamaForCausalLM", json!({"quantization_config": {"quant_method": "aqlm"}}))
+                .contains("`aqlm` is not supported")
         );
         assert!(
             refusal("MambaForCausalLM", json!({}))
@@ -494,7 +383,7 @@ mod tests {
         );
         assert!(
             refusal("LlamaForCausalLM", json!({"architectures": "absent"}))
-                .contains("`architectures` is missing")
+                .contains("`architectures` and `model_type` are missing")
         );
         assert!(
             refusal("LlamaForCausalLM", json!({"architectures": []}))

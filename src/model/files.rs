@@ -178,10 +178,17 @@ impl ModelFiles {
                     bytes.iter().try_for_each(|bytes| beside::check_kind(file, bytes))?;
                     Ok(bytes)
                 };
+                // A single file beside an index that does not hold what the index names is none of the model's.
+                let index = if has(WEIGHTS) { open(WEIGHTS_INDEX)? } else { None };
+                let single = if index.is_some() { open(WEIGHTS)? } else { None };
+                let stray = match (&index, &single) {
+                    (Some(index), Some(single)) => beside::is_stray(folder, index, single),
+                    _ => false,
+                };
+                let open =
+                    |file: &str| if stray && file == WEIGHTS { Ok(None) } else { open(file) };
                 let mut files = Self::collect(&place, open)?;
-                if has(WEIGHTS)
-                    && let Some(index) = open(WEIGHTS_INDEX)?
-                {
+                if let Some(index) = index.filter(|_| !stray) {
                     beside::refuse_second_set(folder, &index)?;
                 }
                 let read = files.files.keys().map(String::as_str).collect();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::adapter::{Adapters, NamedModel, untie};
+use super::coded::Scheme;
 use super::files::ModelFiles;
 use super::layout::{Layout, Naming};
 use super::spec::Spec;
@@ -71,7 +72,9 @@ impl Inspection {
         let parts = read.as_ref().ok().map(|(spec, naming, _)| (*naming, spec));
         let weights = Weights::open(&files, parts);
         let label = adapters.iter().fold(label, |label, adapter| label + &adapter.suffix());
-        let notes = adapters.iter().flat_map(|adapter| adapter.notes(&files)).collect();
+        let coded = Scheme::of(&files).ok().and_then(|scheme| scheme.note());
+        let notes =
+            adapters.iter().flat_map(|adapter| adapter.notes(&files)).chain(coded).collect();
         let adapters = Adapters::from(adapters);
         let mut untied = false;
         let (spec, naming, weights) = match read {

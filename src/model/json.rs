@@ -19,9 +19,9 @@ pub(super) struct Keys {
 impl Keys {
     /// Reads a file that holds one object.
     pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Self> {
-        let value =
-            serde_json::from_slice(bytes).map_err(|error| malformed(file, bytes, &error))?;
-        match value {
+        let parsed = serde_json::from_slice(bytes)
+            .or_else(|error| serde_json::from_slice(&quoted(bytes)).map_err(|_| error));
+        match parsed.map_err(|error| malformed(file, bytes, &error))? {
             Value::Object(map) => Ok(Self { place: format!("`{file}`: `"), map }),
             _ => Err(Error::input(format!("`{file}` must hold a JSON object"))),
         }
@@ -72,8 +72,15 @@ impl Keys {
     }
 
     /// Gives a key that is not there this value.
-    pub(super) fn fill(&mut self, key: &str, value: usize) {
-        self.map.entry(key).or_insert_with(|| value.into());
+    pub(super) fn fill(&mut self, key: &str, value: Value) {
+        self.map.entry(key).or_insert(value);
+    }
+
+    /// Gives a key another name, unless one of that name is there.
+    pub(super) fn rename(&mut self, from: &str, to: &str) {
+        if let Some(value) = self.map.remove(from) {
+            self.map.entry(to).or_insert(value);
+        }
     }
 
     /// Takes a positive finite number; `None` if it is missing or null.
@@ -184,6 +191,35 @@ impl Keys {
 /// Words that Python writes and reads in JSON although JSON has no such numbers.
 const NO_NUMBERS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
 
+/// The text with these words in quotes where they stand for numbers, so that a key which nobody needs does not stop
+/// a file, and one that must be a number is refused with the word.
+fn quoted(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + 8);
+    let (mut inside, mut rest) = (false, bytes);
+    while let Some((&first, after)) = rest.split_first() {
+        let word = NO_NUMBERS.into_iter().find(|word| !inside && rest.starts_with(word.as_bytes()));
+        if let Some(word) = word {
+            out.push(b'"');
+            out.extend_from_slice(word.as_bytes());
+            out.push(b'"');
+            rest = &rest[word.len()..];
+            continue;
+        }
+        match (first, after.first()) {
+            (b'\\', Some(&second)) if inside => {
+                out.extend_from_slice(&[first, second]);
+                rest = &after[1..];
+                continue;
+            }
+            (b'"', _) => inside = !inside,
+            _ => {}
+        }
+        out.push(first);
+        rest = after;
+    }
+    out
+}
+
 /// Refuses a file that is no JSON, for readers that do not say what is wrong with it.
 pub(super) fn check(file: &str, bytes: &[u8]) -> Result<()> {
     let parsed: serde_json::Result<serde::de::IgnoredAny> = serde_json::from_slice(bytes);
@@ -246,7 +282,11 @@ mod tests {
         );
         for word in NO_NUMBERS {
             let text = format!("{{\n  \"a\": [0.0, {word}],\n \"b\": 1}}");
-            let message = Keys::parse("f.json", text.as_bytes()).unwrap_err().to_string();
+            let mut keys = Keys::parse("f.json", text.as_bytes()).unwrap();
+            let message = keys.positives("a").unwrap_err().to_string();
+            assert!(message.contains(&format!("found [0.0,\"{word}\"]")), "{message}");
+            assert_eq!(keys.value("b"), Some(1.into()));
+            let message = check("f.json", text.as_bytes()).unwrap_err().to_string();
             assert!(message.contains(&format!("`{word}` in line 2 is no number")), "{message}");
         }
         let quoted = Keys::parse("f.json", br#"{"a": "NaN", b}"#).unwrap_err().to_string();

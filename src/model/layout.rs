@@ -49,7 +49,11 @@ impl Naming {
 pub(super) struct Layout {
     /// Before the names of the embedding, the layers and the final norm.
     pub(super) root: &'static str,
+    /// Before a layer's number.
+    pub(super) layers: &'static str,
     pub(super) embedding: &'static str,
+    /// Whether the embedding has rows past the vocabulary, which stand for no text.
+    pub(super) more_rows: bool,
     pub(super) final_norm: &'static str,
     /// Stands without the root.
     pub(super) output: &'static str,
@@ -67,7 +71,11 @@ pub(super) struct Layout {
     pub(super) router: &'static str,
     pub(super) experts: Experts,
     pub(super) shared: Mlp,
-    /// Beginnings and ends of the names of tensors that change nothing.
+    /// Correction of the experts' ranks.
+    pub(super) correction: Correction,
+    /// Gate of the MLP that all tokens pass.
+    pub(super) shared_gate: &'static str,
+    /// Beginnings of the names of tensors that change nothing; ends (`*…`) and middles (`*…*`).
     pub(super) idle: &'static [&'static str],
 }
 
@@ -83,6 +91,10 @@ pub(super) enum Qkv {
     /// DeepSeek's latent attention.
     Latent,
 }
+
+/// The numbers of an activation that has some of its own, in the order in which a decoder asks for them.
+const CURVE: [&str; 4] =
+    ["mlp.act_fn.alpha_p", "mlp.act_fn.alpha_n", "mlp.act_fn.beta", "mlp.act_fn.eps"];
 
 /// Norms of queries and keys.
 #[derive(Debug, Clone, Copy)]
@@ -113,13 +125,24 @@ pub(super) enum Experts {
     Apart(&'static str, [&'static str; 3]),
     /// All experts in one tensor: gate above up; down.
     Stacked(&'static str, &'static str),
+    /// All experts in one tensor, [inputs, outputs]: gate beside up; down.
+    TurnedStacked(&'static str, &'static str),
     /// All experts in one tensor, [inputs, outputs], gate and up taking turns; down. Biases beside them.
     TurnedAndMixed(&'static str, &'static str),
+}
+
+/// Correction of the experts' ranks: a tensor [experts], or the only row of one.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Correction {
+    Flat(&'static str),
+    Row(&'static str),
 }
 
 /// What `Llama` checkpoints have, and most others with a change or two.
 pub(super) const LLAMA: Layout = Layout {
     root: "model.",
+    layers: "layers.",
+    more_rows: false,
     embedding: "embed_tokens",
     final_norm: "norm",
     output: "lm_head",
@@ -139,6 +162,8 @@ pub(super) const LLAMA: Layout = Layout {
         "mlp.shared_expert.up_proj",
         "mlp.shared_expert.down_proj",
     ]),
+    correction: Correction::Flat("mlp.gate.e_score_correction_bias"),
+    shared_gate: "mlp.shared_expert_gate",
     idle: &["*.rotary_emb.inv_freq"],
 };
 
@@ -147,7 +172,8 @@ impl Layout {
     pub(super) fn view(&self, spec: &Spec, part: Part, kind: Kind) -> Option<View> {
         let (layer, part) = match part {
             Part::Embedding => {
-                return Some(plain(format!("{}{}", self.root, self.embedding), kind));
+                let view = plain(format!("{}{}", self.root, self.embedding), kind);
+                return Some(if self.more_rows { view.range(0..spec.vocab_size) } else { view });
             }
             Part::FinalNorm => {
                 return Some(plain(format!("{}{}", self.root, self.final_norm), kind));
@@ -155,7 +181,8 @@ impl Layout {
             Part::Output => return Some(plain(self.output, kind)),
             Part::Layer(layer, part) => (layer, part),
         };
-        let at = |name: &str| format!("{}layers.{layer}.{name}", self.root);
+        let number = spec.layers.get(layer).map_or(layer, |layer| layer.number);
+        let at = |name: &str| format!("{}{}{number}.{name}", self.root, self.layers);
         let named = |name: &str| (!name.is_empty()).then(|| plain(at(name), kind));
         let (e, v) = (spec.head_dim, spec.value_dim);
         let rotary = spec.ropes.first().map_or(0, |rope| rope.rotary_dim);
@@ -209,11 +236,13 @@ impl Layout {
             LayerPart::SharedExpert(projection) => {
                 self.shared.view(projection, spec.experts?.shared_size, named)
             }
-            LayerPart::SharedExpertGate => named("mlp.shared_expert_gate"),
+            LayerPart::SharedExpertGate => named(self.shared_gate),
             LayerPart::Router => named(self.router),
-            LayerPart::RouterCorrection => {
-                Some(View::whole(at(&format!("{}.e_score_correction_bias", self.router))))
-            }
+            LayerPart::RouterCorrection => Some(match self.correction {
+                Correction::Flat(name) => View::whole(at(name)),
+                Correction::Row(name) => View::whole(at(name)).slice(0),
+            }),
+            LayerPart::Curve(number) => Some(View::whole(at(CURVE[number]))),
             LayerPart::Expert(expert, projection) => {
                 let f = spec.experts?.intermediate_size;
                 self.experts.view(expert, projection, f, kind, at)
@@ -224,9 +253,10 @@ impl Layout {
 
     /// Whether a tensor holds nothing that the decoder needs, be it there or not.
     fn is_idle(&self, name: &str) -> bool {
-        self.idle.iter().any(|idle| match idle.strip_prefix('*') {
-            Some(end) => name.ends_with(end),
-            None => name.starts_with(idle),
+        self.idle.iter().any(|idle| match (idle.strip_prefix('*'), idle.strip_suffix('*')) {
+            (Some(rest), Some(_)) => name.contains(rest.trim_end_matches('*')),
+            (Some(end), None) => name.ends_with(end),
+            _ => name.starts_with(idle),
         })
     }
 }
@@ -274,6 +304,11 @@ impl Experts {
                 Some(rows) => plain(at(gate_up), kind).slice(expert).range(rows),
                 None => plain(at(down), kind).slice(expert),
             },
+            Self::TurnedStacked(gate_up, down) => {
+                let view = View::whole(at(if rows.is_some() { gate_up } else { down }));
+                let view = view.slice(expert).transposed();
+                rows.into_iter().fold(view, View::range)
+            }
             Self::TurnedAndMixed(gate_up, down) => {
                 let name = if rows.is_some() { gate_up } else { down };
                 let view = match kind {

@@ -4,6 +4,7 @@
 mod adapter;
 mod beside;
 mod card;
+mod coded;
 mod config;
 mod control;
 mod families;
@@ -21,6 +22,8 @@ mod layout;
 #[cfg(test)]
 mod mutate;
 mod part;
+#[cfg(test)]
+mod published;
 mod rope;
 mod safetensors;
 mod source;
@@ -32,6 +35,7 @@ mod template;
 mod tied;
 mod tokenizer;
 mod unasked;
+mod unheeded;
 mod view;
 mod weights;
 
@@ -160,6 +164,7 @@ impl Model {
         let stop_ids = stop.ids();
         let mut notes = stop.notes;
         notes.extend(tokenizer.check_vocab(spec.vocab_size));
+        notes.extend(coded::Scheme::of(&files)?.note());
         let stop_sources = stop.sources;
         Ok(Self {
             label,

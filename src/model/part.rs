@@ -53,6 +53,8 @@ pub enum LayerPart {
     SharedKey,
     /// Dense MLP.
     Mlp(Projection),
+    /// A number of the activation, where it has some of its own (xIELU: α₊, α₋, β, ε), [1].
+    Curve(usize),
     /// Scores of the experts, [experts, D].
     Router,
     /// Added to the experts' scores where they are ranked, and only there, [experts].

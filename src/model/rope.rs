@@ -18,13 +18,25 @@ pub(super) struct RopeDefaults {
     pub(super) partial: bool,
     /// Whether `dynamic` means a base that is raised once and for all by `alpha` (HunYuan).
     pub(super) alpha: bool,
+    /// Whether `longrope` gives the factor on cosines and sines itself, one for either set (Phi-3.5-MoE).
+    pub(super) own_factors: bool,
+    /// Whether places in pictures turn parts of a head by numbers of their own. In a text all of these are the
+    /// token's position, so that the rope is the plain one.
+    pub(super) places: bool,
     /// Whether layers with a window have a rope of their own, and its base; none: that of the others.
     pub(super) windowed: Option<Option<f64>>,
 }
 
 /// What the class of Llama says, and most others.
-pub(super) const ROPE: RopeDefaults =
-    RopeDefaults { theta: 10_000.0, share: 1.0, partial: false, alpha: false, windowed: None };
+pub(super) const ROPE: RopeDefaults = RopeDefaults {
+    theta: 10_000.0,
+    share: 1.0,
+    partial: false,
+    alpha: false,
+    own_factors: false,
+    places: false,
+    windowed: None,
+};
 
 /// The ropes of a model.
 pub(super) struct Ropes {
@@ -152,9 +164,14 @@ impl Reader {
                 "`config.json`: the rope type is given twice, as `{old}` and as `{new}`"
             )));
         }
+        if self.defaults.places {
+            keys.value("mrope_section");
+            keys.value("mrope_interleaved");
+        }
         // The context is repeated in Ministral 3's.
         keys.size("max_position_embeddings", CONTEXT_MAX)?;
         let scaling = match new_kind.or(old_kind).as_deref().unwrap_or("default") {
+            "mrope" if self.defaults.places => RopeScaling::None,
             "default" => {
                 keys.size("original_max_position_embeddings", CONTEXT_MAX)?;
                 RopeScaling::None
@@ -251,6 +268,19 @@ impl Reader {
             Some(given) => given,
             None if factor <= 1.0 => 1.0,
             None => (1.0 + libm::log(factor) / libm::log(original_context as f64)).sqrt(),
+        };
+        let attention_factor = match self.defaults.own_factors {
+            false => attention_factor,
+            true => {
+                let short = keys.required_positive("short_mscale")?;
+                let long = keys.required_positive("long_mscale")?;
+                if short != long {
+                    return Err(Error::input(format!(
+                        "`config.json`: `short_mscale` {short} and `long_mscale` {long} that differ are not supported in this version"
+                    )));
+                }
+                short
+            }
         };
         let mut factors = |key: &str| {
             let factors = keys.positives(key)?.ok_or_else(|| keys.missing(key))?;

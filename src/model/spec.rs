@@ -58,8 +58,12 @@ pub struct Spec {
 /// What differs between layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Layer {
+    /// Its number in the checkpoint, from which layers that a text does not pass may be left out.
+    pub number: usize,
     /// A token sees itself and the tokens before it, this many in all; all of them where there is none.
     pub window: Option<usize>,
+    /// Whether the text is cut into pieces as long as the window, and a token sees its own piece only.
+    pub chunked: bool,
     /// Which of the ropes turns queries and keys; none leaves them as they are.
     pub rope: Option<usize>,
     /// Whether the MLP is a mixture of experts.
@@ -116,7 +120,7 @@ pub struct Attention {
     pub qkv_bias: bool,
     /// Bias on the output projection.
     pub output_bias: bool,
-    /// Queries, keys and values are cut off at ± this.
+    /// Queries, keys and values are cut off at ± this, queries and keys after their norm.
     pub clip: Option<f64>,
     /// Norm of queries and keys.
     pub qk_norm: Option<QkNorm>,
@@ -135,6 +139,8 @@ pub struct QkNorm {
     pub span: QkSpan,
     /// Whether it comes after the rotation.
     pub after_rope: bool,
+    /// Whether layers without a rotation go without it too.
+    pub turned_only: bool,
 }
 
 /// What one norm of queries or keys covers.
@@ -161,13 +167,17 @@ pub struct Latent {
     pub eps: f64,
 }
 
-/// Queries at position p are multiplied by 1 + β · ln(1 + ⌊p / context⌋).
+/// Queries at position p are multiplied by 1 + β · ln(1 + ⌊(p + from) / context⌋).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Growth {
     /// β.
     pub beta: f64,
     /// Context length of the pretraining.
     pub context: usize,
+    /// What positions count from, 0 or 1.
+    pub from: usize,
+    /// Whether only those of layers without a rotation do.
+    pub unturned_only: bool,
 }
 
 /// Form of an MLP.
@@ -193,6 +203,9 @@ pub enum Activation {
     GeluTanh,
     /// max(x, 0)².
     ReluSquared,
+    /// xIELU (arXiv 2411.13010): x > 0: softplus(α₊) x² + β x; else (exp(min(x, ε)) − 1 − x) (β + softplus(α₋)) + β x,
+    /// with numbers of each layer's own.
+    Xielu,
     /// gpt-oss: x / (1 + exp(−α x)) with the gate cut off above the limit, times the other projection cut
     /// off at ± the limit and raised by 1.
     ClampedSwish {
@@ -218,6 +231,11 @@ pub struct Experts {
     pub normalized: bool,
     /// Factor on the shares.
     pub scale: f64,
+    /// Whether a share multiplies what an expert is given rather than its result.
+    pub before: bool,
+    /// How far below the best score, relative to the larger of the two, an expert counts in the share of
+    /// [`Shares::Mixer`].
+    pub spread: f64,
     /// Bias on the router.
     pub router_bias: bool,
     /// A correction is added to the shares where experts are ranked.
@@ -240,6 +258,8 @@ impl Experts {
             shares: Shares::Softmax,
             normalized: false,
             scale: 1.0,
+            before: false,
+            spread: 0.0,
             router_bias: false,
             correction: false,
             groups: None,
@@ -259,6 +279,8 @@ pub enum Shares {
     SoftmaxOfChosen,
     /// Sigmoid of each.
     Sigmoid,
+    /// The best two one after the other, each with its share of a softmax over those near it (arXiv 2409.12136).
+    Mixer,
 }
 
 /// Experts in groups of equal size: only the groups with the best scores are chosen from.
@@ -367,7 +389,15 @@ impl Spec {
             head_dim: sizes.head_dim,
             value_dim: sizes.head_dim,
             intermediate_size: sizes.intermediate_size,
-            layers: vec![Layer { window: None, rope: Some(0), experts: false }; sizes.layers],
+            layers: (0..sizes.layers)
+                .map(|number| Layer {
+                    number,
+                    window: None,
+                    chunked: false,
+                    rope: Some(0),
+                    experts: false,
+                })
+                .collect(),
             norm: Norm { kind: NormKind::Rms, eps, weight: true, bias: false, offset: 0.0 },
             pre_norm: true,
             post_norm: false,

@@ -2,18 +2,18 @@
 
 use super::part::{Kind, Part};
 use super::weights::{Entry, Weights};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Bytes of two tensors that are compared before their pages are given back.
 const COMPARED_AT_ONCE: usize = 1 << 24;
 
 impl Weights {
-    /// Refuses an output matrix of its own where the config says that it is the embedding, unless both hold the
-    /// same numbers: transformers 5 computes with the matrix then, releases before it with the embedding.
+    /// Whether an output matrix is stored that holds other numbers than the embedding: transformers 5 computes with
+    /// that one then, whatever the config says; releases before it with the embedding.
     ///
     /// # Errors
-    /// The two differ.
-    pub fn check_tied(&self) -> Result<()> {
+    /// One of the two cannot be read.
+    pub fn has_own_output(&self) -> Result<bool> {
         let stored = |part| {
             let name = self.view(part, Kind::Weight).ok()?.tensor;
             self.tensors.get_key_value(&name)
@@ -21,15 +21,9 @@ impl Weights {
         let (Some((output, o)), Some((embedding, e))) =
             (stored(Part::Output), stored(Part::Embedding))
         else {
-            return Ok(());
+            return Ok(false);
         };
-        if output == embedding || o.same_numbers(output, e)? {
-            return Ok(());
-        }
-        Err(Error::input(format!(
-            "the config says that the output matrix is the embedding (`tie_word_embeddings`), but `{output}` holds other numbers than `{embedding}`"
-        ))
-        .hint(format!("transformers 5 computes with `{output}`: set `tie_word_embeddings` to false for that; earlier releases do not: take the tensor out for that")))
+        Ok(output != embedding && !o.same_numbers(output, e)?)
     }
 }
 
@@ -39,7 +33,7 @@ impl Entry {
         if self.shape != other.shape {
             return Ok(false);
         }
-        if self.dtype == other.dtype {
+        if self.dtype == other.dtype && self.coded.is_none() && other.coded.is_none() {
             let parts =
                 self.data().chunks(COMPARED_AT_ONCE).zip(other.data().chunks(COMPARED_AT_ONCE));
             return Ok(parts.enumerate().all(|(i, (a, b))| {

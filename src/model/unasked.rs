@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 
 /// Beginnings of the names of what a decoder of text can do without: what turns images and sounds into
 /// embeddings, layers that guess several tokens ahead, heads that give a value instead of a token.
-const OTHER_PARTS: [&str; 20] = [
+const OTHER_PARTS: [&str; 31] = [
     "vision_tower.",
     "vision_model.",
     "visual.",
@@ -20,6 +20,17 @@ const OTHER_PARTS: [&str; 20] = [
     "model.multi_modal_projector.",
     "model.mm_projector.",
     "model.audio_tower.",
+    "model.multi_modal_projector_",
+    "vision_embed_tokens.",
+    "model.connector.",
+    "connector.",
+    "embed_vision.",
+    "embed_audio.",
+    "model.embed_vision.",
+    "model.embed_audio.",
+    "model.vision_embedder.",
+    "image_newline",
+    "model.image_newline",
     "mtp.",
     "model.mtp.",
     "v_head.",
@@ -99,7 +110,7 @@ pub(super) fn refuse(names: &[&str], layers: Option<usize>) -> Result<()> {
 }
 
 /// The number of the layer that a tensor belongs to.
-fn layer(name: &str) -> Option<usize> {
+pub(super) fn layer(name: &str) -> Option<usize> {
     let mut parts = name.split('.');
     parts.find(|part| ["layers", "blk", "h"].contains(part))?;
     parts.next()?.parse().ok()

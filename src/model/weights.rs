@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::adapter::{Adapter, Adapters, Change};
 use super::beside::no_safetensors;
+use super::coded::{self, Coded, Scheme};
 use super::files::{Bytes, ModelFiles, WEIGHTS_INDEX};
 use super::gguf::TensorInfo;
 use super::json::Keys;
@@ -24,12 +25,65 @@ use crate::error::{Error, Result};
 
 const MISMATCH: &str = "`config.json` and the weights do not belong together";
 
+/// Where larger models put the tensors of their text model, `model.` and the output matrix.
+#[derive(Debug)]
+struct Root {
+    model: &'static str,
+    output: &'static str,
+    /// Words for parts of the names, in the order in which they are put in.
+    words: &'static [(&'static str, &'static str)],
+}
+
+/// Newer and older files of models that also see or hear, and files without the part that gives logits.
+const ROOTS: [Root; 7] = [
+    Root { model: "model.language_model.", output: "", words: &[] },
+    Root { model: "language_model.model.", output: "language_model.", words: &[] },
+    Root { model: "model.text_model.", output: "", words: &[] },
+    Root { model: "model.language_model.model.", output: "model.language_model.", words: &[] },
+    Root { model: "language_model.", output: "", words: &[] },
+    Root { model: "", output: "", words: &[] },
+    // EXAONE 3 as released.
+    Root {
+        model: "transformer.",
+        output: "",
+        words: &[
+            ("self_attn.o_proj", "attn.attention.out_proj"),
+            ("self_attn.", "attn.attention."),
+            ("input_layernorm", "ln_1"),
+            ("post_attention_layernorm", "ln_2"),
+            ("mlp.gate_proj", "mlp.c_fc_0"),
+            ("mlp.up_proj", "mlp.c_fc_1"),
+            ("mlp.down_proj", "mlp.c_proj"),
+            ("layers.", "h."),
+            ("embed_tokens.", "wte."),
+            ("norm.weight", "ln_f.weight"),
+        ],
+    },
+];
+
+impl Root {
+    /// Where a tensor of the text model is.
+    fn place(&self, name: &str) -> String {
+        match name.strip_prefix("model.") {
+            Some(inner) => {
+                let words = self.words.iter();
+                let inner =
+                    words.fold(inner.to_owned(), |name, (word, other)| name.replace(word, other));
+                format!("{}{inner}", self.model)
+            }
+            None => format!("{}{name}", self.output),
+        }
+    }
+}
+
 /// All tensors of a model. Cheap to keep: the bytes stay where they are until a tensor is asked for.
 #[derive(Debug)]
 pub struct Weights {
     pub(super) tensors: BTreeMap<String, Entry>,
     /// Which tensor is which part; none where that is not known, for want of a config.
     parts: Option<(Naming, Spec)>,
+    /// Where the text model's tensors lie among those of a larger model, if not where its own files have them.
+    root: Option<&'static Root>,
     /// What is put on them, and how the names of Hugging Face's checkpoints, in which adapters speak, are the parts.
     adapters: Option<(Adapters, &'static Layout)>,
     /// Whether the output matrix is no longer the embedding because of the adapters.
@@ -61,6 +115,9 @@ pub(super) struct Entry {
     pub(super) dtype: std::result::Result<GgmlDType, String>,
     /// Outermost dimension first.
     pub(super) shape: Vec<usize>,
+    /// What the numbers are made of, where a checkpoint keeps codes and scales: dtype and shape are then those of
+    /// the dense numbers, bytes and range those of the codes.
+    pub(super) coded: Option<Coded>,
 }
 
 impl Entry {
@@ -77,6 +134,7 @@ impl Entry {
             range: info.range.clone(),
             dtype: info.element.dtype().ok_or_else(|| info.element.to_string()),
             shape,
+            coded: None,
         }
     }
 
@@ -102,6 +160,7 @@ impl Weights {
                     range: tensor.range,
                     dtype: tensor.dtype,
                     shape: tensor.shape,
+                    coded: None,
                 };
                 let name = tensor.name.clone();
                 if let Some(other) = tensors.insert(tensor.name, entry) {
@@ -120,8 +179,12 @@ impl Weights {
             return Err(no_safetensors(files.unread()));
         }
         let parts = parts.map(|(naming, spec)| (naming, spec.clone()));
-        let weights = Self { tensors, parts, adapters: None, untied: false };
+        let mut weights = Self { tensors, parts, root: None, adapters: None, untied: false };
         weights.check_index(files)?;
+        if files.packed_names().is_none() {
+            coded::gather(&mut weights.tensors, &Scheme::of(files)?)?;
+            weights.root = weights.find_root();
+        }
         Ok(weights)
     }
 
@@ -188,11 +251,24 @@ impl Weights {
         let (naming, spec) = self.parts.as_ref().ok_or_else(|| {
             Error::failed("without a config it is not known which tensor is what")
         })?;
-        naming.view(spec, part, kind).ok_or_else(|| {
+        let view = naming.view(spec, part, kind).ok_or_else(|| {
             Error::failed(format!(
                 "it is not known where the {kind:?} of the {part} of `{}` is stored",
                 spec.architecture
             ))
+        })?;
+        Ok(match self.root {
+            Some(root) => View { tensor: root.place(&view.tensor), ..view },
+            None => view,
+        })
+    }
+
+    /// The root under which the embedding is found.
+    fn find_root(&self) -> Option<&'static Root> {
+        let embedding = self.view(Part::Embedding, Kind::Weight).ok()?.tensor;
+        ROOTS.iter().find(|root| {
+            !self.tensors.contains_key(&embedding)
+                && self.tensors.contains_key(&root.place(&embedding))
         })
     }
 
@@ -207,8 +283,12 @@ impl Weights {
             view = self.view(Part::Embedding, kind)?;
         }
         let entry = self.entry(&view.tensor)?;
-        // Of a vector in blocks (a norm, a bias) single elements are wanted.
-        let stored = entry.stored(&view.tensor)?.seen_through(&view, shape.len() == 1)?;
+        let mut stored = entry.seen(&view, shape.len() == 1)?;
+        // Stacks of experts stand one way in releases and the other in what newer tools save.
+        if view.transposed && stored.as_ref().is_none_or(|stored| stored.shape() != shape) {
+            let upright = View { transposed: false, ..view.clone() };
+            stored = entry.seen(&upright, shape.len() == 1)?;
+        }
         stored.filter(|stored| stored.shape() == shape).ok_or_else(|| {
             Error::input(format!(
                 "tensor `{}` in `{}` has shape {:?}, which does not hold the {part} of shape {shape:?}",
@@ -246,7 +326,11 @@ impl Weights {
     pub fn list(&self) -> Vec<Tensor> {
         let tensor = |(name, entry): (&String, &Entry)| Tensor {
             name: name.clone(),
-            dtype: entry.dtype.as_ref().map_or_else(Clone::clone, |dtype| format!("{dtype:?}")),
+            dtype: match (&entry.coded, &entry.dtype) {
+                (Some(coded), _) => coded.name.to_owned(),
+                (None, Ok(dtype)) => format!("{dtype:?}"),
+                (None, Err(other)) => other.clone(),
+            },
             shape: entry.shape.clone(),
             bytes: entry.range.len(),
             file: entry.file.clone(),
@@ -267,8 +351,8 @@ impl Weights {
             (Ok(GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16), Some(bits)) => {
                 (entry.shape.iter().product::<usize>() as f64 * bits / 8.0) as usize
             }
-            (Ok(GgmlDType::F16), None) => 2 * entry.range.len(),
-            _ => entry.range.len(),
+            (Ok(GgmlDType::F16), None) => 2 * entry.dense_bytes(),
+            _ => entry.dense_bytes(),
         };
         self.tensors.values().map(bytes).sum()
     }
@@ -277,7 +361,7 @@ impl Weights {
     pub fn dtype(&self) -> DType {
         let bytes_in = |dtype| {
             let stored = self.tensors.values().filter(|entry| entry.dtype == Ok(dtype));
-            stored.map(|entry| entry.range.len()).sum::<usize>()
+            stored.map(Entry::dense_bytes).sum::<usize>()
         };
         // The first of equals is taken last, so F32 wins a tie.
         [(GgmlDType::F16, DType::F16), (GgmlDType::BF16, DType::BF16), (GgmlDType::F32, DType::F32)]
@@ -299,24 +383,36 @@ impl Weights {
         let unused: Vec<&str> = self
             .names()
             .filter(|name| !asked.contains(name) && !is_idle(name))
-            .filter(|name| !unasked::is_of_another_part(name))
+            .filter(|name| !unasked::is_of_another_part(name) && !self.is_passed_by(name))
             .collect();
         unasked::refuse(&unused, self.parts.as_ref().map(|(_, spec)| spec.layers.len()))?;
-        if self.untied {
-            self.check_tied()?;
-        }
         let adapters = self.adapters.iter().flat_map(|(adapters, _)| adapters.iter());
         adapters.into_iter().try_for_each(Adapter::check_all_used)
+    }
+
+    /// Whether a tensor is of a layer that the decoder leaves out among others.
+    fn is_passed_by(&self, name: &str) -> bool {
+        let (Some((_, spec)), Some(number)) = (&self.parts, unasked::layer(name)) else {
+            return false;
+        };
+        let last = spec.layers.iter().map(|layer| layer.number).max().unwrap_or(0);
+        let gaps = last + 1 > spec.layers.len();
+        gaps && !spec.layers.iter().any(|layer| layer.number == number)
     }
 
     /// What the user should know of tensors that are not read, and what is no error.
     pub fn notes(&self) -> Vec<String> {
         let of_others = |name: &&str| {
             let left_out = self.parts.as_ref().is_some_and(|(naming, _)| naming.leaves_out(name));
-            left_out || unasked::is_of_another_part(name)
+            left_out || unasked::is_of_another_part(name) || self.is_passed_by(name)
         };
         let names: Vec<&str> = self.names().filter(of_others).collect();
-        unasked::note(&names).into_iter().collect()
+        let mut notes: Vec<String> = unasked::note(&names).into_iter().collect();
+        let tied = self.parts.as_ref().is_some_and(|(_, spec)| spec.tied_embeddings);
+        if tied && self.has_own_output().unwrap_or(false) {
+            notes.push("the config says that the output matrix is the embedding (`tie_word_embeddings`), but another one is stored: it is used, as transformers 5 does".to_owned());
+        }
+        notes
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
@@ -325,6 +421,26 @@ impl Weights {
 }
 
 impl Entry {
+    /// Bytes of the numbers, once they are dense.
+    fn dense_bytes(&self) -> usize {
+        self.coded.as_ref().map_or(self.range.len(), Coded::dense_bytes)
+    }
+
+    /// What a view shows; none if it is not there. Of a vector in blocks (a norm, a bias) single elements are wanted.
+    fn seen(&self, view: &View, vector: bool) -> Result<Option<Stored<'_>>> {
+        match &self.coded {
+            Some(coded) => self.widened(view, coded),
+            None => self.stored(&view.tensor)?.seen_through(view, vector),
+        }
+    }
+
+    /// What a view shows of coded numbers; none if it is not there.
+    fn widened(&self, view: &View, coded: &Coded) -> Result<Option<Stored<'_>>> {
+        let place = format!("tensor `{}` in `{}`", view.tensor, self.file);
+        let stored = coded.slice(place, view.slice, view.transposed)?;
+        Ok(stored.and_then(|stored| stored.select(view.rows.clone())))
+    }
+
     pub(super) fn stored(&self, name: &str) -> Result<Stored<'_>> {
         let dtype = self.dtype.as_ref().map_err(|other| {
             Error::input(format!(
@@ -334,7 +450,12 @@ impl Entry {
             .hint("supported: F32, F16, BF16; in GGUF also Q4_0 to Q8_0 and Q2_K to Q6_K")
         })?;
         let place = format!("tensor `{name}` in `{}`", self.file);
-        Ok(Stored::new(place, *dtype, self.shape.clone(), &self.bytes, self.range.clone()))
+        if let Some(coded) = &self.coded {
+            return coded.whole(place);
+        }
+        // A number alone is a vector of one.
+        let shape = if self.shape.is_empty() { vec![1] } else { self.shape.clone() };
+        Ok(Stored::new(place, *dtype, shape, &self.bytes, self.range.clone()))
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Heads<'a> {
     pub(super) value_dim: usize,
     /// How many tokens one sees, itself included; all before it where there is none.
     pub(super) window: Option<usize>,
+    /// Whether it sees its own piece of so many tokens instead.
+    pub(super) chunked: bool,
     /// Scores x become cap · tanh(x / cap).
     pub(super) softcap: Option<f32>,
     /// Scores that take weight from all positions [H].
@@ -39,7 +41,11 @@ pub(super) struct Heads<'a> {
 impl Heads<'_> {
     /// The first position that the token at `position` sees.
     fn first_seen(&self, position: usize) -> usize {
-        self.window.map_or(0, |window| (position + 1).saturating_sub(window))
+        match self.window {
+            None => 0,
+            Some(window) if self.chunked => position / window * window,
+            Some(window) => (position + 1).saturating_sub(window),
+        }
     }
 }
 

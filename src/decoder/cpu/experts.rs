@@ -76,12 +76,17 @@ impl Experts {
                 continue;
             }
             let mut rows = Vec::with_capacity(members.len() * d);
-            for (token, _) in members {
+            for (token, share) in members {
                 rows.extend_from_slice(&h[token * d..(token + 1) * d]);
+                if self.spec.before {
+                    let given = rows.len() - d;
+                    rows[given..].iter_mut().for_each(|x| *x *= share);
+                }
             }
             let results = expert.apply(&rows, d);
             for ((token, share), row) in members.iter().zip(results.chunks_exact(expert.stride())) {
-                kernels::add_scaled(&mut out[token * d..(token + 1) * d], &row[..d], *share);
+                let share = if self.spec.before { 1.0 } else { *share };
+                kernels::add_scaled(&mut out[token * d..(token + 1) * d], &row[..d], share);
             }
         }
         if let Some(shared) = &self.shared {

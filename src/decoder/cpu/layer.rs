@@ -123,6 +123,7 @@ impl Layer {
             head_dim: e,
             value_dim: u,
             window: self.form.window,
+            chunked: self.form.chunked,
             softcap: spec.attention.softcap.map(|cap| cap as f32),
             sinks: self.attention.sinks.as_deref(),
         };

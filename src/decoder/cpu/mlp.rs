@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::ROWS_PER_TASK;
 use super::loader::Loader;
+use crate::decoder::curve::{Curve, curve};
 use crate::decoder::kernels;
 use crate::decoder::matrix::Matrix;
 use crate::error::Result;
@@ -13,6 +14,7 @@ use crate::model::{LayerPart, MlpSpec, Projection};
 
 pub(super) struct Mlp {
     form: MlpSpec,
+    curve: Option<Curve>,
     gate: Option<Matrix>,
     up: Matrix,
     down: Matrix,
@@ -32,6 +34,7 @@ impl Mlp {
             |projection, shape| loader.layer_matrix(layer, part(projection), shape, form.bias);
         Ok(Self {
             form,
+            curve: curve(loader.spec, |number| loader.vector(layer, LayerPart::Curve(number), 1))?,
             gate: form.gated.then(|| matrix(Projection::Gate, [width, d])).transpose()?,
             up: matrix(Projection::Up, [width, d])?,
             down: matrix(Projection::Down, [d, width])?,
@@ -56,7 +59,10 @@ impl Mlp {
             None => {
                 let mut up = self.up.apply(h, d);
                 let task = ROWS_PER_TASK * self.up.stride();
-                up.par_chunks_mut(task).for_each(|up| kernels::activate(self.form.activation, up));
+                up.par_chunks_mut(task).for_each(|up| match &self.curve {
+                    Some(curve) => curve.apply(up),
+                    None => kernels::activate(self.form.activation, up),
+                });
                 up
             }
         };

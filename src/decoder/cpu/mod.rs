@@ -83,11 +83,8 @@ impl CpuDecoder {
         let (v, d) = (spec.vocab_size, spec.hidden_size);
         let embedding = loader.matrix(Part::Embedding, [v, d], false)?;
         let norm = loader.norm(Part::FinalNorm, d, &spec.norm)?;
-        let output = match spec.tied_embeddings {
-            true => {
-                loader.parts.tied_output()?;
-                None
-            }
+        let output = match spec.tied_embeddings && !loader.parts.has_own_output()? {
+            true => None,
             false => Some(loader.matrix(Part::Output, [v, d], spec.output_bias)?),
         };
         let adapters_beside = loader.parts.any_beside();

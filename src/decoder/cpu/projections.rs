@@ -128,13 +128,16 @@ impl Projections {
             }
             Some(latent) => self.project_latent(latent, spec, h),
         };
-        if let Some(clip) = spec.attention.clip {
-            for rows in [&mut queries, &mut keys, &mut values] {
-                let clip = clip as f32;
-                rows.values.iter_mut().for_each(|x| *x = x.clamp(-clip, clip));
+        let clip = spec.attention.clip.map(|clip| clip as f32);
+        let cut = |row: &mut [f32]| {
+            if let Some(clip) = clip {
+                row.iter_mut().for_each(|x| *x = x.clamp(-clip, clip));
             }
-        }
-        let after = spec.attention.qk_norm.is_some_and(|norm| norm.after_rope);
+        };
+        cut(&mut values.values);
+        let qk_norm = spec.attention.qk_norm;
+        let after = qk_norm.is_some_and(|norm| norm.after_rope);
+        let without = angles.is_none() && qk_norm.is_some_and(|norm| norm.turned_only);
         for (rows, heads, norms) in [
             (&mut queries, spec.heads, &self.query_norms),
             (&mut keys, spec.kv_heads, &self.key_norms),
@@ -146,19 +149,23 @@ impl Projections {
                 let mut space = Vec::new();
                 for (t, row) in rows.chunks_exact_mut(stride).enumerate() {
                     let row = &mut row[..heads * e];
-                    if !after {
+                    if !after && !without {
                         norm_heads(row, norms, &mut space);
                     }
+                    cut(row);
                     if let Some((cos, sin)) = angles.map(|angles| &angles[i * ROWS_PER_TASK + t]) {
                         row.chunks_exact_mut(e).for_each(|head| rope::rotate(head, cos, sin));
                     }
-                    if after {
+                    if after && !without {
                         norm_heads(row, norms, &mut space);
                     }
                 }
             });
         }
         let scale = spec.attention.scale as f32;
+        let turned = angles.is_some();
+        let grows = spec.attention.growth.is_some_and(|growth| !(growth.unturned_only && turned));
+        let growth = growth.filter(|_| grows);
         for (t, row) in queries.values.chunks_exact_mut(queries.stride).enumerate() {
             let scale = growth.map_or(scale, |growth| scale * growth[t]);
             row.iter_mut().for_each(|q| *q *= scale);

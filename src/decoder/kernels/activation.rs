@@ -30,6 +30,8 @@ pub(crate) fn activate(activation: Activation, x: &mut [f32]) {
             x.iter_mut().for_each(|x| *x = half(*x));
         }
         Activation::ReluSquared => x.iter_mut().for_each(|x| *x = x.max(0.0) * x.max(0.0)),
+        // Its numbers are a layer's own: `decoder/curve.rs` computes it.
+        Activation::Xielu => {}
         // Only ever gates: without something to gate it is the swish alone.
         Activation::ClampedSwish { alpha, limit } => x.iter_mut().for_each(|x| {
             let y = x.min(limit as f32);

@@ -68,8 +68,12 @@ impl Experts {
         // A token's experts add their results in the order of their numbers.
         for (expert, shares) in self.experts.iter().zip(self.shares(h)?) {
             let Some(shares) = shares else { continue };
-            let result = expert.forward(&inner)?.to_dtype(DType::F32)?;
-            let result = result.broadcast_mul(&shares)?;
+            let result = if self.spec.before {
+                let given = h.broadcast_mul(&shares)?.to_dtype(dtype)?;
+                expert.forward(&given)?.to_dtype(DType::F32)?
+            } else {
+                expert.forward(&inner)?.to_dtype(DType::F32)?.broadcast_mul(&shares)?
+            };
             // Not a product with 0: what an expert makes of a token that is not its own need not be finite.
             let chosen = shares.ne(0f32)?.broadcast_as(out.shape())?;
             out = (&out + chosen.where_cond(&result, &out.zeros_like()?)?)?;

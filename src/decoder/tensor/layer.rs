@@ -109,7 +109,7 @@ impl Layer {
             Target::Each { store, at } => store.put_each(index, at, &keys, &values)?,
         }
         let heads = Heads {
-            mask: pass.mask(self.form.window)?,
+            mask: pass.mask((self.form.window, self.form.chunked))?,
             softcap: spec.attention.softcap,
             sinks: self.attention.sinks.as_ref(),
         };

@@ -7,10 +7,12 @@ use candle_nn::ops;
 
 use super::linear::Linear;
 use super::loader::Loader;
+use crate::decoder::curve::{Curve, curve};
 use crate::model::{Activation, LayerPart, MlpSpec, Projection};
 
 pub(super) struct Mlp {
     form: MlpSpec,
+    curve: Option<Curve>,
     gate: Option<Linear>,
     up: Linear,
     down: Linear,
@@ -30,6 +32,7 @@ impl Mlp {
             |projection, shape| loader.layer_matrix(layer, part(projection), shape, form.bias);
         Ok(Self {
             form,
+            curve: curve(loader.spec, |number| loader.vector(layer, LayerPart::Curve(number), 1))?,
             gate: form.gated.then(|| matrix(Projection::Gate, [width, d])).transpose()?,
             up: matrix(Projection::Up, [width, d])?,
             down: matrix(Projection::Down, [d, width])?,
@@ -45,7 +48,10 @@ impl Mlp {
         let up = self.up.forward(h)?; // [W, F]
         let inner = match &self.gate {
             Some(gate) => gated(self.form.activation, &gate.forward(h)?, &up)?,
-            None => activate(self.form.activation, &up)?,
+            None => match &self.curve {
+                Some(curve) => bent(curve, &up)?,
+                None => activate(self.form.activation, &up)?,
+            },
         };
         self.down.forward(&inner)
     }
@@ -60,12 +66,24 @@ fn gated(activation: Activation, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
     activate(activation, gate)? * up
 }
 
+/// xIELU, in f32.
+fn bent(curve: &Curve, x: &Tensor) -> Result<Tensor> {
+    let v = x.to_dtype(DType::F32)?;
+    let straight = (&v * f64::from(curve.beta))?;
+    let right = (v.sqr()? * f64::from(curve.right))?;
+    let below = v.minimum(f64::from(curve.eps))?.exp()?.affine(1.0, -1.0)?;
+    let left = ((below - &v)? * f64::from(curve.left))?;
+    (v.gt(0f32)?.where_cond(&right, &left)? + straight)?.to_dtype(x.dtype())
+}
+
 fn activate(activation: Activation, x: &Tensor) -> Result<Tensor> {
     match activation {
         Activation::Silu => ops::silu(x),
         Activation::Gelu => x.gelu_erf(),
         Activation::GeluTanh => x.gelu(),
         Activation::ReluSquared => x.relu()?.sqr(),
+        // Its numbers are a layer's own: [`bent`].
+        Activation::Xielu => Ok(x.clone()),
         // Several operations: in f32, so that it is rounded once.
         Activation::ClampedSwish { alpha, limit } => {
             let gate = x.to_dtype(DType::F32)?.minimum(limit)?;

@@ -85,11 +85,8 @@ impl TensorDecoder {
             (0..spec.layers.len()).map(|i| Layer::load(&loader, i)).collect::<Result<Vec<_>>>()?;
         let embedding = loader.matrix(Part::Embedding, [v, d], false)?;
         let norm = loader.norm(Part::FinalNorm, d, &spec.norm)?;
-        let output = match spec.tied_embeddings {
-            true => {
-                loader.parts.tied_output()?;
-                None
-            }
+        let output = match spec.tied_embeddings && !loader.parts.has_own_output()? {
+            true => None,
             false => Some(loader.matrix(Part::Output, [v, d], spec.output_bias)?),
         };
         let adapters_beside = loader.parts.any_beside();
@@ -104,7 +101,8 @@ impl TensorDecoder {
         let weight_bytes = layers.iter().map(Layer::bytes).sum::<usize>()
             + embedding.bytes()
             + output.as_ref().map_or(0, Linear::bytes);
-        let mut windows: Vec<_> = spec.layers.iter().map(|layer| layer.window).collect();
+        let mut windows: Vec<_> =
+            spec.layers.iter().map(|layer| (layer.window, layer.chunked)).collect();
         windows.sort_unstable();
         windows.dedup();
         let identity = Identity::of(device, dtype, width);

@@ -17,6 +17,9 @@ use crate::model::Growth;
 /// gives something that is not a number.
 const HIDDEN: f64 = -1e30;
 
+/// How many tokens one sees, itself included, or all; and whether those are its own piece of a cut text.
+pub(super) type Window = (Option<usize>, bool);
+
 /// Keys and values of P positions.
 pub(super) enum Block<'a> {
     /// All tokens meet it in one product; whoever may not see it gives it no weight.
@@ -42,7 +45,7 @@ pub(super) struct Pass<'a> {
     /// Factors on the queries [W, 1, 1, 1], f32, where they grow.
     pub(super) growth: Option<Tensor>,
     /// Of each window.
-    masks: Vec<(Option<usize>, Tensor)>,
+    masks: Vec<(Window, Tensor)>,
     /// Blocks in the order of positions for every token, those of prefixes first.
     pub(super) blocks: Vec<Block<'a>>,
     pub(super) target: Target<'a>,
@@ -50,7 +53,7 @@ pub(super) struct Pass<'a> {
 
 impl Pass<'_> {
     /// What is added to the scores [1, W, 1, B · P], f32, of layers with this window.
-    pub(super) fn mask(&self, window: Option<usize>) -> candle_core::Result<&Tensor> {
+    pub(super) fn mask(&self, window: Window) -> candle_core::Result<&Tensor> {
         match self.masks.iter().find(|(of, _)| *of == window) {
             Some((_, mask)) => Ok(mask),
             None => candle_core::bail!("no mask was made for the window {window:?}"),
@@ -82,7 +85,7 @@ pub(super) struct Frame {
     pub(super) ropes: Vec<Frequencies>,
     pub(super) growth: Option<Growth>,
     /// All that layers have.
-    pub(super) windows: Vec<Option<usize>>,
+    pub(super) windows: Vec<Window>,
     pub(super) device: Device,
 }
 
@@ -199,7 +202,7 @@ impl Frame {
     }
 
     /// Hides from each token, of each block, what comes before its window and what is not its past.
-    fn mask(&self, window: Option<usize>, views: &[View]) -> candle_core::Result<Tensor> {
+    fn mask(&self, (window, chunked): Window, views: &[View]) -> candle_core::Result<Tensor> {
         let (w, device) = (self.width, &self.device);
         let bounds = |of: &dyn Fn(&View, (usize, usize)) -> usize| {
             let rows = views.iter().flat_map(|view| view.blocks.iter().map(|b| of(view, *b)));
@@ -212,7 +215,11 @@ impl Frame {
         let mut hidden = places.broadcast_ge(&end)?.to_dtype(DType::F32)?;
         if let Some(window) = window {
             let start = bounds(&|view, (start, _)| {
-                (view.position + 1).saturating_sub(window).saturating_sub(start).min(BLOCK)
+                let first = match chunked {
+                    true => view.position / window * window,
+                    false => (view.position + 1).saturating_sub(window),
+                };
+                first.saturating_sub(start).min(BLOCK)
             })?;
             hidden = (hidden + places.broadcast_lt(&start)?.to_dtype(DType::F32)?)?;
         }

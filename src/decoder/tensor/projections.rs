@@ -119,20 +119,28 @@ impl Projections {
             Some(clip) => x.clamp(-clip, clip),
             None => Ok(x),
         };
-        let after = spec.attention.qk_norm.is_some_and(|norm| norm.after_rope);
+        let qk_norm = spec.attention.qk_norm;
+        let after = qk_norm.is_some_and(|norm| norm.after_rope);
+        let without = turns.is_none() && qk_norm.is_some_and(|norm| norm.turned_only);
         // One token of each "batch entry", so that each has a row of angles of its own: [W, heads, 1, E].
         let turned = |x: Tensor, heads: usize, norms: &[Norm]| {
-            let mut x = clip(x)?.to_dtype(DType::F32)?.reshape((w, heads, 1, e))?;
+            let norms = if without { &[] } else { norms };
+            let mut x = x.to_dtype(DType::F32)?.reshape((w, heads, 1, e))?;
             if !after {
                 x = norm_heads(x, norms)?;
             }
+            x = clip(x)?;
             if let Some(turns) = turns {
                 x = turn(&x, turns)?;
             }
             if after { norm_heads(x, norms) } else { Ok(x) }
         };
         let mut queries = (turned(queries, spec.heads, &self.query_norms)? * spec.attention.scale)?;
-        if let Some(growth) = &pass.growth {
+        let grows = |growth: &&Tensor| {
+            let unturned_only = spec.attention.growth.is_some_and(|growth| growth.unturned_only);
+            growth.elem_count() > 0 && !(unturned_only && turns.is_some())
+        };
+        if let Some(growth) = pass.growth.as_ref().filter(grows) {
             queries = queries.broadcast_mul(growth)?;
         }
         let keys = turned(keys, g, &self.key_norms)?.to_dtype(dtype)?;

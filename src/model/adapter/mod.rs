@@ -443,11 +443,14 @@ pub(super) fn untie(adapters: &[Adapter], spec: &mut Spec, layout: &Layout) -> b
 }
 
 /// Names under which a tensor of a checkpoint can be changed: its own, and the one that transformers gives it while
-/// it loads it.
+/// it loads it, or has inside a model that also sees or hears.
 fn names(tensor: &str) -> impl Iterator<Item = String> {
     let renamed = tensor.replace(".block_sparse_moe.", ".mlp.");
     let other = (renamed != tensor).then_some(renamed);
-    std::iter::once(tensor.to_owned()).chain(other)
+    let inside = tensor.strip_prefix("model.").into_iter().flat_map(|inner| {
+        ["model.language_model.", "language_model.model."].map(|root| format!("{root}{inner}"))
+    });
+    std::iter::once(tensor.to_owned()).chain(other).chain(inside)
 }
 
 fn digest(config: &Bytes, weights: &Bytes) -> String {

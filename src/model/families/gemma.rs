@@ -1,9 +1,8 @@
-//! Gemma, Gemma 2 and Gemma 3 (text; of the models that also see images, the part that reads and writes text).
+//! Gemma, Gemma 2 and Gemma 3.
 
 use super::{BASE, DEFAULTS, Defaults, Family};
 use crate::error::{Error, Result};
 use crate::model::config::Draft;
-use crate::model::json::Keys;
 use crate::model::layout::{LLAMA, Layout};
 use crate::model::rope::{ROPE, RopeDefaults};
 use crate::model::spec::{Activation, QkSpan};
@@ -53,20 +52,6 @@ pub(super) const FAMILIES: &[Family] = &[
         model_type: "gemma3_text",
         defaults: GEMMA_3,
         layout: SANDWICH,
-        read: gemma3,
-        ..BASE
-    },
-    Family {
-        architecture: "Gemma3ForConditionalGeneration",
-        model_type: "gemma3",
-        defaults: GEMMA_3,
-        layout: Layout {
-            root: "language_model.model.",
-            output: "language_model.lm_head",
-            idle: &["vision_tower.", "multi_modal_projector."],
-            ..SANDWICH
-        },
-        unwrap: text_part,
         read: gemma3,
         ..BASE
     },
@@ -122,20 +107,4 @@ fn gemma3(draft: &mut Draft) -> Result<()> {
     draft.windows_by_type(window, |i| (i + 1) % pattern != 0)?;
     draft.rope_by_window();
     Ok(())
-}
-
-/// The text model's keys; sizes that a release leaves out are the class's.
-fn text_part(mut keys: Keys) -> Result<Keys> {
-    let mut text = keys.object("text_config")?.ok_or_else(|| keys.missing("text_config"))?;
-    text.value("model_type");
-    for (key, value) in [
-        ("vocab_size", 262_208),
-        ("num_attention_heads", 8),
-        ("num_key_value_heads", 4),
-        ("head_dim", 256),
-        ("max_position_embeddings", 131_072),
-    ] {
-        text.fill(key, value);
-    }
-    Ok(text)
 }

@@ -4,11 +4,38 @@
 use super::{BASE, DEFAULTS, Defaults, Family};
 use crate::error::{Error, Result};
 use crate::model::config::Draft;
+use crate::model::json::Keys;
 use crate::model::layout::{LLAMA, Layout, Mlp};
 use crate::model::rope::{ROPE, RopeDefaults};
 
 pub(super) const FAMILIES: &[Family] = &[
     Family { architecture: "LlamaForCausalLM", model_type: "llama", read: llama, ..BASE },
+    Family {
+        architecture: "MllamaForCausalLM",
+        model_type: "mllama_text_model",
+        defaults: Defaults {
+            kv_heads: Some(8),
+            eps: ("rms_norm_eps", 1e-5),
+            rope: RopeDefaults { theta: 500_000.0, ..ROPE },
+            ..DEFAULTS
+        },
+        layout: Layout { more_rows: true, ..LLAMA },
+        read: mllama,
+        ..BASE
+    },
+    Family {
+        architecture: "ExaoneForCausalLM",
+        model_type: "exaone",
+        defaults: Defaults {
+            kv_heads: Some(8),
+            eps: ("rms_norm_eps", 1e-5),
+            rope: RopeDefaults { theta: 500_000.0, ..ROPE },
+            ..DEFAULTS
+        },
+        prepare: exaone,
+        read: llama,
+        ..BASE
+    },
     Family {
         architecture: "SmolLM3ForCausalLM",
         model_type: "smollm3",
@@ -37,6 +64,38 @@ pub(super) const FAMILIES: &[Family] = &[
         ..BASE
     },
 ];
+
+/// The text of Llama 3.2 Vision: without a picture, the layers that look at it are passed by.
+fn mllama(draft: &mut Draft) -> Result<()> {
+    let count = draft.spec.layers.len();
+    let list = draft
+        .keys
+        .value("cross_attention_layers")
+        .unwrap_or_else(|| serde_json::json!([3, 8, 13, 18, 23, 28, 33, 38]));
+    let layers = list
+        .as_array()
+        .and_then(|list| list.iter().map(|n| n.as_u64()).collect::<Option<Vec<_>>>());
+    let layers = layers
+        .ok_or_else(|| draft.keys.wrong("cross_attention_layers", "a list of layers", &list))?;
+    draft.spec.layers.retain(|layer| !layers.contains(&(layer.number as u64)));
+    if draft.spec.layers.is_empty() {
+        return Err(Error::input(format!(
+            "`config.json`: all {count} layers are `cross_attention_layers`"
+        )));
+    }
+    Ok(())
+}
+
+fn exaone(keys: &mut Keys) -> Result<()> {
+    for (from, to) in [
+        ("num_layers", "num_hidden_layers"),
+        ("layer_norm_epsilon", "rms_norm_eps"),
+        ("activation_function", "hidden_act"),
+    ] {
+        keys.rename(from, to);
+    }
+    Ok(())
+}
 
 fn llama(draft: &mut Draft) -> Result<()> {
     draft.attention_bias("attention_bias", false)?;

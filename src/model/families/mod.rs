@@ -1,26 +1,33 @@
 //! What each architecture does that others do not: one file for each family of models. The facts are those of
 //! transformers 5.23 (`configuration_*.py`, `modeling_*.py`). Knows nothing about weights or tokens.
 
+mod apertus;
 mod cohere;
 mod deepseek;
+mod falcon;
 mod gemma;
 mod glm;
 mod gpt_neox;
 mod gpt_oss;
 mod granite;
 mod llama;
+mod llama4;
 mod mistral;
+mod mixtures;
 mod olmo;
 mod others;
 mod phi;
 mod qwen;
 mod stablelm;
+mod wrappers;
 
 use super::config::Draft;
 use super::json::Keys;
 use super::layout::{LLAMA, Layout};
 use super::rope::{ROPE, RopeDefaults};
 use crate::error::Result;
+
+pub(super) use wrappers::{Chosen, choose};
 
 /// One architecture.
 pub(super) struct Family {
@@ -32,8 +39,8 @@ pub(super) struct Family {
     pub(super) defaults: Defaults,
     /// Names of the tensors.
     pub(super) layout: Layout,
-    /// Takes the keys of the decoder out of those of a larger model.
-    pub(super) unwrap: fn(Keys) -> Result<Keys>,
+    /// Gives keys of other names the usual ones.
+    pub(super) prepare: fn(&mut Keys) -> Result<()>,
     /// Width of a head, where other keys than the usual ones give it.
     pub(super) head_width: Option<fn(&mut Keys) -> Result<usize>>,
     /// Width of the part of a head that can be turned, where that is not the whole of it.
@@ -73,7 +80,7 @@ const BASE: Family = Family {
     model_type: "",
     defaults: DEFAULTS,
     layout: LLAMA,
-    unwrap: Ok,
+    prepare: |_| Ok(()),
     head_width: None,
     turned_width: None,
     read: |_| Ok(()),
@@ -95,8 +102,37 @@ pub(super) fn all() -> impl Iterator<Item = &'static Family> {
         gpt_oss::FAMILIES,
         stablelm::FAMILIES,
         gpt_neox::FAMILIES,
+        mixtures::FAMILIES,
+        apertus::FAMILIES,
+        llama4::FAMILIES,
+        falcon::FAMILIES,
         others::FAMILIES,
     ]
     .into_iter()
     .flatten()
+}
+
+/// Positions that a class assumes where its config does not say, by `model_type`.
+pub(super) fn context(model_type: &str) -> Option<usize> {
+    Some(match model_type {
+        "llama" | "phi" | "olmo" | "olmo2" | "olmo3" | "granite" | "granitemoe"
+        | "granitemoehybrid" | "deepseek_v2" | "gpt_neox" | "falcon" | "hunyuan_v1_dense"
+        | "hunyuan_v1_moe" | "exaone4" => 2048,
+        "arcee" | "phi3" | "stablelm" | "helium" | "nemotron" | "starcoder2" | "olmoe"
+        | "deepseek_v3" | "exaone" => 4096,
+        "gemma" | "gemma2" | "cohere" | "cohere2" => 8192,
+        "qwen2" | "qwen3" | "qwen2_moe" | "qwen3_moe" | "smollm3" | "qwen2_vl_text"
+        | "qwen2_5_vl_text" | "qwen3_5_text" | "qwen3_5_moe_text" | "qwen3_next" => 32_768,
+        "apertus" => 65_536,
+        "qwen3_vl_text" | "qwen3_vl_moe_text" => 128_000,
+        "mllama_text_model" | "mistral" | "ministral" | "mixtral" | "gemma3_text" | "glm"
+        | "glm4" | "glm4_moe" | "gpt_oss" | "ernie4_5" | "ernie4_5_moe" | "phimoe"
+        | "llama4_text" | "sarvam_moe" => 131_072,
+        "minimax_m2" => 196_608,
+        "deepseek_v32" => 163_840,
+        "glm4_moe_lite" | "glm_moe_dsa" => 202_752,
+        "ministral3" => 262_144,
+        "seed_oss" => 524_288,
+        _ => return None,
+    })
 }

@@ -1,30 +1,28 @@
-//! Qwen2, Qwen2.5, Qwen3 and their mixtures of experts.
+//! Qwen2, Qwen2.5, Qwen3 and their mixtures of experts, the text decoders of their models that see, and MiMo,
+//! which is Qwen2 with layers that guess ahead.
 
 use super::{BASE, DEFAULTS, Defaults, Family};
 use crate::error::Result;
 use crate::model::config::{Draft, EXPERTS_MAX, WIDTH_MAX};
+use crate::model::layout::{self, LLAMA, Layout};
+use crate::model::rope::{ROPE, RopeDefaults};
 use crate::model::spec::{Experts, QkSpan};
+
+const PLACES: RopeDefaults = RopeDefaults { places: true, ..ROPE };
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         architecture: "Qwen2ForCausalLM",
         model_type: "qwen2",
         defaults: Defaults { kv_heads: Some(32), ..DEFAULTS },
-        read: |draft| {
-            draft.spec.attention.qkv_bias = true;
-            windows(draft)
-        },
+        read: qwen2,
         ..BASE
     },
     Family {
         architecture: "Qwen3ForCausalLM",
         model_type: "qwen3",
         defaults: Defaults { kv_heads: Some(32), head_dim: Some(128), ..DEFAULTS },
-        read: |draft| {
-            draft.attention_bias("attention_bias", false)?;
-            draft.qk_norm(QkSpan::Head);
-            windows(draft)
-        },
+        read: qwen3,
         ..BASE
     },
     Family {
@@ -33,7 +31,11 @@ pub(super) const FAMILIES: &[Family] = &[
         defaults: Defaults { kv_heads: Some(16), ..DEFAULTS },
         read: |draft| {
             draft.spec.attention.qkv_bias = draft.keys.flag("qkv_bias")?.unwrap_or(true);
-            let shared = draft.keys.size("shared_expert_intermediate_size", WIDTH_MAX)?;
+            let none = draft.keys.has_zero("shared_expert_intermediate_size");
+            let shared = match none {
+                true => draft.keys.count("shared_expert_intermediate_size")?,
+                false => draft.keys.size("shared_expert_intermediate_size", WIDTH_MAX)?,
+            };
             experts(draft, 60, 4, 1408, shared.unwrap_or(5632))?;
             windows(draft)
         },
@@ -56,7 +58,81 @@ pub(super) const FAMILIES: &[Family] = &[
         },
         ..BASE
     },
+    Family {
+        architecture: "Qwen2VLTextModel",
+        model_type: "qwen2_vl_text",
+        defaults: SEEING_2,
+        read: qwen2,
+        ..BASE
+    },
+    Family {
+        architecture: "Qwen2_5_VLTextModel",
+        model_type: "qwen2_5_vl_text",
+        defaults: SEEING_2,
+        read: qwen2,
+        ..BASE
+    },
+    Family {
+        architecture: "Qwen3VLTextModel",
+        model_type: "qwen3_vl_text",
+        defaults: Defaults { kv_heads: Some(32), ..SEEING_3 },
+        read: qwen3,
+        ..BASE
+    },
+    Family {
+        architecture: "Qwen3VLMoeTextModel",
+        model_type: "qwen3_vl_moe_text",
+        defaults: Defaults { kv_heads: Some(16), ..SEEING_3 },
+        layout: Layout {
+            experts: layout::Experts::TurnedStacked(
+                "mlp.experts.gate_up_proj",
+                "mlp.experts.down_proj",
+            ),
+            ..LLAMA
+        },
+        read: |draft| {
+            // The class normalises whatever the config says.
+            draft.keys.value("norm_topk_prob");
+            qwen3(draft)?;
+            experts(draft, 60, 4, 1408, 0)?;
+            draft.spec.experts.iter_mut().for_each(|experts| experts.normalized = true);
+            Ok(())
+        },
+        ..BASE
+    },
+    Family {
+        architecture: "MiMoForCausalLM",
+        model_type: "mimo",
+        defaults: Defaults { kv_heads: Some(32), ..DEFAULTS },
+        layout: Layout { idle: &["*.rotary_emb.inv_freq", "model.mtp_layers."], ..LLAMA },
+        read: |draft| {
+            draft.keys.value("attention_bias");
+            qwen2(draft)
+        },
+        ..BASE
+    },
 ];
+
+const SEEING_2: Defaults = Defaults {
+    kv_heads: Some(8),
+    eps: ("rms_norm_eps", 1e-5),
+    rope: RopeDefaults { theta: 1_000_000.0, ..PLACES },
+    ..DEFAULTS
+};
+
+const SEEING_3: Defaults =
+    Defaults { head_dim: Some(128), rope: RopeDefaults { theta: 500_000.0, ..PLACES }, ..DEFAULTS };
+
+fn qwen2(draft: &mut Draft) -> Result<()> {
+    draft.spec.attention.qkv_bias = true;
+    windows(draft)
+}
+
+fn qwen3(draft: &mut Draft) -> Result<()> {
+    draft.attention_bias("attention_bias", false)?;
+    draft.qk_norm(QkSpan::Head);
+    windows(draft)
+}
 
 /// The layers from `max_window_layers` on have the window, where windows are on.
 fn windows(draft: &mut Draft) -> Result<()> {

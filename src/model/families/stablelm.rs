@@ -50,7 +50,8 @@ fn stablelm(draft: &mut Draft) -> Result<()> {
     }
     if keys.flag("qk_layernorm")?.unwrap_or(false) {
         let norm = Norm { bias: false, ..spec.norm };
-        spec.attention.qk_norm = Some(QkNorm { norm, span: QkSpan::OwnHead, after_rope: false });
+        spec.attention.qk_norm =
+            Some(QkNorm { norm, span: QkSpan::OwnHead, after_rope: false, turned_only: false });
     }
     Ok(())
 }

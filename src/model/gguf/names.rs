@@ -57,6 +57,7 @@ impl Names {
             LayerPart::SharedExpertGate => named("ffn_gate_inp_shexp"),
             LayerPart::LatentQuery
             | LayerPart::LatentQueryNorm
+            | LayerPart::Curve(_)
             | LayerPart::Latent
             | LayerPart::LatentNorm
             | LayerPart::SharedKey => return None,
