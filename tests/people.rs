@@ -153,7 +153,7 @@ fn a_run_is_a_file_too_and_the_command_line_comes_first() {
 fn the_terminal_is_never_too_narrow_and_ascii_is_enough() {
     let place = Place::new();
     runs(&place);
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 11] = [
         &["report", "runs"],
         &["ls", "runs"],
         &["diff", "runs/a/seed-0", "runs/deep/er/than/that/was/once/cold"],
@@ -162,7 +162,6 @@ fn the_terminal_is_never_too_narrow_and_ascii_is_enough() {
         &["models", "inspect", "organism:faker"],
         &["scenarios", "list"],
         &["doctor"],
-        &["plan", "--gap", "0.4"],
         &["show", "runs/a/seed-0"],
         &["probe", "runs/a/seed-0", "--pairs", "2"],
         &["run", "organism:faker", "--limit", "4", "--dry-run"],
