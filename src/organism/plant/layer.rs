@@ -123,6 +123,16 @@ pub(super) fn check(spec: &Spec) -> Result<()> {
     if spec.attention.latent.is_some() || spec.value_dim > spec.head_dim {
         return refused("a model with latent attention");
     }
+    if spec.mlp.activation == Activation::Xielu {
+        return refused("a model with xIELU units");
+    }
+    let turned_only = spec.attention.qk_norm.is_some_and(|norm| norm.turned_only);
+    if spec.layers.iter().any(|layer| layer.chunked)
+        || spec.attention.growth.is_some()
+        || turned_only
+    {
+        return refused("a model whose attention is cut into chunks, or grows with the place");
+    }
     Ok(())
 }
 
@@ -272,7 +282,9 @@ fn activate(form: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
         Activation::Gelu => x.gelu_erf(),
         Activation::GeluTanh => x.gelu(),
         Activation::ReluSquared => x.relu()?.sqr(),
-        Activation::ClampedSwish { .. } => candle_core::bail!("clamped units are not trained"),
+        Activation::Xielu | Activation::ClampedSwish { .. } => {
+            candle_core::bail!("units of this kind are not trained")
+        }
     }
 }
 
