@@ -349,7 +349,7 @@ fn what_lies_beside_a_model_is_refused_or_said() {
     refused(&place, &[&model], &["model-00001-of-00001.safetensors", "cut short"]);
     place.write(
         "stray/model.safetensors.index.json",
-        &index.replace("\"a\"", "\"model.norm.weight\""),
+        index.replace("\"a\"", "\"model.norm.weight\""),
     );
     refused(&place, &[&model], &["two sets of weights"]);
 

@@ -27,7 +27,7 @@ const AT_RUN_TIME: [&str; 11] = [
 ];
 
 /// bitsandbytes' factor between a row's largest number and its codes: 1 / 127 in f32.
-const BNB_INT8: f32 = 7.874_015_7e-3;
+const BNB_INT8: f32 = 7.874_016e-3;
 
 type Entries = BTreeMap<String, Entry>;
 

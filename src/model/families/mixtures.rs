@@ -143,8 +143,9 @@ fn minimax_m2(draft: &mut Draft) -> Result<()> {
     }
     // Sizes and factors of parts that the released model does not have.
     keys.retain(|key, _| {
-        !["shared_moe_mode", "mlp_intermediate_size", "attn_window_size", "postnorm"].contains(&key)
-            && !(key.starts_with("layernorm_") && key.ends_with("_beta"))
+        let absent = ["shared_moe_mode", "mlp_intermediate_size", "attn_window_size", "postnorm"];
+        let factor = key.starts_with("layernorm_") && key.ends_with("_beta");
+        !(absent.contains(&key) || factor)
     });
     let count = keys.size("num_local_experts", EXPERTS_MAX)?.unwrap_or(256);
     let used = keys.size("num_experts_per_tok", count)?.unwrap_or(8);
