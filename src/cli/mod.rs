@@ -8,6 +8,7 @@ mod bench;
 mod bounds;
 mod demo;
 mod doctor;
+mod environment;
 mod export;
 mod http;
 mod import;
@@ -54,7 +55,7 @@ mod view;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::error::{Error, Kind, Result};
 use crate::events::Events;
@@ -66,7 +67,9 @@ const NOT_COMPARABLE: u8 = 3;
 
 /// Parses the arguments, does what they say, and gives the exit code.
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let command = environment::settle(Cli::command());
+    let matches = command.try_get_matches_from(args);
+    let cli = match matches.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // clap knows whether this is help (stdout, 0) or a usage error (stderr, 2).
