@@ -148,18 +148,71 @@ impl hub::Progress for Unwatched {
     fn note(&mut self, _text: &str) {}
 }
 
-/// Text with its control characters spelled out, line breaks apart: what a terminal may be shown.
+/// Text with what a terminal would obey or hide spelled out, line breaks apart: what a terminal may be shown.
 pub fn visible(text: &str) -> String {
     text.chars()
         .flat_map(|c| match c {
             '\n' => vec![c],
             c if c.is_control() => c.escape_default().collect(),
+            c if turns_text(c) => c.escape_unicode().collect(),
             c => vec![c],
         })
         .collect()
 }
 
+/// JSON that says the same, with nothing in it that a terminal would obey. Outside of strings there is nothing such.
+pub fn visible_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if (c.is_control() && c != '\n') || turns_text(c) {
+            out += &format!("\\u{:04x}", c as u32);
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Whether a character turns the direction of others, or breaks a line where none is seen.
+fn turns_text(c: char) -> bool {
+    matches!(
+        c,
+        '\u{61c}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{feff}'
+    )
+}
+
 /// A path for people, with nothing in it that a terminal would obey.
 pub fn shown(path: &Path) -> String {
     visible(&path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "a\u{1b}[31m\u{9b}2J\u{202e}b\u{2066}\u{200f}\u{2028}\u{feff}\r\n ä";
+
+    #[test]
+    fn nothing_is_left_that_a_terminal_obeys() {
+        let shown = visible(HOSTILE);
+        assert!(shown.chars().all(|c| c == '\n' || !(c.is_control() || turns_text(c))), "{shown}");
+        assert_eq!(
+            shown,
+            "a\\u{1b}[31m\\u{9b}2J\\u{202e}b\\u{2066}\\u{200f}\\u{2028}\\u{feff}\\r\n ä"
+        );
+    }
+
+    #[test]
+    fn json_for_a_terminal_is_the_same_json() {
+        let value = serde_json::json!({ HOSTILE: [HOSTILE, 1.5] });
+        let plain = serde_json::to_string_pretty(&value).unwrap();
+        let shown = visible_json(&plain);
+        assert!(shown.chars().all(|c| c == '\n' || !(c.is_control() || turns_text(c))), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+    }
 }

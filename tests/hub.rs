@@ -288,26 +288,143 @@ fn what_was_left_behind_is_not_trusted() {
     let blob = blobs.join(etag("m-Q4_0.gguf", &content));
     let incomplete = blobs.join(format!("{}.incomplete", etag("m-Q4_0.gguf", &content)));
     fs::create_dir_all(&blobs).unwrap();
-    fs::write(&incomplete, b"something else").unwrap();
-    let (text, kind) = refused("org/blocks:Q4_0", &access);
-    assert!(text.contains("damaged on its way") && text.contains("SHA-256"), "{text}");
-    assert_eq!(kind, Kind::Failed);
-    assert!(!incomplete.exists() && !blob.exists());
-
-    fs::write(&incomplete, vec![0; content.len() + 1]).unwrap();
-    get("org/blocks:Q4_0", &access).unwrap();
-    assert_eq!(fs::read(&blob).unwrap(), content);
+    // Shorter than the whole, as long, and longer: all of it is fetched anew, once.
+    for left in [b"something else".to_vec(), vec![0; content.len()], vec![0; content.len() + 1]] {
+        let _ = fs::remove_dir_all(repository(&place, "org/blocks").join("snapshots"));
+        let _ = fs::remove_file(&blob);
+        fs::write(&incomplete, left).unwrap();
+        get("org/blocks:Q4_0", &access).unwrap();
+        assert_eq!(fs::read(&blob).unwrap(), content);
+        assert!(!incomplete.exists());
+    }
 }
 
 #[test]
-fn what_was_damaged_on_its_way_is_not_kept() {
+fn what_was_damaged_on_its_way_is_fetched_once_more_and_then_not_kept() {
     let ((hub, content), place) = (gguf(), Place::new());
     hub.fault("m-Q4_0.gguf", Fault::Damage);
     let access = access(&hub, &place);
-    let (text, _) = refused("org/blocks:Q4_0", &access);
-    assert!(text.contains("SHA-256"), "{text}");
     let fetched = get("org/blocks:Q4_0", &access).unwrap();
     assert_eq!(fs::read(fetched.path).unwrap(), content);
+    assert_eq!(hub.cdn_requests().len(), 2);
+
+    let place = Place::new();
+    let access = Access { cache: place.path("cache/hub"), ..access };
+    for _ in 0..2 {
+        hub.fault("m-Q4_0.gguf", Fault::Damage);
+    }
+    let (text, kind) = refused("org/blocks:Q4_0", &access);
+    assert!(text.contains("damaged on its way") && text.contains("SHA-256"), "{text}");
+    assert_eq!(kind, Kind::Failed);
+    let blobs = repository(&place, "org/blocks").join("blobs");
+    assert_eq!(fs::read_dir(blobs).unwrap().count(), 0);
+}
+
+/// The etag of a small file is the SHA-1 by which git names it.
+#[test]
+fn small_files_are_verified_as_well() {
+    let (hub, place) = (tiny(), Place::new());
+    let with = access(&hub, &place);
+    for _ in 0..2 {
+        hub.fault("/config.json", Fault::Damage);
+    }
+    let (text, _) = refused("org/tiny", &with);
+    assert!(text.contains("`config.json` was damaged") && text.contains("SHA-1"), "{text}");
+    hub.fault("/config.json", Fault::Etag("d41d8cd98f00b204e9800998ecf8427e".into()));
+    let (text, _) = refused("org/tiny", &with);
+    assert!(text.contains("is no digest"), "{text}");
+    get("org/tiny", &with).unwrap();
+}
+
+#[test]
+fn no_more_is_written_than_was_announced() {
+    let ((hub, content), place) = (gguf(), Place::new());
+    let with = access(&hub, &place);
+    for _ in 0..2 {
+        hub.fault("m-Q4_0.gguf", Fault::Flood(64 << 20));
+    }
+    let (text, _) = refused("org/blocks:Q4_0", &with);
+    assert!(text.contains("more than the 1048576 bytes that were announced"), "{text}");
+    let blobs = repository(&place, "org/blocks").join("blobs");
+    assert_eq!(fs::read_dir(blobs).unwrap().count(), 0);
+    // Of unknown length, what comes is still held against its digest.
+    hub.fault("m-Q4_0.gguf", Fault::Unsaid);
+    let fetched = get("org/blocks:Q4_0", &with).unwrap();
+    assert_eq!(fs::read(fetched.path).unwrap(), content);
+}
+
+#[test]
+fn an_address_without_a_scheme_names_a_host_and_the_token_stays() {
+    let ((hub, content), place) = (gguf(), Place::new());
+    for _ in 0..2 {
+        hub.fault("m-Q4_0.gguf", Fault::NetworkPath);
+    }
+    let fetched = get("org/blocks:Q4_0", &access(&hub, &place)).unwrap();
+    assert_eq!(fs::read(fetched.path).unwrap(), content);
+    assert!(hub.cdn_requests().iter().all(|request| request.header("authorization").is_none()));
+}
+
+/// Whatever a hub answers, a snapshot is what it should be or is none, nothing lies outside of the cache, no token
+/// goes elsewhere, and a hub that is itself again gives the model.
+#[test]
+fn a_hostile_hub_gives_the_model_or_nothing() {
+    let cases = if std::env::var_os("CANDOR_TEST_LONG").is_some() { 1000 } else { 40 };
+    let (mut given, mut denied) = (0, 0);
+    for case in 0..cases {
+        let mut draw = common::Draw::new(case);
+        let (hub, place) = (tiny(), Place::new());
+        let access = access(&hub, &place);
+        for _ in 0..1 + draw.below(6) {
+            let path = if draw.below(8) == 0 { "/api/models/" } else { *draw.of(&FILES) };
+            let fault = match draw.below(14) {
+                0 => Fault::CutAfter(draw.below(3000)),
+                1 => Fault::IgnoreRange,
+                2..=4 => Fault::Damage,
+                5 => Fault::Flood(draw.below(1 << 22)),
+                6 => Fault::Status(*draw.of(&[200, 204, 400, 404, 416, 500, 503]), ""),
+                7 => Fault::TryLater(*draw.of(&[429, 503])),
+                8 => Fault::RenamedTo(
+                    (*draw.of(&["/org/tiny/resolve", "//127.0.0.1:9", "/../..", "x"])).into(),
+                ),
+                9 => Fault::Etag((*draw.of(&["", "..", "../../x", "W/", "abc", "\u{7f}"])).into()),
+                10 => Fault::Etag("0123456789abcdef".repeat(1 + draw.below(5))),
+                11 => Fault::Unsaid,
+                12 => Fault::NetworkPath,
+                _ => Fault::RedirectForEver,
+            };
+            hub.fault(path, fault);
+        }
+        match get("org/tiny", &access) {
+            Ok(fetched) => {
+                given += 1;
+                for file in FILES {
+                    let there = fs::read(fetched.path.join(file)).unwrap();
+                    assert_eq!(
+                        there,
+                        fs::read(fixture().join(file)).unwrap(),
+                        "case {case}: {file}"
+                    );
+                }
+            }
+            Err(error) => {
+                denied += 1;
+                assert!(!error.to_string().is_empty() && !error.to_string().contains(TOKEN));
+                assert!(!repository(&place, "org/tiny").join("refs/main").exists(), "case {case}");
+            }
+        }
+        let beside: Vec<_> = fs::read_dir(place.path(".")).unwrap().collect();
+        assert!(beside.len() <= 1, "case {case}: {beside:?}");
+        assert!(hub.cdn_requests().iter().all(|r| r.header("authorization").is_none()));
+        let honest = Access { endpoint: tiny().endpoint(), ..access };
+        let fetched =
+            get("org/tiny", &honest).unwrap_or_else(|error| panic!("case {case}: {error}"));
+        for file in FILES {
+            let there = fs::read(fetched.path.join(file)).unwrap();
+            assert_eq!(there, fs::read(fixture().join(file)).unwrap(), "case {case}: {file}");
+        }
+    }
+    println!("{cases} hostile hubs: {given} gave the model, {denied} were refused");
+    assert!(given > 0 && denied > 0);
 }
 
 #[test]

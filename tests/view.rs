@@ -19,6 +19,8 @@ use common::Place;
 struct Server {
     child: Child,
     port: u16,
+    /// What every path begins with.
+    word: String,
     stderr: BufReader<std::process::ChildStderr>,
 }
 
@@ -32,9 +34,11 @@ impl Server {
             .unwrap();
         let mut url = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        let port = url.strip_prefix("http://127.0.0.1:").unwrap().trim_end_matches("/\n");
+        let rest = url.strip_prefix("http://127.0.0.1:").unwrap().trim_end_matches("/\n");
+        let (port, word) = rest.split_once('/').unwrap_or((rest, ""));
+        let word = if word.is_empty() { String::new() } else { format!("/{word}") };
         let stderr = BufReader::new(child.stderr.take().unwrap());
-        Self { port: port.parse().unwrap(), child, stderr }
+        Self { port: port.parse().unwrap(), word, child, stderr }
     }
 
     /// Sends a request as it is and gives status line, headers and body.
@@ -49,7 +53,8 @@ impl Server {
     }
 
     fn get(&self, path: &str) -> (String, String, String) {
-        self.send(&format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n", self.port))
+        let (word, port) = (&self.word, self.port);
+        self.send(&format!("GET {word}{path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"))
     }
 
     fn state(&self) -> serde_json::Value {
@@ -123,7 +128,8 @@ fn what_goes_on_is_seen() {
 fn only_this_machine_and_only_two_paths() {
     let place = Place::new();
     place.small("run", &[]);
-    let server = Server::start(&place, &["run", "--port", "0"]);
+    let server = Server::start(&place, &["run", "--port", "0", "--no-token"]);
+    assert_eq!(server.word, "");
     let own = format!("Host: localhost:{}", server.port);
     for (request, status) in [
         (format!("GET /state HTTP/1.1\r\n{own}\r\n\r\n"), "200"),
@@ -140,12 +146,51 @@ fn only_this_machine_and_only_two_paths() {
         assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {said}");
     }
     // A head that never ends is not read for ever.
-    let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
-    let _ = stream.write_all(&vec![b'a'; 40_000]);
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    assert!(answer.is_empty());
+    let (said, _, _) = server.send(&"a".repeat(40_000));
+    assert!(said.starts_with("HTTP/1.1 431 "), "{said}");
     assert_eq!(server.get("/").0, "HTTP/1.1 200 OK");
+}
+
+/// `HEAD` is `GET` without the content.
+#[test]
+fn head_is_answered() {
+    let place = Place::new();
+    place.small("run", &[]);
+    let server = Server::start(&place, &["run"]);
+    let (status, headers, page) = server.get("/");
+    let (word, port) = (&server.word, server.port);
+    let asked = format!("HEAD {word}/ HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n");
+    assert_eq!(server.send(&asked), (status, headers.clone(), String::new()));
+    assert!(headers.contains(&format!("Content-Length: {}", page.len())), "{headers}");
+}
+
+/// Another user of this machine sees the port, and not the word that the address carries.
+#[test]
+fn the_address_carries_a_word_that_others_do_not_know() {
+    let place = Place::new();
+    place.small("run", &[]);
+    let server = Server::start(&place, &["run"]);
+    assert_eq!(server.word.len(), 33, "{}", server.word);
+    assert_eq!(server.get("/").0, "HTTP/1.1 200 OK");
+    for path in ["/", "/state", &format!("{}x/", server.word), &server.word] {
+        let own = format!("Host: 127.0.0.1:{}", server.port);
+        let (status, _, body) = server.send(&format!("GET {path} HTTP/1.1\r\n{own}\r\n\r\n"));
+        assert_eq!(status, "HTTP/1.1 403 Forbidden", "{path}");
+        assert!(body.contains("the whole address") && !body.contains(&server.word), "{body}");
+    }
+}
+
+#[test]
+fn so_many_readers_at_once_and_no_more() {
+    let place = Place::new();
+    place.small("run", &[]);
+    let server = Server::start(&place, &["run"]);
+    let idle: Vec<_> =
+        (0..32).map(|_| TcpStream::connect(("127.0.0.1", server.port)).unwrap()).collect();
+    let mut answer = String::new();
+    TcpStream::connect(("127.0.0.1", server.port)).unwrap().read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    drop(idle);
 }
 
 #[cfg(unix)]

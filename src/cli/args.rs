@@ -331,6 +331,9 @@ pub(super) struct ViewArgs {
     /// Port on 127.0.0.1; a free one unless given
     #[arg(long, value_name = "N", default_value_t = 0, env = "CANDOR_PORT")]
     pub(super) port: u16,
+    /// Leave out the random word of the address: any user of this machine can then read the page
+    #[arg(long, env = "CANDOR_NO_TOKEN")]
+    pub(super) no_token: bool,
     /// Whose verdicts, for runs that have finished
     #[arg(long, value_name = "J", default_value = "rules", env = "CANDOR_JUDGE")]
     pub(super) judge: String,

@@ -1,5 +1,6 @@
 //! What is said on stderr: notes, errors, a progress bar where somebody watches.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::sync::atomic::AtomicBool;
@@ -11,7 +12,7 @@ use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, P
 use super::interrupt;
 use super::terminal::{fitted, is_ascii, showable};
 use crate::error::{Error, Result};
-use crate::events::{Events, StepEvents, TrialEvents, visible};
+use crate::events::{Events, StepEvents, TrialEvents, visible, visible_json};
 use crate::model::hub;
 
 /// The voice of a command, and whether it may speak to the network.
@@ -291,6 +292,12 @@ pub(super) fn show(text: &str) -> Result<()> {
 /// Prints data on stdout. A reader that has gone away is no error.
 pub(super) fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
+    // What goes into a file or a pipe stays as it is.
+    let is_json = || serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+    let text = match out.is_terminal() && text.starts_with(['{', '[']) && is_json() {
+        true => Cow::Owned(visible_json(text)),
+        false => Cow::Borrowed(text),
+    };
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::failed(format!("cannot write to stdout: {error}")))

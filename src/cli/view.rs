@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::args::ViewArgs;
 use super::folders::{Want, tell, within};
-use super::http::{Answer, listen, serve};
+use super::http::{Answer, Door, listen, serve};
 use super::interrupt;
 use super::talk::{Talk, print};
 use crate::error::{Error, Result};
@@ -39,8 +39,10 @@ pub(super) fn view(args: &ViewArgs, talk: &Talk) -> Result<()> {
             runs => format!("{} runs", runs.len()),
         }
     ));
-    print(&format!("http://127.0.0.1:{port}/\n"))?;
-    serve(&listener, port, interrupted, move |path| site.answer(path));
+    let word = if args.no_token { None } else { Some(Door::new_word()?) };
+    let door = Door { port, word };
+    print(&format!("{}\n", door.address()))?;
+    serve(listener, &door, interrupted, move |path| site.answer(path));
     Ok(())
 }
 

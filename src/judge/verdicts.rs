@@ -132,11 +132,22 @@ impl Verdicts {
         changed(run, &self.card.judge, what)
     }
 
+    /// The judge that is meant: by the name of its verdicts, or as it was named to judge (`org/name`, `./folder`), so
+    /// that `CANDOR_JUDGE` means one judge to every command.
+    fn named(run: &Path, judge: &str) -> Result<String> {
+        let there = Self::judges(run)?;
+        let folder = judge.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        let names = [judge.to_owned(), judge_name(judge), judge_name(folder)];
+        let known = names.into_iter().find(|name| there.contains(name));
+        Ok(known.unwrap_or_else(|| judge.to_owned()))
+    }
+
     /// The verdicts of a judge on the transcripts of this digest, as card and digests say that they were written.
     ///
     /// # Errors
     /// There are none, they are about other transcripts, or they are not as they were written.
     fn read(run: &Path, judge: &str, transcripts_digest: &str) -> Result<Self> {
+        let judge = &*Self::named(run, judge)?;
         let (lines, card_path) = paths(run, judge);
         if lines.exists() != card_path.exists() && !Self::is_only_begun(run, judge) {
             let (there, gone) =

@@ -10,8 +10,9 @@ use tokenizers::models::ModelWrapper;
 
 use super::files::{ModelFiles, SPECIAL_TOKENS_MAP, TOKENIZER, TOKENIZER_CONFIG};
 use super::guard::guarded;
-use super::json;
 use super::special::SpecialTokens;
+use super::splits::Splits;
+use super::tokenizer_limits::{Growth, check_decoder, measure};
 use crate::error::{Error, Result};
 
 /// A tokenizer with its named special tokens.
@@ -22,6 +23,10 @@ pub struct Tokenizer {
     special: BTreeMap<String, String>,
     /// Whether the config asks for the beginning-of-sequence token in front of a text.
     add_bos: bool,
+    /// What its normalizer may make of a text.
+    growth: Growth,
+    /// Its patterns.
+    splits: Splits,
 }
 
 impl Tokenizer {
@@ -55,8 +60,13 @@ impl Tokenizer {
         inner.with_padding(None);
         inner.set_encode_special_tokens(special.split);
         check(&inner, &special)?;
+        let growth = Growth::of(part(inner.get_normalizer())?.as_ref())?;
+        check_decoder(part(inner.get_decoder())?.as_ref())?;
+        let splits = Splits::of(inner.get_pre_tokenizer())?;
+        let added = special.added.iter().map(|(_, token)| &token.content);
+        added.chain(special.named.values()).try_for_each(|token| growth.check(token))?;
         add(&mut inner, &special)?;
-        Ok(Self { inner, special: special.named, add_bos: special.add_bos })
+        Ok(Self { inner, special: special.named, add_bos: special.add_bos, growth, splits })
     }
 
     /// The ids of a text, in which special tokens count where they are spelled out. No token is added.
@@ -69,10 +79,19 @@ impl Tokenizer {
 
     fn ids(&self, text: &str, add_special: bool) -> Result<Vec<u32>> {
         let failed = |what: String| Error::failed(format!("the text cannot be tokenized: {what}"));
+        self.check_cost(text)?;
         let encoding = guarded(|| self.inner.encode_fast(text, add_special))
             .ok_or_else(|| failed("the tokenizer is malformed".to_owned()))?
             .map_err(|error| failed(error.to_string()))?;
         Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Refuses a text that the library would spend too much on, or not split to its end.
+    fn check_cost(&self, text: &str) -> Result<()> {
+        self.growth.check(text)?;
+        guarded(|| self.splits.check(&self.inner, text)).unwrap_or_else(|| {
+            Err(Error::failed("the text cannot be tokenized: the tokenizer is malformed"))
+        })
     }
 
     /// The same ids, each with the bytes of the text that it stands for. Tokens that are part of a character
@@ -81,6 +100,7 @@ impl Tokenizer {
     /// # Errors
     /// The tokenizer cannot encode the text.
     pub fn encode_with_places(&self, text: &str) -> Result<Vec<(u32, Range<usize>)>> {
+        self.check_cost(text)?;
         let encoding = self.inner.encode(text, false);
         let encoding = encoding
             .map_err(|error| Error::failed(format!("the text cannot be tokenized: {error}")))?;
@@ -205,16 +225,20 @@ pub(super) fn take_apart<'a>(text: &str, tokens: impl Iterator<Item = &'a str>) 
     }))
 }
 
+/// A part of the tokenizer as its file would have it.
+fn part<T: serde::Serialize>(part: Option<&T>) -> Result<Option<serde_json::Value>> {
+    part.map(serde_json::to_value)
+        .transpose()
+        .map_err(|error| Error::input(format!("`{TOKENIZER}` cannot be read: {error}")))
+}
+
 /// The library panics on some malformed files instead of returning an error; a file must not do that.
 fn read(bytes: &[u8]) -> Result<tokenizers::Tokenizer> {
+    measure(bytes)?;
     let wrong = |what: String| Error::input(format!("`{TOKENIZER}` cannot be read: {what}"));
     let tokenizer = guarded(|| tokenizers::Tokenizer::from_bytes(bytes))
         .ok_or_else(|| wrong("it is malformed".to_owned()))?;
-    // Where the file is no JSON at all, that is the better thing to say.
-    tokenizer.map_err(|error| match json::check(TOKENIZER, bytes) {
-        Ok(()) => wrong(error.to_string()),
-        Err(malformed) => malformed,
-    })
+    tokenizer.map_err(|error| wrong(error.to_string()))
 }
 
 /// The config may repeat the added tokens; they must be those of the tokenizer. So must the tokens that begin

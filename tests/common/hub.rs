@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 /// The commit that `main` stands for at first.
@@ -29,12 +30,20 @@ pub(crate) enum Fault {
     RenamedTo(String),
     /// This etag instead of the right one.
     Etag(String),
+    /// As `Status`, with a time to wait that is none.
+    TryLater(u16),
+    /// No length is announced.
+    Unsaid,
+    /// Large content lies behind an address without a scheme.
+    NetworkPath,
+    /// So much comes behind the content, and no length before it.
+    Flood(usize),
 }
 
 impl Fault {
     /// Content lies on the other server.
     fn is_of_content(&self) -> bool {
-        matches!(self, Self::CutAfter(_) | Self::IgnoreRange | Self::Damage)
+        matches!(self, Self::CutAfter(_) | Self::IgnoreRange | Self::Damage | Self::Flood(_))
     }
 }
 
@@ -110,10 +119,16 @@ impl Hub {
     }
 }
 
-/// Large files by their SHA-256; small ones by something of the form of a git hash.
+/// Large files by their SHA-256; small ones by the SHA-1 of git.
 pub(crate) fn etag(file: &str, content: &[u8]) -> String {
-    let hex: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
-    if is_large(file) { hex } else { hex[..40].to_owned() }
+    let hex = |digest: &[u8]| digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    if is_large(file) {
+        return hex(&Sha256::digest(content));
+    }
+    let mut git = Sha1::new();
+    git.update(format!("blob {}\0", content.len()));
+    git.update(content);
+    hex(&git.finalize())
 }
 
 fn is_large(file: &str) -> bool {
@@ -192,6 +207,9 @@ fn answer_hub(
     let fault = fault(&mut state, path, false);
     match &fault {
         Some(Fault::Status(status, code)) => return refuse(stream, *status, code),
+        Some(Fault::TryLater(status)) => {
+            return head(stream, *status, &[("Content-Length", "0"), ("Retry-After", "0")]);
+        }
         Some(Fault::RedirectForEver) => {
             return head(stream, 307, &[("Location", path), ("Content-Length", "0")]);
         }
@@ -232,6 +250,8 @@ fn answer_hub(
         let code = ("X-Error-Code", "EntryNotFound");
         return head(stream, 404, &[code, ("X-Repo-Commit", commit), length]);
     };
+    let said = !matches!(fault, Some(Fault::Unsaid));
+    let scheme = if matches!(fault, Some(Fault::NetworkPath)) { "" } else { "http:" };
     let etag = match fault {
         Some(Fault::Etag(etag)) => etag,
         _ => etag(&file, content),
@@ -239,23 +259,37 @@ fn answer_hub(
     let quoted = format!("\"{etag}\"");
     let length = content.len().to_string();
     if is_large(&file) {
-        let location = format!("http://{}/signed/{repository}/{file}", state.cdn.unwrap());
-        return head(
-            stream,
-            302,
-            &[
-                ("X-Repo-Commit", commit),
-                ("X-Linked-Etag", &quoted),
-                ("X-Linked-Size", &length),
-                ("ETag", "\"the pointer's own\""),
-                ("Location", &location),
-                ("Content-Length", "0"),
-            ],
-        );
+        let location = format!("{scheme}//{}/signed/{repository}/{file}", state.cdn.unwrap());
+        let mut headers = vec![
+            ("X-Repo-Commit", commit),
+            ("X-Linked-Etag", &*quoted),
+            ("ETag", "\"the pointer's own\""),
+            ("Location", &location),
+            ("Content-Length", "0"),
+        ];
+        if said {
+            headers.push(("X-Linked-Size", &length));
+        }
+        return head(stream, 302, &headers);
     }
-    let headers = [("X-Repo-Commit", commit), ("ETag", &quoted), ("Content-Length", &length)];
+    let (commit, mut content) = (commit.to_owned(), content.clone());
+    let spoiled = match request.method == "GET" {
+        true => self::fault(&mut state, path, true),
+        false => None,
+    };
+    drop(state);
+    match spoiled {
+        Some(Fault::Damage) => *content.last_mut().unwrap() ^= 1,
+        Some(Fault::CutAfter(bytes)) => content.truncate(bytes),
+        Some(Fault::Flood(more)) => content.extend(vec![b' '; more]),
+        _ => {}
+    }
+    let mut headers = vec![("X-Repo-Commit", &*commit), ("ETag", &quoted)];
+    if said && !matches!(spoiled, Some(Fault::Flood(_))) {
+        headers.push(("Content-Length", &length));
+    }
     head(stream, 200, &headers)?;
-    if request.method == "GET" { stream.write_all(content) } else { Ok(()) }
+    if request.method == "GET" { stream.write_all(&content) } else { Ok(()) }
 }
 
 fn answer_cdn(
@@ -279,15 +313,27 @@ fn answer_cdn(
     let mut part = &content[from..];
     let length = part.len().to_string();
     if let Some(Fault::CutAfter(bytes)) = fault {
-        part = &part[..bytes];
+        part = &part[..bytes.min(part.len())];
     }
+    let more = match fault {
+        Some(Fault::Flood(more)) => vec![0; more],
+        _ => Vec::new(),
+    };
     request.sent.set(part.len());
     state.cdn_requests.push(request.clone());
     drop(state);
     let range = format!("bytes {from}-{}/{whole}", whole - 1);
-    match from {
-        0 => head(stream, 200, &[("Content-Length", &length)])?,
-        _ => head(stream, 206, &[("Content-Length", &length), ("Content-Range", &range)])?,
+    let mut headers = Vec::new();
+    if more.is_empty() {
+        headers.push(("Content-Length", &*length));
     }
-    if request.method == "GET" { stream.write_all(part) } else { Ok(()) }
+    if from > 0 {
+        headers.push(("Content-Range", &range));
+    }
+    head(stream, if from == 0 { 200 } else { 206 }, &headers)?;
+    if request.method == "GET" {
+        stream.write_all(part)?;
+        return stream.write_all(&more);
+    }
+    Ok(())
 }

@@ -44,16 +44,24 @@ impl Place {
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_candor"));
-        command.args(args).current_dir(self.folder.path()).env("NO_COLOR", "1");
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CANDOR_")) {
-            command.env_remove(name);
-        }
+        command.args(args).current_dir(self.folder.path());
+        clean(&mut command);
         command
     }
 
     /// Runs a command to its end.
     pub(crate) fn run(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
+    }
+
+    /// Runs a command with 20 seconds of processor time and 4 GB of addresses, past which the system ends it.
+    #[cfg(unix)]
+    pub(crate) fn bounded(&self, args: &[&str]) -> Output {
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -v 4194304; ulimit -t 20; exec \"$0\" \"$@\""]);
+        command.arg(env!("CARGO_BIN_EXE_candor")).args(args);
+        clean(&mut command);
+        command.current_dir(self.folder.path()).output().unwrap()
     }
 
     /// Runs a command that must succeed, and gives its stdout.
@@ -132,6 +140,37 @@ impl Place {
         let bytes = std::fs::read(target.join(file)).unwrap();
         std::fs::write(target.join(file), change(bytes)).unwrap();
         format!("./{name}")
+    }
+}
+
+/// Takes settings of this program out of a command's environment.
+fn clean(command: &mut Command) {
+    command.env("NO_COLOR", "1");
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CANDOR_")) {
+        command.env_remove(name);
+    }
+}
+
+/// Numbers that follow from a seed.
+pub(crate) struct Draw(u64);
+
+impl Draw {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below `end`: SplitMix64.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % end as u64) as usize
+    }
+
+    /// One of these.
+    pub(crate) fn of<'a, T>(&mut self, list: &'a [T]) -> &'a T {
+        &list[self.below(list.len())]
     }
 }
 

@@ -10,6 +10,9 @@ use crate::error::{Error, Result};
 
 const HUB: &str = "https://huggingface.co";
 
+/// Bytes of a file with a token.
+const TOKEN_MAX: u64 = 64 << 10;
+
 /// How to get at the hub.
 #[derive(Debug, Clone)]
 pub struct Access {
@@ -69,13 +72,19 @@ impl Access {
             Some((value(name)?.to_string_lossy().into_owned(), format!("`{name}`")))
         });
         let kept = || {
-            let file = path("HF_TOKEN_PATH").or_else(|| Some(hf_home?.join("token")))?;
-            let text = crate::files::read_text(&file, crate::files::TEXT_MAX).ok()?;
-            Some((text, format!("`{}`", file.display())))
+            let file = path("HF_TOKEN_PATH").or_else(|| Some(hf_home?.join("token")));
+            let Some(file) = file else { return Ok(None) };
+            match crate::files::read_text(&file, TOKEN_MAX) {
+                Ok(text) => Ok(Some((text, format!("`{}`", file.display())))),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(Error::read(&file, &error).hint(
+                    "it is where a token is kept: set `HF_TOKEN_PATH` to a file, or `HF_HUB_DISABLE_IMPLICIT_TOKEN` to 1",
+                )),
+            }
         };
         let token = match switch("HF_HUB_DISABLE_IMPLICIT_TOKEN")? {
             true => None,
-            false => match named.or_else(kept) {
+            false => match named.map_or_else(kept, |named| Ok(Some(named)))? {
                 Some((text, place)) => Token::new(&text, &place)?,
                 None => None,
             },
@@ -249,6 +258,9 @@ mod tests {
             header(&[("HF_HOME", home), ("HF_TOKEN_PATH", elsewhere.to_str().unwrap())]),
             None
         );
+        // What is there and cannot be read is said, and not taken for nothing.
+        let folder = access(false, &[("HF_HOME", home), ("HF_TOKEN_PATH", home)]).unwrap_err();
+        assert!(folder.to_string().contains("a folder"), "{folder}");
         let hidden = [("HF_HOME", home), ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")];
         assert_eq!(header(&hidden), None);
         let error = access(false, &[("HF_TOKEN", "hf_a b")]).unwrap_err().to_string();

@@ -194,9 +194,9 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Waits before try `tries + 1`, twice as long each time.
+    /// Waits before try `tries + 1`.
     pub(super) fn wait(&self, refusal: &Refusal, tries: u32, progress: &mut dyn Progress) {
-        let wait = self.access.first_wait * (1 << (tries - 1).min(6));
+        let wait = refusal.pause(self.access.first_wait, tries);
         progress.note(&format!("{}; trying again in {} s", refusal.error, wait.as_secs()));
         std::thread::sleep(wait);
     }
@@ -249,7 +249,7 @@ impl<'a> Client<'a> {
                 false if own => {
                     Err(Refusal::status(self.access, asked, status, response.headers()))
                 }
-                false => Err(Refusal::elsewhere(&host, asked, status)),
+                false => Err(Refusal::elsewhere(&host, asked, status, response.headers())),
             };
         }
         Err(Refusal::never(
@@ -267,6 +267,9 @@ fn address(url: &str) -> Result<Uri, Refusal> {
 fn redirect(from: &Uri, headers: &HeaderMap) -> Result<Uri, Refusal> {
     let nowhere = || Refusal::never(Error::failed("the hub leads to something that is no address"));
     let to = headers.get(LOCATION).and_then(|value| value.to_str().ok()).ok_or_else(nowhere)?;
+    // Two slashes begin the name of a host, not a path.
+    let scheme = from.scheme_str().unwrap_or("https");
+    let to = if to.starts_with("//") { format!("{scheme}:{to}") } else { to.to_owned() };
     let to: Uri = to.parse().map_err(|_| nowhere())?;
     if to.host().is_some() {
         return Ok(to);
@@ -311,6 +314,18 @@ mod tests {
         ] {
             assert_ne!(origin("https://hub.example"), origin(other));
         }
+    }
+
+    #[test]
+    fn a_redirect_is_read_as_browsers_read_it() {
+        let lead = |to: &str| {
+            let headers = [(LOCATION, to.parse().unwrap())].into_iter().collect();
+            redirect(&"https://hub.example/a?b".parse().unwrap(), &headers).map(|to| to.to_string())
+        };
+        assert_eq!(lead("/c").unwrap(), "https://hub.example/c");
+        assert_eq!(lead("https://cdn.example/c").unwrap(), "https://cdn.example/c");
+        assert_eq!(lead("//evil.example/c").unwrap(), "https://evil.example/c");
+        assert!(lead("//").is_err() && lead("").is_err());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use ureq::http::{HeaderMap, StatusCode};
 use super::Progress;
 use super::cache::Cache;
 use super::client::{Client, TRIES};
-use super::partial::{PIECE, Partial};
+use super::partial::{PIECE, Partial, UNSAID_MAX, Unfinished, is_digest};
 use super::refusal::{Asked, Passing, Refusal};
 use crate::error::{Error, Result};
 
@@ -33,6 +33,12 @@ pub(super) fn download(
     }
     let metadata = client.metadata(asked, commit, progress)?;
     let etag = &*metadata.etag;
+    if !is_digest(etag) {
+        return Err(Error::failed(format!(
+            "the hub does not say what `{file}` must be: its etag `{etag}` is no digest"
+        ))
+        .hint("what cannot be checked is not used; if `HF_ENDPOINT` is set, check that a hub answers there"));
+    }
     let _lock = cache.lock(etag, file, progress)?;
     if let Some(path) = cache.find(commit, file) {
         return Ok(path);
@@ -40,49 +46,69 @@ pub(super) fn download(
     let blob = cache.blob(etag);
     let fresh = !blob.is_file();
     if fresh {
-        let mut partial = Partial::open(blob, etag)?;
-        fill(client, &mut partial, commit, asked, metadata.bytes, progress)?;
-        partial.finish(file, metadata.bytes)?;
+        let fetch = |progress: &mut dyn Progress| {
+            let partial = Partial::open(blob.clone(), etag)?;
+            fill(client, partial, commit, asked, metadata.bytes, progress)
+        };
+        match fetch(progress) {
+            // What an earlier try left may be of something else, and it is gone now.
+            Err(Unfinished { error, is_other: true }) => {
+                progress.note(&format!("{error}; fetching it anew"));
+                fetch(progress).map_err(|unfinished| unfinished.error)?;
+            }
+            other => other.map_err(|unfinished| unfinished.error)?,
+        }
     }
     cache.link(commit, file, etag, fresh)
 }
 
-/// Fetches what is missing of a blob, over as many connections as it takes.
+/// Fetches what is missing of a blob, over as many connections as it takes, and makes the blob of it.
 fn fill(
     client: &Client<'_>,
-    partial: &mut Partial,
+    mut partial: Partial,
     commit: &str,
     asked: Asked<'_>,
     bytes: Option<u64>,
     progress: &mut dyn Progress,
-) -> Result<()> {
+) -> Result<(), Unfinished> {
+    let file = asked.file.unwrap_or_default();
     // Of unknown length, it cannot be told whether what is there is the whole already.
     if bytes.is_none_or(|bytes| partial.bytes() > bytes) {
         partial.restart()?;
     }
-    progress.bytes(asked.file.unwrap_or_default(), partial.bytes(), bytes);
+    if let Some(bytes) = bytes {
+        partial.check_room(file, bytes)?;
+    }
+    progress.bytes(file, partial.bytes(), bytes);
     let mut tries = 1;
     while bytes != Some(partial.bytes()) {
         let before = partial.bytes();
-        match pass(client, partial, commit, asked, bytes, progress) {
-            Ok(()) => break,
-            Err(refusal) if refusal.passing == Passing::Never => return Err(refusal.error),
+        match pass(client, &mut partial, commit, asked, bytes, progress) {
+            Ok(true) => break,
+            Ok(false) => {
+                let what = match bytes {
+                    Some(bytes) => format!("more than the {bytes} bytes that were announced"),
+                    None => format!("more than {UNSAID_MAX} bytes, and nobody said how many"),
+                };
+                return Err(partial.discard(format!("`{file}` comes with {what}")));
+            }
+            Err(refusal) if refusal.passing == Passing::Never => return Err(refusal.error.into()),
             Err(refusal) => {
                 if partial.bytes() >= before + HEADWAY_BYTES {
                     tries = 1;
                 }
                 if tries >= TRIES {
-                    return Err(refusal.error);
+                    return Err(refusal.error.into());
                 }
                 client.wait(&refusal, tries, progress);
                 tries += 1;
             }
         }
     }
-    Ok(())
+    partial.finish(file, bytes)
 }
 
-/// One connection's worth.
+/// One connection's worth; whether it was not too much.
 fn pass(
     client: &Client<'_>,
     partial: &mut Partial,
@@ -90,7 +116,7 @@ fn pass(
     asked: Asked<'_>,
     bytes: Option<u64>,
     progress: &mut dyn Progress,
-) -> Result<(), Refusal> {
+) -> Result<bool, Refusal> {
     let file = asked.file.unwrap_or_default();
     let (host, response) = client.content(asked, commit, partial.bytes())?;
     if partial.bytes() > 0 && !continues(&response, partial.bytes()) {
@@ -110,12 +136,11 @@ fn pass(
         if read == 0 {
             break;
         }
+        if partial.bytes() + read as u64 > bytes.unwrap_or(UNSAID_MAX) {
+            return Ok(false);
+        }
         partial.append(&piece[..read]).map_err(Refusal::never)?;
         progress.bytes(file, partial.bytes(), bytes);
-        if bytes.is_some_and(|bytes| partial.bytes() > bytes) {
-            // More than was announced: `finish` says so.
-            return Ok(());
-        }
     }
     match bytes {
         Some(bytes) if partial.bytes() < bytes => Err(Refusal::busy(
@@ -125,7 +150,7 @@ fn pass(
             ))
             .hint("run the same command again: it goes on from here"),
         )),
-        _ => Ok(()),
+        _ => Ok(true),
     }
 }
 

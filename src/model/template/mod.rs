@@ -6,11 +6,14 @@ mod conduct;
 mod date;
 mod dialect;
 mod find;
+mod folding;
 mod ordered;
+mod program;
 mod python;
 mod room;
 mod strings;
 mod tojson;
+mod weight;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -21,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::ModelFiles;
 use crate::error::{Error, Result};
+use program::Program;
 use room::with_room;
 
 pub use conduct::{SystemPrompt, check_words};
@@ -92,6 +96,7 @@ impl RenderOptions {
 pub struct ChatTemplate {
     source: String,
     environment: Environment<'static>,
+    program: Program,
     special: BTreeMap<String, String>,
     /// Names that it looks up and does not set before.
     variables: BTreeSet<String>,
@@ -126,7 +131,9 @@ impl ChatTemplate {
             Error::failed(format!("the template syntax cannot be set up: {error}"))
         })?;
         let mut environment = Environment::new();
-        environment.set_syntax(syntax);
+        environment.set_syntax(syntax.clone());
+        // It shows everything that there is; Jinja has it for developers only.
+        environment.remove_global("debug");
         environment.set_fuel(Some(FUEL));
         python::install(&mut environment);
         environment.add_function(
@@ -136,18 +143,20 @@ impl ChatTemplate {
                     .with_source(Raised(message)))
             },
         );
-        let variables = with_room(|| {
-            environment.add_template_owned(NAME, translated)?;
-            let template = environment.get_template(NAME)?;
+        let compiled = with_room(|| {
+            let program = Program::new(NAME, translated.clone().leak(), syntax)?;
+            let template = environment.template_from_named_str(NAME, &translated)?;
             let globals: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
             let mut names = template.undeclared_variables(false);
             names.retain(|name| !globals.contains(name.as_str()) && name != STRFTIME);
-            Ok(names.into_iter().collect())
+            Ok((program, names.into_iter().collect()))
         })?;
-        let variables = variables.map_err(|error: minijinja::Error| {
+        let (program, variables) = compiled.map_err(|error: minijinja::Error| {
+            let error = brief(&error.to_string());
             Error::input(format!("the chat template cannot be read: {error}")).hint(OTHER_TEMPLATE)
         })?;
-        Ok(Self { source: source.to_owned(), environment, special: special.clone(), variables })
+        let (source, special) = (source.to_owned(), special.clone());
+        Ok(Self { source, environment, program, special, variables })
     }
 
     /// The template's text as the model brings it.
@@ -204,7 +213,10 @@ impl ChatTemplate {
         context.insert("add_generation_prompt", Value::from(options.add_generation_prompt));
 
         let context = Value::from_pairs(context);
-        let render = || environment.get_template(NAME)?.render(context);
+        let render = || {
+            weight::install(&mut environment, weight::limit(&context)?);
+            self.program.render(&environment, context)
+        };
         with_room(|| render().map_err(|error| Refusal::of(&error))).map_err(Refusal::Failed)?
     }
 }
@@ -261,16 +273,25 @@ impl Refusal {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
         while let Some(inner) = cause {
             if let Some(Raised(message)) = inner.downcast_ref() {
-                return Self::Raised(message.clone());
+                return Self::Raised(brief(message));
             }
             cause = inner.source();
         }
         let message = if error.kind() == ErrorKind::OutOfFuel {
             "the chat template does not come to an end within its budget".to_owned()
         } else {
-            format!("the chat template cannot be rendered: {error}")
+            format!("the chat template cannot be rendered: {}", brief(&error.to_string()))
         };
         Self::Failed(Error::input(message).hint(OTHER_TEMPLATE))
+    }
+}
+
+/// The beginning of what a template or the engine says: values stand in it, of any length.
+fn brief(message: &str) -> String {
+    const CHARS_MAX: usize = 600;
+    match message.char_indices().nth(CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
     }
 }
 

@@ -10,7 +10,7 @@ const progress = document.getElementById("progress");
 let version = progress.dataset.version;
 
 const renew = async () => {
-  const fresh = new DOMParser().parseFromString(await (await fetch("/", { cache: "no-store" })).text(), "text/html");
+  const fresh = new DOMParser().parseFromString(await (await fetch("./", { cache: "no-store" })).text(), "text/html");
   const open = new Set([...document.querySelectorAll("main > section details[open]:not(.prompt) > summary")].map((node) => node.textContent));
   for (const id of RENEWED) {
     const [there, here] = [document.getElementById(id), fresh.getElementById(id)];
@@ -26,7 +26,7 @@ const renew = async () => {
 
 const ask = async () => {
   try {
-    const state = await (await fetch("/state", { cache: "no-store" })).json();
+    const state = await (await fetch("./state", { cache: "no-store" })).json();
     progress.textContent = state.progress;
     progress.hidden = state.progress === "";
     const now = performance.now();
