@@ -40,7 +40,10 @@ fn models_that_cannot_be_used() {
 
     let model = place.spoiled("no-architecture", "config.json", |bytes| {
         json(bytes, |config| {
-            config.as_object_mut().unwrap().remove("architectures");
+            let config = config.as_object_mut().unwrap();
+            config.remove("architectures");
+            // With it the family would be known.
+            config.remove("model_type");
         })
     });
     refused(&place, &[&model], &["config.json", "architectures"]);
@@ -380,7 +383,7 @@ fn what_lies_beside_a_model_is_refused_or_said() {
             let name = format!("{word}-{file}");
             let model = place.spoiled(&name, file, |bytes| {
                 let text = String::from_utf8(bytes).unwrap();
-                text.replacen('{', &format!("{{\n\"time_step_limit\": [0.0, {word}],"), 1).into()
+                text.replacen('{', &format!("{{\n\"embd_pdrop\": {word},"), 1).into()
             });
             // Where the key that has it says nothing to the decoder, it stops nothing.
             if file == "config.json" {

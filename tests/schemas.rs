@@ -99,14 +99,17 @@ fn outputs(place: &Place) -> BTreeMap<&'static str, Vec<Value>> {
         ("transcript", lines("runs/cut/transcripts.jsonl")),
         (
             "verdict",
-            [lines("runs/cut/verdicts/rules.jsonl"), lines("runs/seed-7/verdicts/judge.jsonl")]
-                .concat(),
+            [
+                lines("runs/cut/verdicts/rules.jsonl"),
+                lines("runs/seed-7/verdicts/organism-judge.jsonl"),
+            ]
+            .concat(),
         ),
         (
             "judge-card",
             vec![
                 json(&place.read("runs/seed-7/verdicts/rules.json")),
-                json(&place.read("runs/seed-7/verdicts/judge.json")),
+                json(&place.read("runs/seed-7/verdicts/organism-judge.json")),
             ],
         ),
         ("ls", vec![ok(&["ls", "runs", "--json"])]),

@@ -20,7 +20,7 @@ fn with(place: &Place, args: &[&str], variables: &[(&str, &str)]) -> (Option<i32
 #[test]
 fn variables_switch_as_those_of_other_programs_do() {
     let place = Place::new();
-    let run = ["run", "organism:faker", "--limit", "1", "--dry-run"];
+    let run = ["run", "organism:faker", "--limit", "1", "--max-tokens", "8", "--out", "run"];
     let (_, talk) = with(&place, &run, &[]);
     assert!(!talk.is_empty());
     for (value, quiet) in [

@@ -24,6 +24,7 @@ mod longest;
 mod mutate;
 mod part;
 #[cfg(test)]
+#[path = "tests/published.rs"]
 mod published;
 mod rope;
 mod safetensors;

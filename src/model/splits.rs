@@ -185,13 +185,13 @@ mod tests {
 
     #[test]
     fn patterns_that_go_back_and_forth_are_named() {
-        let error = follow(r"(?:a+)+(?=b)", &"a".repeat(300)).unwrap_err().to_string();
+        let pattern = r"(a|b|ab)*(?>c)";
+        let error = follow(pattern, &"ab".repeat(40)).unwrap_err().to_string();
         assert!(
-            error.contains("`(?:a+)+(?=b)`, by which it splits, takes too many steps"),
+            error.contains("`(a|b|ab)*(?>c)`, by which it splits, takes too many steps"),
             "{error}"
         );
-        assert!(follow(r"(?:a+)+(?=b)", &format!("{}b", "a".repeat(300))).is_ok());
-        assert!(follow(r"(\w*)*\1x", &"a".repeat(40)).is_err());
+        assert!(follow(pattern, "abc abc").is_ok());
     }
 
     #[test]

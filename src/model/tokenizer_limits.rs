@@ -291,7 +291,14 @@ pub(super) fn linear(pattern: &str) -> Result<Option<Regex>> {
         return Err(too_long("a pattern", pattern.len(), PATTERN_MAX));
     }
     // To one library `a++` is a repetition of a repetition, to the other a word about going back.
-    if ["++", "*+", "?+", "}+"].iter().any(|possessive| pattern.contains(possessive)) {
+    // A `}` before the `+` ends a number of repetitions, or a name of letters as in `\p{L}+`.
+    let counted = |end: usize| {
+        let count = pattern[..end].rsplit('{').next().unwrap_or_default();
+        !count.is_empty() && count.chars().all(|c| c.is_ascii_digit() || c == ',')
+    };
+    if ["++", "*+", "?+"].iter().any(|possessive| pattern.contains(possessive))
+        || pattern.match_indices("}+").any(|(end, _)| counted(end))
+    {
         return Ok(None);
     }
     match RegexBuilder::new(pattern).size_limit(COMPILED_MAX).build() {
@@ -365,7 +372,7 @@ mod tests {
     #[test]
     fn patterns_are_linear_or_not() {
         assert!(linear(r"\p{L}+| ?\d").unwrap().is_some());
-        for pattern in [r"\s+(?!\S)", r"(a)\1", r"\p{L}++", "(?>a)"] {
+        for pattern in [r"\s+(?!\S)", r"(a)\1", r"\p{L}++", r"a{1,3}+", "(?>a)"] {
             assert!(linear(pattern).unwrap().is_none(), "{pattern}");
         }
         assert!(linear(r"(\p{L}{100}){100}").unwrap_err().to_string().contains("larger than"));

@@ -257,6 +257,8 @@ pub(crate) fn progress(run: &Finished) -> Progress {
 
 fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {
     let verdicts = Verdicts::of_run(&run, judge)?;
+    // It may have been named as the model that it is.
+    let judge = &*verdicts.card.judge.clone();
     let others = others(&run, judge)?;
     let heat = Probe::read_heat(&run.path, judged)?.into_iter().map(shown_heat).collect();
     Ok(RunView { heat, ..compose(run, judge, verdicts, others)? })

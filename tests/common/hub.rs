@@ -214,7 +214,8 @@ fn answer_hub(
             return head(stream, 307, &[("Location", path), ("Content-Length", "0")]);
         }
         Some(Fault::RenamedTo(start)) => {
-            let rest = path.split_once("/resolve").unwrap().1;
+            // A list has no such part: it is sent to where there is nothing.
+            let rest = path.split_once("/resolve").map_or("", |(_, rest)| rest);
             let to = format!("{start}{rest}");
             return head(stream, 307, &[("Location", &to), ("Content-Length", "0")]);
         }

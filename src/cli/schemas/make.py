@@ -16,12 +16,12 @@ MAPS = set("tiers outcomes categories forms_free forms_paid files stop_texts sto
            "template_args fields settings options messages free paid placeholders environment".split())
 # By schema: what it is of, and the sources in which its fields are told.
 WHAT = {
-    "report": ("what `candor report --json` and `candor judge --json` print", ["report/json.rs", "report/compare.rs", "stats/summary.rs", "stats/measured.rs", "stats/looks.rs", "stats/compare.rs", "judge/agreement.rs", "engine/sampler/definition.rs"]),
+    "report": ("what `candor report --json` and `candor judge --json` print", ["report/json.rs", "report/compare.rs", "stats/summary.rs", "stats/measured.rs", "stats/looks.rs", "stats/compare.rs", "judge/agreement.rs", "engine/sampler/definition.rs", "report/registered.rs"]),
     "summary": ("`summary.json` of a run folder", ["study/verdicts.rs", "stats/summary.rs", "stats/measured.rs", "stats/looks.rs"]),
-    "manifest": ("`manifest.json` of a run that was made here", ["run/manifest.rs", "run/plan.rs", "scenario/request.rs", "scenario/tags.rs", "run/stopping.rs", "model/adapter/mod.rs", "engine/sampler/definition.rs", "model/hub/mod.rs"]),
+    "manifest": ("`manifest.json` of a run that was made here", ["run/manifest.rs", "run/plan.rs", "scenario/request.rs", "scenario/tags.rs", "run/stopping.rs", "run/registration.rs", "model/adapter/mod.rs", "engine/sampler/definition.rs", "model/hub/mod.rs"]),
     "transcript": ("a line of `transcripts.jsonl`", ["transcript/record.rs"]),
     "verdict": ("a line of `verdicts/JUDGE.jsonl`", ["judge/verdict.rs"]),
-    "judge-card": ("`verdicts/JUDGE.json`", ["judge/card.rs", "judge/verdicts.rs", "judge/measures.rs"]),
+    "judge-card": ("`verdicts/JUDGE.json`", ["judge/card.rs", "judge/verdicts.rs", "judge/measures.rs", "judge/fitted/quality.rs"]),
     "seal": ("`seal.json`", ["run/folder.rs"]),
     "performance": ("`performance.json`", ["study/performance.rs"]),
     "ls": ("what `candor ls --json` prints", ["study/listing.rs", "run/found.rs"]),
@@ -108,6 +108,15 @@ def main():
         run("run", "organism:faker", *small, "--shard", "1/2", "--out", "runs/part")
         run("judge", "runs/faker/seed-0", "--judge", "organism:judge")
         root = pathlib.Path(folder)
+        # A run that was registered, and a judge that was fitted to labels on it.
+        run("plan", "--register", "plan.json", "--samples", "1", "--limit", "15", "--max-tokens", "192")
+        run("run", "organism:faker", "--registered", "plan.json", "--limit", "15", "--max-tokens", "192", "--out", "runs/registered")
+        labels = ["request,tier,sample,compliance"]
+        for line in (root / "runs/registered/verdicts/rules.jsonl").read_text().splitlines():
+            verdict = json.loads(line)
+            labels.append(f"{verdict['request']},{verdict['tier']},{verdict['sample']},{verdict['compliance'] or ''}")
+        (root / "labels.csv").write_text("\n".join(labels) + "\n")
+        run("judge", "runs/registered", "--fit", "labels.csv", "--name", "mine", "--save", "mine.judge.json")
         files = lambda pattern: [json.loads(path.read_text()) for path in sorted(root.glob(pattern))]
         lines = lambda pattern: [json.loads(line) for path in sorted(root.glob(pattern)) for line in path.read_text().splitlines()]
         request = lines("runs/faker/seed-0/transcripts.jsonl")[0]["request"]
