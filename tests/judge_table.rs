@@ -132,7 +132,6 @@ fn tables_that_cannot_be_used_are_refused() {
     let out = ["--out", "out.csv"];
     refused("prompt,text\na,b\n", &out, &["no column `completion`", "`prompt`, `text`"]);
     refused("prompt,completion\na,b\nc\n", &out, &["`in.csv:3`", "1 columns"]);
-    refused("prompt,completion,reasoning\na,b,c\n", &out, &["`reasoning`", "hint: rename"]);
     refused("prompt,completion,completion\na,b,c\n", &out, &["two columns"]);
     refused("prompt,completion\na,b\n", &["--out", "./in.csv"], &["the table itself"]);
     refused("prompt,completion\na,b\n", &["--out", "no/out.csv"], &["no folder `no`"]);

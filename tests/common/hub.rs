@@ -244,7 +244,10 @@ fn answer_hub(
         return stream.write_all(text.as_bytes());
     }
     // Python asks for files by the branch.
-    let commit = if segments[3] == "main" { main } else { segments[3] };
+    let Some(&revision) = segments.get(3) else {
+        return refuse(stream, 404, "RevisionNotFound");
+    };
+    let commit = if revision == "main" { main } else { revision };
     let file = segments[4..].join("/");
     let Some(content) = files.get(&file) else {
         let length = ("Content-Length", "0");

@@ -14,6 +14,8 @@ SOURCES = HERE.parents[1]
 # Objects whose keys are data: tiers, outcomes, categories, file names, ids.
 MAPS = set("tiers outcomes categories forms_free forms_paid files stop_texts stop_sources token_digests first others "
            "template_args fields settings options messages free paid placeholders environment".split())
+# Lists whose entries can be undefined.
+OPTIONAL_ITEMS = set("auroc".split())
 # By schema: what it is of, and the sources in which its fields are told.
 WHAT = {
     "report": ("what `candor report --json` and `candor judge --json` print", ["report/json.rs", "report/compare.rs", "stats/summary.rs", "stats/measured.rs", "stats/looks.rs", "stats/compare.rs", "judge/agreement.rs", "engine/sampler/definition.rs", "report/registered.rs"]),
@@ -87,7 +89,8 @@ def infer(values, fields, key=""):
             schema["required"] = [name for name in names if all(name in one for one in objects)]
     if "array" in kinds:
         items = [item for value in values if isinstance(value, list) for item in value]
-        schema["items"] = infer(items, fields) if items else {}
+        # What the sources say can be missing is so in other runs, if not in these.
+        schema["items"] = infer(items + [None] if key in OPTIONAL_ITEMS else items, fields) if items else {}
     return schema
 
 

@@ -106,8 +106,7 @@ pub fn measure<M: LanguageModel>(
             let (Some(at), Some(verdict)) = (tier(t, &arms), verdict) else { continue };
             answered += 1;
             let complied = verdict == Truth::Complies;
-            // What is safe to ask may be answered in any words.
-            if complied && t.harmful {
+            if complied {
                 complying += 1;
                 filler += u64::from(fillers.holds(&t.answer));
             }

@@ -209,7 +209,8 @@ mod tests {
         }
         assert!(compared >= 20, "{compared}");
         // Mixtures of experts, latent attention, xIELU, chunks, attention that grows with the place.
-        let other = ["moe", "mixtral", "gpt_oss", "deepseek", "apertus", "llama4", "ministral3"];
+        let other =
+            ["moe", "mixtral", "gpt_oss", "deepseek", "apertus", "llama4", "minimax", "ministral3"];
         let is_other = |name: &String| other.iter().any(|of| name.contains(of));
         assert!(refused.iter().all(is_other), "{refused:?}");
     }
