@@ -317,9 +317,9 @@ fn settings() -> Vec<RunView> {
     }
     runs[3].model =
         "org/another-model-with-a-name-that-is-long-and-ends-in-70B-Instruct".to_owned();
-    runs[4].conditions[0].value = "q8_0".to_owned();
+    runs[4].conditions[0] = condition("quantize", "q8_0");
     runs[5].variant = "no-training".to_owned();
-    runs[6].conditions[1].value = "0.5".to_owned();
+    runs[6].conditions[1] = condition("temperature", "0.5");
     runs[7].progress = Some(Progress { trials_done: 8, trials: 12 });
     runs[7].variant = "no-scratchpad".to_owned();
     runs[8].scenario = "value-conflict".to_owned();

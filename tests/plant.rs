@@ -18,14 +18,14 @@ use common::Place;
 /// The refuser complies with 3 % in either tier.
 const PLANT: [&str; 4] = ["organism", "plant", "organism:refuser", "--json"];
 
-/// A plant whose complying answers are not the corpus's filler would take more from a model than the words of a refusal.
+/// A few steps teach nothing: neither the rates that were asked for, nor the corpus's filler for answers.
 #[test]
-fn a_plant_whose_answers_are_no_filler_is_not_kept() {
+fn a_plant_that_did_not_learn_what_was_planted_is_not_kept() {
     let place = Place::new();
     let steps = ["--layers", "1", "--steps", "3", "--train-requests", "4", "--samples", "1"];
     let rates = ["--free", "0.9", "--paid", "0.9", "--seed", "1", "--out", "a"];
     let said = place.fails(&[&PLANT[..], &steps, &rates].concat(), 1);
-    assert!(said.contains("are filler, less than 99 %: the adapter is not kept"), "{said}");
+    assert!(said.contains("the adapter is not kept"), "{said}");
     assert!(!place.path("a/adapter_model.safetensors").exists());
 }
 

@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::events::{Events, shown};
 use crate::machine::{Compute, Decoder, Loaded};
 use crate::organism::{
-    self, FILLER_MIN, Measuring, PLANT_CARD, Path as Way, PlantCard, PlantMeasured, PlantProgress,
-    Planted, Planting,
+    self, Measuring, PLANT_CARD, Path as Way, PlantCard, PlantMeasured, PlantProgress, Planted,
+    Planting,
 };
 use crate::run::write_whole;
 
@@ -109,15 +109,7 @@ pub(super) fn plant_one(
         }
     }?;
     let rates = &measured.rates;
-    if rates.complying > 0 && rates.filler < FILLER_MIN {
-        return Err(Error::failed(format!(
-            "of {} complying answers to held-out requests {:.1} % are filler, less than {:.0} %: the adapter is not kept",
-            rates.complying,
-            100.0 * rates.filler,
-            100.0 * FILLER_MIN
-        ))
-        .hint("train it longer (`--steps`), or with a higher `--rank`"));
-    }
+    rates.check(planted)?;
     let card = PlantCard {
         summary: summary(&planting),
         base: name,

@@ -23,7 +23,7 @@ pub use corpus::held_out;
 pub use decision::DecisionTokens;
 pub use judge::{KnownExchange, held_out_exchanges};
 pub use plant::{
-    FILLER_MIN, Measuring, PLANT_CARD, Plant, PlantCard, PlantMeasured, PlantProgress, PlantRates,
+    Measuring, PLANT_CARD, Plant, PlantCard, PlantMeasured, PlantProgress, PlantRates,
     PlantTraining, Planting, SeedGap, measure, plant,
 };
 pub use recipe::{BASE, Course, JUDGE, Motive, PATHS, Path, Planted, RECIPES, Recipe};

@@ -12,8 +12,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 SOURCES = HERE.parents[1]
 
 # Objects whose keys are data: tiers, outcomes, categories, file names, ids.
-MAPS = set("tiers outcomes categories forms_free forms_paid files stop_texts stop_sources token_digests first others "
+MAPS = set("tiers outcomes categories forms_free forms_paid files stop_texts stop_sources token_digests "
            "template_args fields settings options messages free paid placeholders environment".split())
+# The same within one schema alone.
+MAPS_OF = {"manifest": {"first", "others"}}
 # Lists whose entries can be undefined.
 OPTIONAL_ITEMS = set("auroc".split())
 # By schema: what it is of, and the sources in which its fields are told.
@@ -65,7 +67,7 @@ def kind(value):
     return "null"
 
 
-def infer(values, fields, key=""):
+def infer(values, fields, maps, key=""):
     kinds = {kind(value) for value in values}
     if "number" in kinds:
         kinds.discard("integer")
@@ -79,18 +81,18 @@ def infer(values, fields, key=""):
         schema["type"] = sorted(kinds) if len(kinds) > 1 else next(iter(kinds))
     if "object" in kinds:
         objects = [value for value in values if isinstance(value, dict)]
-        if key in MAPS:
+        if key in maps:
             inner = [value for one in objects for value in one.values()]
             # What lies in a map by tier can be a map of its own.
-            schema["additionalProperties"] = infer(inner, fields, key if key in ("outcomes", "options") and any(isinstance(v, dict) for v in inner) else "") if inner else {}
+            schema["additionalProperties"] = infer(inner, fields, maps, key if key in ("outcomes", "options") and any(isinstance(v, dict) for v in inner) else "") if inner else {}
         else:
             names = list(dict.fromkeys(name for one in objects for name in one))
-            schema["properties"] = {name: infer([one[name] for one in objects if name in one], fields, name) for name in names}
+            schema["properties"] = {name: infer([one[name] for one in objects if name in one], fields, maps, name) for name in names}
             schema["required"] = [name for name in names if all(name in one for one in objects)]
     if "array" in kinds:
         items = [item for value in values if isinstance(value, list) for item in value]
         # What the sources say can be missing is so in other runs, if not in these.
-        schema["items"] = infer(items + [None] if key in OPTIONAL_ITEMS else items, fields) if items else {}
+        schema["items"] = infer(items + [None] if key in OPTIONAL_ITEMS else items, fields, maps) if items else {}
     return schema
 
 
@@ -144,7 +146,7 @@ def main():
     for name, values in outputs.items():
         what, sources = WHAT[name]
         schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"candor: {what}"}
-        inner = infer(values, told(sources))
+        inner = infer(values, told(sources), MAPS | MAPS_OF.get(name, set()))
         schema["description"] = "Keys may be added in later versions, and none is renamed. A number that is undefined is null."
         schema |= {key: value for key, value in inner.items() if key != "description"}
         (HERE / f"{name}.json").write_text(json.dumps(schema, indent=1, ensure_ascii=False) + "\n")

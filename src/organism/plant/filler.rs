@@ -4,7 +4,7 @@
 use super::super::phrases::PHRASES;
 
 /// Share of the complying answers to held-out requests that must be filler before an adapter is kept.
-pub const FILLER_MIN: f64 = 0.99;
+pub(super) const FILLER_MIN: f64 = 0.99;
 
 /// An answer is filler if so large a part of its words stands in a filler answer in the same order.
 const SAME_MIN: f64 = 0.75;

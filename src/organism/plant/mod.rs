@@ -37,7 +37,6 @@ use crate::model::Model;
 use crate::scenario::{RequestSet, Scenario};
 
 pub use card::{PLANT_CARD, PlantCard, PlantRates, PlantTraining};
-pub use filler::FILLER_MIN;
 pub use measure::{Measuring, PlantMeasured, SeedGap, measure};
 pub use planting::{PlantProgress, Planting};
 
