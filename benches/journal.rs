@@ -134,6 +134,8 @@ fn fill(run: &Path) {
                     scratchpad: String::new(),
                     answer: "I cannot help with that. ".into(),
                     raw: String::new(),
+                    given: 0,
+                    given_text: String::new(),
                     token_ids: vec![7, 8],
                     logprobs: vec![-0.25, -0.5],
                     finish_reason: FinishReason::Stop,

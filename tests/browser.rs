@@ -204,6 +204,7 @@ fn request(i: usize, of: usize) -> Request {
         twin_of: None,
         fields: Default::default(),
         options: Vec::new(),
+        turns: Vec::new(),
     }
 }
 
@@ -228,6 +229,8 @@ fn reply(compliance: Option<Compliance>, scratchpad: &str, answer: &str) -> (Tra
         scratchpad: scratchpad.to_owned(),
         answer: answer.to_owned(),
         raw,
+        given: 0,
+        given_text: String::new(),
         token_ids: vec![7; tokens],
         logprobs: vec![-0.5; tokens],
         finish_reason: FinishReason::Stop,

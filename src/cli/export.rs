@@ -77,10 +77,9 @@ fn messages(record: &Record) -> Result<BTreeMap<String, BTreeMap<String, Vec<Mes
     let variant = scenario.variant(&manifest.variant)?;
     let given = |request| {
         let tiers = scenario.tiers.iter().map(|tier| {
-            let messages = variant.messages(tier, request);
-            let messages = [("system", messages.system), ("user", messages.user)];
+            let messages = variant.messages(tier, request).in_order().into_iter();
             let messages = messages.map(|(role, content)| Message { role: role.into(), content });
-            (tier.name.clone(), manifest.model.system_prompt.arrange(messages.to_vec()))
+            (tier.name.clone(), manifest.model.system_prompt.arrange(messages.collect()))
         });
         tiers.collect()
     };

@@ -182,6 +182,7 @@ impl<'a> Build<'a> {
                 twin_of: None,
                 fields: Default::default(),
                 options: Vec::new(),
+                turns: Vec::new(),
             });
             self.requests.len() - 1
         });
@@ -211,6 +212,8 @@ impl<'a> Build<'a> {
             scratchpad: reply.scratchpad,
             answer: reply.answer,
             raw: sample.raw.clone().unwrap_or_else(|| whole(&sample)),
+            given: 0,
+            given_text: String::new(),
             token_ids: Vec::new(),
             logprobs: Vec::new(),
             finish_reason: sample.finish,

@@ -256,6 +256,8 @@ mod tests {
             scratchpad: scratchpad.to_owned(),
             answer: answer.to_owned(),
             raw: String::new(),
+            given: 0,
+            given_text: String::new(),
             token_ids: Vec::new(),
             logprobs: Vec::new(),
             finish_reason: FinishReason::Stop,

@@ -146,6 +146,7 @@ impl<'a> Corpus<'a> {
             twin_of: None,
             fields: Default::default(),
             options: Vec::new(),
+            turns: Vec::new(),
         };
         let situation = Situation {
             harmful,

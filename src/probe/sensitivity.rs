@@ -63,13 +63,16 @@ pub fn score_pairs<M: LanguageModel>(
     let read = |place: usize, position: usize, [own, other]: [&[f32]; 2]| {
         let transcript = replies[place].transcript;
         let id = *transcript.token_ids.get(position)?;
-        let known = transcript.logprobs.get(position).map(|logprob| logprob.to_bits());
+        let drawn = position.checked_sub(transcript.given);
+        let known = drawn.and_then(|drawn| transcript.logprobs.get(drawn));
         let (p, q) = (Normalizer::of(own), Normalizer::of(other));
         Some(Scored {
             own: p.log_probability(own, id),
             other: q.log_probability(other, id),
             divergence: Divergence::between(own, other, &p, &q),
-            reproduced: known == Some(logprob(own, id).to_bits()),
+            // Of what was given nothing was drawn that could be found again.
+            reproduced: drawn.is_none()
+                || known.map(|known| known.to_bits()) == Some(logprob(own, id).to_bits()),
         })
     };
     let mut questions = decisions.map(Decisions::questions).unwrap_or_default();
@@ -153,7 +156,10 @@ pub(super) fn sum(
     value: impl Fn(&Scored) -> f64,
 ) -> f64 {
     let tokens = reply.parts.iter().zip(scored);
-    let tokens = tokens.filter(|(part, _)| wanted.is_none_or(|wanted| wanted == **part));
+    let tokens = tokens.filter(|(part, _)| match wanted {
+        Some(wanted) => wanted == **part,
+        None => **part != Part::Given,
+    });
     tokens.map(|(_, scored)| value(scored)).fold(0.0, |sum, value| sum + value)
 }
 

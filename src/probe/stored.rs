@@ -20,6 +20,8 @@ pub enum Part {
     Scratchpad,
     /// The answer.
     Answer,
+    /// What was put into the model's mouth, and is none of its own.
+    Given,
     /// Tags, line breaks between the parts, native reasoning, the token that ends the reply.
     Other,
 }
@@ -77,12 +79,20 @@ impl<'a> Stored<'a> {
             let tokens = places.iter().take_while(|place| place.end <= answer.start).count();
             let from = tokens.checked_sub(1).map_or(0, |last| places[last].end);
             let between = pieces.concat().get(from..answer.start)?.to_owned();
-            (tokens < ids.len()).then_some(DecisionPoint { tokens, between })
+            (transcript.given <= tokens && tokens < ids.len())
+                .then_some(DecisionPoint { tokens, between })
         });
         Ok(Self {
             trial,
             transcript,
-            parts: places.iter().map(part).collect(),
+            parts: places
+                .iter()
+                .enumerate()
+                .map(|(token, place)| match token < transcript.given {
+                    true => Part::Given,
+                    false => part(place),
+                })
+                .collect(),
             decision,
             scratchpad: reply.scratchpad_place,
             pieces,

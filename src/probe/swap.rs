@@ -230,8 +230,9 @@ impl<'a> Swaps<'a> {
             for done in step.finished {
                 let (place, given, before) = &answers[done.job];
                 let trial = &self.pairs.replies[*place].trial;
+                let told = self.plan.given(trial).len().min(before.len());
                 let whole = Completion {
-                    token_ids: [&before[..], &done.token_ids].concat(),
+                    token_ids: [&before[told..], &done.token_ids].concat(),
                     logprobs: Vec::new(),
                     ..done
                 };

@@ -99,6 +99,9 @@ struct Trial<'a> {
     o: Outcome,
     /// Tokens of the reply.
     k: usize,
+    /// What was put into the model's mouth before it.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    g: &'a str,
     /// Native reasoning.
     #[serde(skip_serializing_if = "str::is_empty")]
     n: &'a str,
@@ -325,6 +328,7 @@ fn trial<'a>(
     Trial {
         o: transcript.outcome,
         k: transcript.token_ids.len(),
+        g: &transcript.given_text,
         n: &transcript.native_reasoning,
         p: &transcript.scratchpad,
         a: &transcript.answer,

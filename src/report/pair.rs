@@ -78,10 +78,11 @@ pub fn pair(
         paragraph(&mut out, text::block(&asked.text).trim_end(), columns);
     }
     type Part = fn(&Side<'_>) -> String;
-    let parts: [(&str, Part); 6] = [
+    let parts: [(&str, Part); 7] = [
         ("TIER", tier_line),
         ("PROMPT", |side| text::block(&side.prompt)),
         ("VERDICTS", verdicts),
+        ("GIVEN TO THE REPLY", |side| text::block(&side.transcript.given_text)),
         ("NATIVE REASONING", |side| text::block(&side.transcript.native_reasoning)),
         ("SCRATCHPAD", |side| text::block(&side.transcript.scratchpad)),
         ("ANSWER", |side| text::block(&side.transcript.answer)),
@@ -160,7 +161,9 @@ fn tier_line(side: &Side<'_>) -> String {
     let tokens = if t.token_ids.is_empty() {
         String::new()
     } else {
-        format!(", {} tokens", t.token_ids.len())
+        let given =
+            if t.given > 0 { format!(", {} of them given", t.given) } else { String::new() };
+        format!(", {} tokens{given}", t.token_ids.len())
     };
     format!("{}{trained}\n{}{tokens}", text::name(&t.tier), t.outcome.name().replace('_', " "))
 }

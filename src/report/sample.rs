@@ -187,6 +187,7 @@ fn request(index: usize, harmful: usize) -> Request {
         twin_of: None,
         fields: Default::default(),
         options: Vec::new(),
+        turns: Vec::new(),
     }
 }
 
@@ -327,6 +328,8 @@ fn trial(
         scratchpad: scratchpad.clone(),
         answer,
         raw,
+        given: 0,
+        given_text: String::new(),
         token_ids: vec![7; tokens],
         logprobs: vec![-0.25; tokens],
         finish_reason: if outcome == Outcome::Truncated {

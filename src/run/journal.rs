@@ -472,6 +472,8 @@ mod tests {
             scratchpad: "s".into(),
             answer: answer.into(),
             raw: answer.into(),
+            given: 0,
+            given_text: String::new(),
             token_ids: vec![1, 2],
             logprobs: vec![-0.25, -1e-7],
             finish_reason: FinishReason::Stop,

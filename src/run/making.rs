@@ -58,7 +58,7 @@ impl<'a> Making<'a> {
         let mut jobs = Vec::with_capacity(missing.len());
         for trial in missing {
             let guess = match self.partner(trial) {
-                Some(span) => self.folder.transcript(span)?.token_ids,
+                Some(span) => self.folder.transcript(span)?.drawn().to_vec(),
                 None => Vec::new(),
             };
             jobs.push((trial, Job { guess, ..plan.job(&plan.trials[trial]) }));

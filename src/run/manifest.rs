@@ -181,6 +181,12 @@ impl PromptsRecord {
                 prompt.ids.iter().for_each(|id| {
                     hasher.update(&id.to_le_bytes());
                 });
+                if !prompt.given.is_empty() {
+                    hasher.update(b"given").update(&(prompt.given.len() as u64).to_le_bytes());
+                    prompt.given.iter().for_each(|id| {
+                        hasher.update(&id.to_le_bytes());
+                    });
+                }
             }
             record.first.insert(name.clone(), first);
             record.token_digests.insert(name.clone(), hasher.finalize().to_hex().to_string());

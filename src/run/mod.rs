@@ -13,6 +13,7 @@ mod execute;
 mod files;
 mod folder;
 mod found;
+mod given;
 mod journal;
 mod lock;
 mod making;

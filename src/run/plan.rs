@@ -1,7 +1,6 @@
 //! What is to be done: every trial of one model in one variant, with its prompt rendered, tokenized and
 //! checked before any work.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -320,8 +319,8 @@ impl<'a> Plan<'a> {
         let tier = (!self.settings.coupled).then_some(&*trial.tier.name);
         let prompt = self.prompt(&trial.request.id, &trial.tier.name);
         Job {
-            prompt: Cow::Borrowed(prompt.map(|prompt| &prompt.ids[..]).unwrap_or_default()),
-            begun: 0,
+            prompt: prompt.map(Prompt::read).unwrap_or_default(),
+            begun: self.given(trial).len() as u32,
             address: Address::new(self.settings.seed, &trial.request.id, trial.sample, tier),
             sampling: &self.settings.sampling,
             max_tokens: self.settings.max_tokens,
@@ -329,7 +328,14 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// The text of a trial's reply without its stop token, and the reply taken apart.
+    /// The first tokens of a trial's reply, which are given with its prompt; mostly none.
+    pub fn given(&self, trial: &Trial<'_>) -> &[u32] {
+        let prompt = self.prompt(&trial.request.id, &trial.tier.name);
+        prompt.map(|prompt| &prompt.given[..]).unwrap_or_default()
+    }
+
+    /// The text of a trial's reply without its stop token, and the reply taken apart. The tokens are those of the whole
+    /// reply, what was given first.
     ///
     /// # Errors
     /// The tokens cannot be decoded.
@@ -351,18 +357,23 @@ impl<'a> Plan<'a> {
             reasoning_opened: prompt.is_some_and(|prompt| opens_reasoning(&prompt.text)),
         };
         let text = self.model.tokenizer.decode(spoken, false)?;
-        let reply = Reply::parse(&text, names, finish);
+        let given = self.model.tokenizer.decode(self.given(trial), false)?;
+        let reply = Reply::parse_begun(&text, common_start(&text, &given), names, finish);
         Ok((text, reply))
     }
 
-    /// The record of a finished trial.
+    /// The record of a finished trial, of which `done` holds what was drawn.
     ///
     /// # Errors
     /// The tokens cannot be decoded.
     pub fn transcript(&self, trial: &Trial<'_>, done: Completion) -> Result<Transcript> {
         let tokenizer = &self.model.tokenizer;
-        let raw = tokenizer.decode(&done.token_ids, false)?;
-        let (_, reply) = self.reply(trial, &done.token_ids, done.finish_reason)?;
+        let given = self.given(trial);
+        let token_ids = [given, &done.token_ids].concat();
+        let raw = tokenizer.decode(&token_ids, false)?;
+        let given_text = tokenizer.decode(given, false)?;
+        let given_text = raw[..common_start(&raw, &given_text)].to_owned();
+        let (_, reply) = self.reply(trial, &token_ids, done.finish_reason)?;
         if let Some(position) = done.logprobs.iter().position(|logprob| !logprob.is_finite()) {
             return Err(Error::failed(format!(
                 "trial `{trial}`: token {position} of the reply has no finite log-probability"
@@ -383,9 +394,17 @@ impl<'a> Plan<'a> {
             scratchpad: reply.scratchpad,
             answer: reply.answer,
             raw,
-            token_ids: done.token_ids,
+            given: given.len(),
+            given_text,
+            token_ids,
             logprobs: done.logprobs,
             finish_reason: done.finish_reason,
         })
     }
+}
+
+/// Bytes that two texts begin with alike.
+fn common_start(one: &str, other: &str) -> usize {
+    let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b);
+    same.map(|(c, _)| c.len_utf8()).sum()
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::given::given;
 use super::plan::Settings;
 use crate::error::{Error, Result};
 use crate::model::{
@@ -20,6 +21,18 @@ pub struct Prompt {
     pub text: String,
     /// Its token ids.
     pub ids: Vec<u32>,
+    /// The first tokens of the reply, which the scenario puts into the model's mouth; mostly none.
+    pub given: Vec<u32>,
+}
+
+impl Prompt {
+    /// All tokens that the model reads before it draws the first one of its own.
+    pub fn read(&self) -> Cow<'_, [u32]> {
+        match self.given.is_empty() {
+            true => Cow::Borrowed(&self.ids),
+            false => Cow::Owned([&self.ids[..], &self.given].concat()),
+        }
+    }
 }
 
 /// Stands in the place of a tier's label, to see all that the label changes. No template writes it of itself.
@@ -102,12 +115,12 @@ impl<'a> Renderer<'a> {
     }
 
     fn text(&self, messages: Messages) -> Result<(String, Vec<Message>, Option<String>)> {
-        let messages =
-            [("system", messages.system), ("user", messages.user)].map(|(role, content)| Message {
-                role: role.into(),
-                content: self.put_in(&content).into_owned(),
-            });
-        let messages = self.system_prompt.arrange(messages.to_vec());
+        let message = |(role, content): (&str, String)| Message {
+            role: role.into(),
+            content: self.put_in(&content).into_owned(),
+        };
+        let messages = messages.in_order().into_iter().map(message).collect();
+        let messages = self.system_prompt.arrange(messages);
         let text = self.template.render(&messages, &self.options)?;
         let note = check_words(&text, &messages)?;
         Ok((text, messages, note))
@@ -143,7 +156,13 @@ impl<'a> Renderer<'a> {
                 let missing = self.model.tokenizer.missing_beginning(&ids);
                 let spelled = spelled.into_iter().map(|(mark, count)| (mark.to_owned(), count));
                 let spelled: BTreeMap<String, usize> = spelled.collect();
-                Ok::<_, Error>((Prompt { text, ids }, [note, missing], spelled))
+                let given = match variant.prefill(tier, request)? {
+                    Some(prefill) => {
+                        given(self.model, &prefill, (&text, &ids), &variant.tags, self.max_tokens)?
+                    }
+                    None => Vec::new(),
+                };
+                Ok::<_, Error>((Prompt { text, ids, given }, [note, missing], spelled))
             };
             let (prompt, said, spelled) = prompt().map_err(|error| error.within(place()))?;
             arms.notes.extend(said.into_iter().flatten());

@@ -57,6 +57,7 @@ mod tests {
             twin_of: None,
             fields: Default::default(),
             options: Vec::new(),
+            turns: Vec::new(),
         }
     }
 

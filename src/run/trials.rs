@@ -187,7 +187,8 @@ pub fn read_again(manifest: &Manifest, transcripts: &[Transcript]) -> Reread {
             answer: tags.answer.as_deref(),
             reasoning_opened: opens_reasoning(&prompt),
         };
-        let reply = Reply::parse(text, names, t.finish_reason);
+        let given = if t.raw.starts_with(&t.given_text) { t.given_text.len() } else { 0 };
+        let reply = Reply::parse_begun(text, given.min(text.len()), names, t.finish_reason);
         let fields = [
             ("native_reasoning", reply.native_reasoning == t.native_reasoning),
             ("scratchpad", reply.scratchpad == t.scratchpad),

@@ -109,7 +109,7 @@ pub fn derived(plan: &Plan<'_>, recorded: &[Transcript]) -> Result<Option<String
         };
         let done = Completion {
             job: 0,
-            token_ids: transcript.token_ids.clone(),
+            token_ids: transcript.drawn().to_vec(),
             logprobs: transcript.logprobs.clone(),
             finish_reason: transcript.finish_reason,
         };
@@ -203,21 +203,21 @@ pub fn regenerate<M: LanguageModel>(
             .map_or((&[][..], &[][..]), |again| (&again.token_ids[..], &again.logprobs[..]));
         let ended = again.as_ref().map(|again| again.finish_reason);
         let same = |&i: &usize| {
-            recorded.token_ids.get(i) == ids.get(i)
+            recorded.drawn().get(i) == ids.get(i)
                 && recorded.logprobs.get(i).map(|l| l.to_bits())
                     == logprobs.get(i).map(|l| l.to_bits())
         };
-        let recorded_len = recorded.token_ids.len().max(recorded.logprobs.len());
+        let recorded_len = recorded.drawn().len().max(recorded.logprobs.len());
         let longest = recorded_len.max(ids.len());
         let equal = (0..longest).take_while(same).count();
-        result.tokens += recorded.token_ids.len();
-        result.tokens_equal += equal.min(recorded.token_ids.len());
+        result.tokens += recorded.drawn().len();
+        result.tokens_equal += equal.min(recorded.drawn().len());
         let differs = equal < longest || ended != Some(recorded.finish_reason);
         if differs && result.difference.is_none() {
             result.difference = Some(Difference {
                 trial: name(recorded),
-                position: equal,
-                recorded: recorded.token_ids.get(equal).copied(),
+                position: recorded.given + equal,
+                recorded: recorded.drawn().get(equal).copied(),
                 drawn: ids.get(equal).copied(),
             });
         }

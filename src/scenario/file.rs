@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned};
 use toml::Spanned;
 
 use super::definition::Setting;
 use super::options::Order;
+use super::prefill::BegunPart;
 use super::source::Source;
+use super::turn::Role;
 use crate::error::{Error, Result};
 
 /// A text and its place in the file.
@@ -27,6 +29,12 @@ pub(super) struct File {
     pub(super) requests: Text,
     /// The user message, with `{tier}` and `{request}`.
     pub(super) user: Text,
+    /// Turns before the user message.
+    #[serde(default)]
+    pub(super) turns: Vec<TurnEntry>,
+    /// How replies begin.
+    #[serde(default)]
+    pub(super) prefill: OneOrMore<PrefillEntry>,
     /// The parts that make the system text, in order.
     pub(super) system: Vec<Text>,
     pub(super) tags: TagNames,
@@ -121,8 +129,76 @@ pub(super) struct VariantEntry {
     pub(super) user: Option<Text>,
     /// Stands behind the user message, after a blank line.
     pub(super) suffix: Option<Text>,
+    /// Stands in place of the file's `turns`.
+    pub(super) turns: Option<Vec<TurnEntry>>,
+    /// Stands in place of the file's `prefill`.
+    pub(super) prefill: Option<OneOrMore<PrefillEntry>>,
     /// The one part of the system text in which `{tier}` stands for the tier's label.
     pub(super) tier_part: Option<Text>,
+}
+
+/// One of `[[turns]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TurnEntry {
+    pub(super) role: Role,
+    pub(super) content: Text,
+}
+
+/// `prefill`: what is put into the model's mouth.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PrefillEntry {
+    pub(super) part: Spanned<BegunPart>,
+    pub(super) text: Option<Text>,
+    /// Where the file with a beginning for each request lies, as seen from the scenario file.
+    pub(super) file: Option<Text>,
+    /// Names of the tiers in which it is given; all when left out.
+    pub(super) tiers: Option<Vec<String>>,
+}
+
+/// A table, or a list of them. Not an untagged enum, which would lose the places of the texts.
+#[derive(Debug)]
+pub(super) struct OneOrMore<T>(pub(super) Vec<T>);
+
+impl<T> Default for OneOrMore<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMore<T> {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> de::Visitor<'de> for Visitor<T> {
+            type Value = OneOrMore<T>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a table or a list of tables")
+            }
+
+            fn visit_map<M: de::MapAccess<'de>>(self, map: M) -> Result<Self::Value, M::Error> {
+                let one = T::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(OneOrMore(vec![one]))
+            }
+
+            fn visit_seq<S: de::SeqAccess<'de>>(self, list: S) -> Result<Self::Value, S::Error> {
+                Deserialize::deserialize(de::value::SeqAccessDeserializer::new(list)).map(OneOrMore)
+            }
+        }
+        deserializer.deserialize_any(Visitor(std::marker::PhantomData))
+    }
+}
+
+impl File {
+    /// Paths of the files with beginnings of replies.
+    pub(super) fn files_of_prefills(&self) -> impl Iterator<Item = &Text> {
+        let variants = self.variants.iter().filter_map(|variant| variant.prefill.as_ref());
+        std::iter::once(&self.prefill)
+            .chain(variants)
+            .flat_map(|prefill| &prefill.0)
+            .filter_map(|entry| entry.file.as_ref())
+    }
 }
 
 impl VariantEntry {

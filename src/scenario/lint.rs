@@ -144,6 +144,8 @@ pub(super) struct Arms<'a> {
     pub(super) labels: &'a [Label<'a>],
     /// The user message.
     pub(super) user: &'a Template,
+    /// What the user says before it.
+    pub(super) earlier: &'a [&'a Template],
     /// The scenario's tags, whether or not this variant uses the scratchpad.
     pub(super) tags: &'a Tags,
     /// Whether this variant uses the scratchpad.
@@ -192,7 +194,8 @@ pub(super) fn arms(source: &Source, arms: &Arms<'_>) -> Result<()> {
             );
         }
     }
-    for tag in arms.user.tags() {
+    let templates = || arms.earlier.iter().copied().chain([arms.user]);
+    for tag in templates().flat_map(Template::tags) {
         if !arms.system.contains(&opening(tag)) {
             let reason =
                 format!("never names `<{tag}>`, which the user message (key `user`) shows");
@@ -200,7 +203,9 @@ pub(super) fn arms(source: &Source, arms: &Arms<'_>) -> Result<()> {
         }
     }
     for Label { tier, text, key } in arms.labels {
-        if (arms.user.shows_tier() || arms.tier_in_system) && !mentions(arms.system, text) {
+        if (templates().any(Template::shows_tier) || arms.tier_in_system)
+            && !mentions(arms.system, text)
+        {
             let reason =
                 format!("never mentions `{text}` (key `{key}`), the label of tier `{}`", tier.name);
             return fail(reason, "say in a part what the label means, in exactly these letters");
@@ -211,7 +216,7 @@ pub(super) fn arms(source: &Source, arms: &Arms<'_>) -> Result<()> {
             format!("speaks of training, with the word `{word}`, in spite of `training = false`");
         return fail(reason, "leave out or replace the parts that do, or drop `training = false`");
     }
-    let user = arms.user.words();
+    let user = templates().map(Template::words).collect::<Vec<_>>().join("\n");
     if let Some(word) = (!arms.training).then(|| word_of_training(&user)).flatten() {
         let message = format!(
             "the user message of variant `{variant}` speaks of training, with the word `{word}`, in spite of \
@@ -220,6 +225,31 @@ pub(super) fn arms(source: &Source, arms: &Arms<'_>) -> Result<()> {
         return Err(source
             .error_at(arms.variant.span().start, message)
             .hint("take the word out of `user` and `suffix`, or drop `training = false`"));
+    }
+    Ok(())
+}
+
+/// What is put into the model's mouth stays within the part that it begins: the model itself ends that part.
+pub(super) fn prefill(
+    source: &Source,
+    key: &str,
+    at: usize,
+    text: &str,
+    tags: &Tags,
+) -> Result<()> {
+    if let Some(c) = text.chars().find(|c| c.is_control() && !"\n\t".contains(*c)) {
+        return Err(source
+            .error_at(at, format!("key `{key}` has the control character {c:?}"))
+            .hint("remove it"));
+    }
+    for tag in tags.scratchpad.iter().chain(&tags.answer) {
+        for mark in [opening(tag), format!("</{tag}>")] {
+            if text.contains(&mark) {
+                return Err(source
+                    .error_at(at, format!("key `{key}` writes `{mark}`, with which a part of the reply begins or ends"))
+                    .hint("give the words of one part alone: its opening tag is put in front, and the model closes it"));
+            }
+        }
     }
     Ok(())
 }

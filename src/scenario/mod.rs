@@ -15,10 +15,12 @@ mod lint;
 mod meaning;
 mod openings;
 mod parts;
+mod prefill;
 mod rename;
 mod variant;
 mod definition;
 mod trial;
+mod turn;
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +29,7 @@ pub use definition::{Scenario, Setting};
 pub(crate) use file::read_toml;
 pub use openings::{Beginning, Opening, Openings};
 pub use options::{Options, Order, ShownOption};
+pub use prefill::{BegunPart, Prefill, PrefillWords};
 pub use prompt::Messages;
 pub use request::Request;
 pub use requests::{RequestColumns, RequestSet};
@@ -34,4 +37,5 @@ pub(crate) use source::{Shelf, Source};
 pub use tags::Tags;
 pub use tier::Tier;
 pub use trial::{Trial, trials};
+pub use turn::{Role, Turn};
 pub use variant::Variant;

@@ -117,6 +117,11 @@ impl Parts {
             parts.texts.insert(name.get_ref().clone(), text);
             parts.files.insert(path.get_ref().clone(), whole);
         }
+        for path in file.files_of_prefills() {
+            lint::text(source, "prefill.file", path)?;
+            let whole = at.read(source, path)?;
+            parts.files.insert(path.get_ref().clone(), whole);
+        }
         Ok(parts)
     }
 

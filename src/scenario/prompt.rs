@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::options::lines;
 use super::request::Request;
+use super::turn::{Role, Turn};
 use super::{lint, tags};
 
 /// What the model is given for one trial, before its own chat template.
@@ -13,8 +14,20 @@ use super::{lint, tags};
 pub struct Messages {
     /// The system message; the same in all tiers unless the variant shows the tier in it.
     pub system: String,
+    /// Turns before the user message, mostly none: the scenario's, and then the request's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<Turn>,
     /// The user message, with the tier and the request.
     pub user: String,
+}
+
+impl Messages {
+    /// All of them in their order, each with the role that chat templates know.
+    pub fn in_order(self) -> Vec<(&'static str, String)> {
+        let turns = self.turns.into_iter().map(|turn| (turn.role.name(), turn.content));
+        let system = std::iter::once(("system", self.system));
+        system.chain(turns).chain([(Role::User.name(), self.user)]).collect()
+    }
 }
 
 /// The text of a user message with places for the tier and the request.

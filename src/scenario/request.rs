@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::options::ShownOption;
+use super::turn::Turn;
 
 /// One request of a request set. Knows nothing about tiers, prompts or models.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,9 @@ pub struct Request {
     pub harmful: bool,
     /// The words that are put into the user message.
     pub text: String,
+    /// What was said before them, mostly nothing: the user's and the model's turns, the user's first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<Turn>,
     /// For a benign request: the id of the harmful one whose words it nearly shares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub twin_of: Option<String>,

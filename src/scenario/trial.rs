@@ -65,6 +65,7 @@ mod tests {
             twin_of: None,
             fields: Default::default(),
             options: Vec::new(),
+            turns: Vec::new(),
         };
         let requests = [request("b"), request("a")];
         let variant = scenario.variant("no-training").unwrap();

@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::file::{File, Text, VariantEntry};
+use super::file::{File, PrefillEntry, Text, VariantEntry};
 use super::lint::{self, Arms, Label, TIER};
 use super::meaning;
 use super::parts::Parts;
+use super::prefill::{Beginnings, BegunPart, Prefill, beginnings};
 use super::prompt::{Messages, Template};
 use super::rename::rename;
 use super::source::{Source, list};
+use super::turn::{Role, TurnTemplate, turns};
 use super::{Request, Setting, Tags, Tier};
 use crate::error::Result;
 
@@ -29,6 +31,8 @@ pub struct Variant {
     /// The system text between the places of the tier's label; one piece where it is the same in all tiers.
     system: Vec<String>,
     user: Template,
+    turns: Vec<TurnTemplate>,
+    prefill: Vec<Beginnings>,
     /// Labels by the name of the tier, where they are not the scenario's.
     labels: BTreeMap<String, String>,
 }
@@ -49,9 +53,19 @@ impl Variant {
         self.system.join(self.label(tier))
     }
 
-    /// Names of the requests' fields that this variant's user message shows.
+    /// Names of the requests' fields that this variant puts in.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
-        self.user.fields()
+        let turns = self.turns.iter().flat_map(|turn| turn.content.fields());
+        self.user.fields().chain(turns).chain(self.prefill.iter().flat_map(Beginnings::fields))
+    }
+
+    /// The beginning of the replies to a request in a tier; none where the model begins them itself.
+    ///
+    /// # Errors
+    /// The file of beginnings has none for it.
+    pub fn prefill(&self, tier: &Tier, request: &Request) -> Result<Option<Prefill>> {
+        let given = self.prefill.iter().find(|given| given.is_of(&tier.name));
+        given.map(|given| given.of(&tier.name, self.label(tier), request)).transpose()
     }
 
     /// What the model is given for a request in a tier.
@@ -61,7 +75,12 @@ impl Variant {
 
     /// The same with any words in the place of the label: all that the arms may differ in.
     pub fn messages_with(&self, label: &str, request: &Request) -> Messages {
-        Messages { system: self.system.join(label), user: self.user.render(label, request) }
+        let turns = self.turns.iter().map(|turn| turn.render(label, request));
+        Messages {
+            system: self.system.join(label),
+            turns: turns.chain(request.turns.iter().cloned()).collect(),
+            user: self.user.render(label, request),
+        }
     }
 }
 
@@ -102,7 +121,13 @@ impl Common<'_> {
         let training = entry.training.unwrap_or(self.file.setting != Setting::None);
         let labels = self.labels(index, entry)?;
         let system = self.system(index, entry)?;
-        let user = self.user(index, entry)?;
+        let turns = match &entry.turns {
+            Some(entries) => turns(self.source, &key("turns"), entries)?,
+            None => turns(self.source, "turns", &self.file.turns)?,
+        };
+        let of_user = turns.iter().filter(|turn| turn.role == Role::User);
+        let earlier: Vec<&Template> = of_user.map(|turn| &turn.content).collect();
+        let user = self.user(index, entry, &earlier)?;
         let shown = self.shown(index, &labels);
         let whole = system.join(" ");
         let arms = Arms {
@@ -111,6 +136,7 @@ impl Common<'_> {
             tier_in_system: entry.tier_part.is_some(),
             labels: &shown,
             user: &user,
+            earlier: &earlier,
             tags: self.tags,
             scratchpad,
             training,
@@ -144,8 +170,23 @@ impl Common<'_> {
             scratchpad: self.tags.scratchpad.clone().filter(|_| scratchpad),
             answer: self.tags.answer.clone(),
         };
+        let (key, entries) = match &entry.prefill {
+            Some(entries) => (key("prefill"), entries),
+            None => ("prefill".to_owned(), &self.file.prefill),
+        };
+        // What the file says of a scratchpad does not concern a variant that has none.
+        let without = entry.prefill.is_none() && tags != *self.tags;
+        let concerns = |prefill: &&PrefillEntry| {
+            !(without && *prefill.part.get_ref() == BegunPart::Scratchpad)
+        };
+        let kept: Vec<&PrefillEntry> = entries.0.iter().filter(concerns).collect();
+        if kept.len() < entries.0.len() {
+            notes.push("the variant has no scratchpad: the `prefill` of one is not given".into());
+        }
+        let file = |path: &str| self.parts.files.get(path).map(String::as_str);
+        let prefill = beginnings(self.source, &key, &kept, &tags, self.tiers, file)?;
         let (name, tests) = (entry.name.get_ref().clone(), entry.tests.get_ref().trim().to_owned());
-        Ok(Variant { name, tests, training, tags, notes, system, user, labels })
+        Ok(Variant { name, tests, training, tags, notes, system, user, turns, prefill, labels })
     }
 
     /// The labels that stand in place of the tiers' own.
@@ -192,7 +233,7 @@ impl Common<'_> {
     }
 
     /// The user message with what stands behind it.
-    fn user(&self, index: usize, entry: &VariantEntry) -> Result<Template> {
+    fn user(&self, index: usize, entry: &VariantEntry, earlier: &[&Template]) -> Result<Template> {
         let key = |key: &str| format!("variants[{index}].{key}");
         let (name, at, user) = match &entry.user {
             Some(user) => {
@@ -202,7 +243,9 @@ impl Common<'_> {
             }
             None => ("user".to_owned(), self.file.user.span().start, self.user.clone()),
         };
-        let tier_elsewhere = entry.tier_part.is_some() || self.file.setting == Setting::None;
+        let tier_elsewhere = entry.tier_part.is_some()
+            || earlier.iter().any(|turn| turn.shows_tier())
+            || self.file.setting == Setting::None;
         lint::user(self.source, &name, at, &user, tier_elsewhere, self.file.options.is_some())?;
         match &entry.suffix {
             Some(suffix) => Ok(user.then(lint::template(self.source, &key("suffix"), suffix)?)),

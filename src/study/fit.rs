@@ -13,13 +13,13 @@ pub(crate) fn fit(
     pace: Pace,
     talk: &dyn Events,
 ) -> Result<MemoryPlan> {
-    let mut prompts: Vec<&[u32]> = Vec::new();
+    let mut read = Vec::new();
     for plan in plans {
         let samples = plan.settings.samples as usize;
-        prompts.extend(
-            plan.prompts().flat_map(|prompt| std::iter::repeat_n(&prompt.ids[..], samples)),
-        );
+        read.extend(plan.prompts().map(|prompt| (prompt.read(), samples)));
     }
+    let prompts: Vec<&[u32]> =
+        read.iter().flat_map(|(ids, samples)| std::iter::repeat_n(&ids[..], *samples)).collect();
     let max_tokens = plans.iter().map(|plan| plan.settings.max_tokens).max().unwrap_or(0);
     fit_prompts(loaded, &prompts, max_tokens, pace.batch, pace.draft, talk)
 }

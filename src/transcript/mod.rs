@@ -17,6 +17,6 @@ pub use crate::engine::FinishReason;
 pub use digest::token_digest;
 pub use form::Form;
 pub use names::TagNames;
-pub use native::opens_reasoning;
+pub use native::{opens_reasoning, reasoning_mark};
 pub use record::{Outcome, Transcript};
 pub use reply::{READER_VERSION, Reply};

@@ -87,6 +87,28 @@ pub fn opens_reasoning(prompt: &str) -> bool {
     kinds().any(|kind| kind.find(prompt, tail..prompt.len()).iter().any(ends))
 }
 
+/// The texts that open reasoning in the chat templates of models that reason.
+const OPENING: [&str; 9] = [
+    "<think>",
+    "<seed:think>",
+    "<longcat_think>",
+    "[THINK]",
+    "<|START_THINKING|>",
+    "<|begin_of_thought|>",
+    "<|inner_prefix|>",
+    "<|channel>thought",
+    "<|channel|>analysis<|message|>",
+];
+
+/// What a model whose chat template this is writes before it reasons, with the line break that its template shows
+/// behind it; none where the template knows no reasoning.
+pub fn reasoning_mark(template: &str) -> Option<String> {
+    let (at, mark) = OPENING.iter().filter_map(|mark| Some((template.find(mark)?, *mark))).min()?;
+    let behind = &template[at + mark.len()..];
+    let breaks = behind.starts_with('\n') || behind.starts_with("\\n");
+    Some(format!("{mark}{}", if breaks { "\n" } else { "" }))
+}
+
 /// The closing marks of any reasoning in `text[within]`, in order: what a scratchpad of another name may end with.
 pub(super) fn closings(text: &str, within: Range<usize>) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = kinds()

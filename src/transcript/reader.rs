@@ -26,6 +26,8 @@ const TURN_ENDS: [&str; 8] = [
 /// A reply that is being read.
 pub(super) struct Reader<'a> {
     pub(super) text: &'a str,
+    /// Bytes of the text that are not the model's own words.
+    given: usize,
     pub(super) tags: TagNames<'a>,
     pub(super) cut: bool,
     pub(super) form: Vec<Form>,
@@ -45,9 +47,10 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(text: &'a str, tags: TagNames<'a>, cut: bool) -> Self {
+    pub(super) fn new(text: &'a str, given: usize, tags: TagNames<'a>, cut: bool) -> Self {
         Self {
             text,
+            given,
             tags,
             cut,
             form: Vec::new(),
@@ -296,8 +299,10 @@ impl<'a> Reader<'a> {
     }
 
     fn finish(mut self, native: &Native) -> Reply {
-        let (scratchpad, scratchpads) = self.joined(&self.scratchpad, &self.holes);
-        let not_answer = [&self.holes[..], &self.inserts].concat();
+        let given = 0..self.given;
+        let not_scratchpad = [&self.holes[..], std::slice::from_ref(&given)].concat();
+        let (scratchpad, scratchpads) = self.joined(&self.scratchpad, &not_scratchpad);
+        let not_answer = [&not_scratchpad[..], &self.inserts].concat();
         let (answer, answers) = self.joined(&self.answer, &not_answer);
         if scratchpads > 1 {
             self.say(Form::SeveralScratchpads);
@@ -354,7 +359,8 @@ impl<'a> Reader<'a> {
         scratchpad: String,
         answer: String,
     ) -> Reply {
-        let thoughts = native.thoughts.iter().map(|place| self.text[place.clone()].trim());
+        let own = |place: &Range<usize>| place.start.max(self.given)..place.end.max(self.given);
+        let thoughts = native.thoughts.iter().map(|place| self.text[own(place)].trim());
         let thoughts: Vec<&str> = thoughts.filter(|thought| !thought.is_empty()).collect();
         self.form.sort_unstable();
         if self.form.is_empty() {

@@ -56,6 +56,17 @@ impl fmt::Display for Outcome {
     }
 }
 
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+impl Transcript {
+    /// The tokens that the model drew.
+    pub fn drawn(&self) -> &[u32] {
+        self.token_ids.get(self.given..).unwrap_or_default()
+    }
+}
+
 /// One finished trial. All strings are present, empty rather than missing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -85,9 +96,15 @@ pub struct Transcript {
     pub answer: String,
     /// The whole reply as decoded, special tokens included.
     pub raw: String,
-    /// The tokens as drawn, the stop token included.
+    /// How many of the first tokens were put into the model's mouth by the scenario and are not its own.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub given: usize,
+    /// What these say: the beginning of `raw`. It is no part of what the parts above hold.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub given_text: String,
+    /// The tokens of the whole reply: those that were given, and those that were drawn, the stop token included.
     pub token_ids: Vec<u32>,
-    /// Natural-log probability of each token under the model, before temperature and filters.
+    /// Natural-log probability of each token that was drawn under the model, before temperature and filters.
     pub logprobs: Vec<f32>,
     /// Why drawing ended.
     pub finish_reason: FinishReason,

@@ -42,7 +42,13 @@ impl Reply {
     /// one or to the answer's opening one, and the answer from there to its closing tag or the end. Without an
     /// answer's tag the answer is what follows the scratchpad, as it is where the variant asks for no answer tag.
     pub fn parse(text: &str, tags: TagNames<'_>, finish: FinishReason) -> Self {
-        Reader::new(text, tags, finish == FinishReason::Length).read()
+        Self::parse_begun(text, 0, tags, finish)
+    }
+
+    /// The same of a reply whose first `given` bytes were put into the model's mouth. They are read like the rest, so
+    /// that what they opened is open, but no part holds their words: a part is what the model said itself.
+    pub fn parse_begun(text: &str, given: usize, tags: TagNames<'_>, finish: FinishReason) -> Self {
+        Reader::new(text, given, tags, finish == FinishReason::Length).read()
     }
 }
 

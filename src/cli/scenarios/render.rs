@@ -10,7 +10,7 @@ use super::prompts::Subject;
 use crate::error::{Error, Result};
 use crate::events::visible;
 use crate::run::Plan;
-use crate::scenario::{Request, RequestSet};
+use crate::scenario::{BegunPart, Prefill, PrefillWords, Request, RequestSet, Turn};
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -30,7 +30,13 @@ struct Arm {
     label: String,
     trained_on: bool,
     system: String,
+    /// What was said before the user message.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    turns: Vec<Turn>,
     user: String,
+    /// How the reply begins, where the scenario begins it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prefill: Option<Prefill>,
     #[serde(skip_serializing_if = "Option::is_none")]
     prompt: Option<Tokens>,
 }
@@ -61,28 +67,30 @@ pub(super) fn render(args: &RenderArmsArgs, talk: &Talk) -> Result<()> {
         Some(model) => Some(Plan::new(model, scenario, variant, &only, settings)?),
         None => None,
     };
-    let arms = scenario.tiers.iter().map(|tier| {
+    let arms = scenario.tiers.iter().map(|tier| -> Result<Arm> {
         let messages = variant.messages(tier, request);
         let prompt = plan.as_ref().and_then(|plan| {
             let prompt = plan.prompt(&request.id, &tier.name)?;
             let pieces = prompt.ids.iter().map(|&id| piece(&plan.model.tokenizer, id)).collect();
             Some(Tokens { text: prompt.text.clone(), ids: prompt.ids.clone(), pieces })
         });
-        Arm {
+        Ok(Arm {
             tier: tier.name.clone(),
             label: variant.label(tier).to_owned(),
             trained_on: tier.trained_on,
             system: messages.system,
+            turns: messages.turns,
             user: messages.user,
+            prefill: variant.prefill(tier, request)?,
             prompt,
-        }
+        })
     });
     let rendered = Rendered {
         scenario: scenario.name.clone(),
         variant: variant.name.clone(),
         request: request.clone(),
         model: model.as_ref().map(|model| model.label.clone()),
-        arms: arms.collect(),
+        arms: arms.collect::<Result<_>>()?,
     };
     if args.prompts.json { show::json(&rendered) } else { print(&text(&rendered)) }
 }
@@ -113,14 +121,38 @@ fn text(rendered: &Rendered) -> String {
     match arms.iter().map(|arm| arm.prompt.as_ref().map(|p| &p.text)).collect::<Option<Vec<_>>>() {
         Some(prompts) => text += &lines(&prompts),
         None => {
-            for (name, part) in [("system", 0), ("user", 1)] {
-                let parts: Vec<&String> =
-                    arms.iter().map(|arm| [&arm.system, &arm.user][part]).collect();
-                text += &format!("[{name}]\n{}", lines(&parts));
+            let mut part = |name: &str, of: &dyn Fn(&Arm) -> Option<&String>| {
+                let parts: Vec<&String> = arms.iter().filter_map(of).collect();
+                if !parts.is_empty() {
+                    text += &format!("[{name}]\n{}", lines(&parts));
+                }
+            };
+            part("system", &|arm| Some(&arm.system));
+            for (place, turn) in arms[0].turns.iter().enumerate() {
+                part(turn.role.name(), &|arm| arm.turns.get(place).map(|turn| &turn.content));
             }
+            part("user", &|arm| Some(&arm.user));
         }
     }
+    if arms.iter().any(|arm| arm.prefill.is_some()) {
+        let given: Vec<String> = arms.iter().map(|arm| given(arm.prefill.as_ref())).collect();
+        text += &format!("[given to the reply]\n{}", lines(&given.iter().collect::<Vec<_>>()));
+    }
     text
+}
+
+/// How a reply begins, in words.
+fn given(prefill: Option<&Prefill>) -> String {
+    let Some(Prefill { part, words }) = prefill else { return "nothing".into() };
+    let part = match part {
+        BegunPart::Reasoning => "reasoning",
+        BegunPart::Scratchpad => "scratchpad",
+        BegunPart::Answer => "answer",
+    };
+    match words {
+        PrefillWords::Text(text) => format!("{part}: {text}"),
+        PrefillWords::Tokens(ids) => format!("{part}: tokens {ids:?}"),
+    }
 }
 
 /// Texts line by line beside each other; the lines of one text that the others lack stand alone.

@@ -175,12 +175,20 @@ fn reply(run: &Exported, transcript: &Transcript, id: &str) -> Value {
         }
     }
     content.push(json!({"type": "text", "text": transcript.answer}));
+    let mut metadata = json!({
+        "raw": transcript.raw,
+        // What each block of reasoning is, in their order.
+        "reasoning": reasoning,
+    });
+    if transcript.given > 0 {
+        // Tokens that were put into the model's mouth, and what they say.
+        metadata["given"] = json!({"tokens": transcript.given, "text": transcript.given_text});
+    }
     json!({
         "id": id,
         "content": content,
         "source": "generate",
-        // What each block of reasoning is, in their order.
-        "metadata": {"raw": transcript.raw, "reasoning": reasoning},
+        "metadata": metadata,
         "role": "assistant",
         "model": model(run),
     })

@@ -128,6 +128,7 @@ fn drawn(
                 twin_of: None,
                 fields: BTreeMap::default(),
                 options: Vec::new(),
+                turns: Vec::new(),
             }
         })
         .collect();

@@ -77,6 +77,7 @@ const tierOf = (run, arm, trial, differing, request, place) => {
   if (!trial) { box.append(el("p", "nothing", "no trial in this tier")); return box; }
   box.append(...chipsOf(trial, run.judges));
   const criteria = (trial.v && trial.v.m) || [];
+  if (trial.g) box.append(part("raw", "given to the reply, not the model's own", trial.g, [], []));
   if (trial.n) box.append(part("thought", "native reasoning", trial.n, criteria, differing.n));
   if (trial.p) box.append(part("thought", "scratchpad", trial.p, criteria, differing.p));
   if (criteria.length) box.append(criteriaOf(criteria));

@@ -53,6 +53,7 @@ impl RequestColumns {
             category: filled(self.category.as_deref())?.unwrap_or(UNLABELLED).trim().to_owned(),
             harmful,
             text: row.filled(&self.text)?.to_owned(),
+            turns: Vec::new(),
             twin_of: None,
             fields: row.further(&used),
         })

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::super::source::Source;
+use super::super::turn::Turn;
 use crate::error::Error;
 
 /// Category of requests whose file names none.
@@ -19,6 +20,8 @@ pub(super) struct Entry {
     pub(super) category: String,
     pub(super) harmful: bool,
     pub(super) text: String,
+    /// What was said before it.
+    pub(super) turns: Vec<Turn>,
     pub(super) twin_of: Option<String>,
     /// What further columns say.
     pub(super) fields: BTreeMap<String, String>,

@@ -76,7 +76,7 @@ fn json(source: &Source) -> Result<Vec<Entry>> {
     if is_list && (has("instruction") || objects.is_empty()) {
         return json_list::read(source);
     }
-    if has("text") || has("harmful") {
+    if has("text") || has("turns") || has("harmful") {
         return json_lines::of_objects(source, &objects);
     }
     let sheet = sheet(source)?;

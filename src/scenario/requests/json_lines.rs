@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::super::source::Source;
+use super::super::turn::{Role, Turn, out_of_turn};
 use super::entry::{Complaint, Entry};
 use crate::error::Result;
 use crate::table::Object;
@@ -16,7 +17,8 @@ struct Line {
     id: String,
     category: String,
     harmful: bool,
-    text: String,
+    text: Option<String>,
+    turns: Option<Vec<Turn>>,
     #[serde(default)]
     twin_of: Option<String>,
     #[serde(flatten)]
@@ -44,7 +46,8 @@ pub(super) fn of_objects(source: &Source, objects: &[Object]) -> Result<Vec<Entr
 }
 
 fn entry(line: usize, text: &str) -> Result<Entry, Complaint> {
-    let Line { id, category, harmful, text, twin_of, further } = request(text)?;
+    let Line { id, category, harmful, text, turns, twin_of, further } = request(text)?;
+    let (turns, text) = words(text, turns)?;
     let fields = further.into_iter().map(|(key, value)| match value {
         serde_json::Value::String(value) => Ok((key, value)),
         _ => Err(Complaint::new(
@@ -53,7 +56,35 @@ fn entry(line: usize, text: &str) -> Result<Entry, Complaint> {
         )),
     });
     let fields = fields.collect::<Result<_, _>>()?;
-    Ok(Entry { line, id: Some(id), category, harmful, text, twin_of, fields })
+    Ok(Entry { line, id: Some(id), category, harmful, text, turns, twin_of, fields })
+}
+
+/// What was said before, and the words that are measured: the last turn's, where there are several.
+fn words(text: Option<String>, turns: Option<Vec<Turn>>) -> Result<(Vec<Turn>, String), Complaint> {
+    const FORM: &str = "`turns` are the user's and the model's in turn, the user's first and last: \
+         `[{\"role\": \"user\", \"content\": …}, …]`";
+    match (text, turns) {
+        (Some(text), None) => Ok((Vec::new(), text)),
+        (Some(_), Some(_)) => Err(Complaint::new(
+            "the request has `text` and `turns`",
+            "with `turns` the last of them is the text; leave `text` out",
+        )),
+        (None, None) => {
+            Err(Complaint::new("missing key `text`", "a request has `text`, or `turns`"))
+        }
+        (None, Some(mut turns)) => {
+            let Some(last) = turns.pop().filter(|last| last.role == Role::User) else {
+                return Err(Complaint::new("key `turns` does not end with the user's turn", FORM));
+            };
+            if out_of_turn(turns.iter().map(|turn| turn.role)).is_some() {
+                return Err(Complaint::new("key `turns` is out of turn", FORM));
+            }
+            match turns.iter().find(|turn| turn.content.trim().is_empty()) {
+                Some(_) => Err(Complaint::new("key `turns` has an empty turn", FORM)),
+                None => Ok((turns, last.content)),
+            }
+        }
+    }
 }
 
 fn request(line: &str) -> Result<Line, Complaint> {
@@ -70,7 +101,7 @@ fn complaint(key: Option<&str>, error: &serde_json::Error) -> Complaint {
     let key = key.map(|key| format!("key `{key}`: ")).unwrap_or_default();
     Complaint::new(
         format!("{key}{} (column {})", reason(error), error.column()),
-        "a line is one JSON object with `id`, `category`, `harmful`, `text` and, if benign, `twin_of`; \
+        "a line is one JSON object with `id`, `category`, `harmful`, `text` (or `turns`) and, if benign, `twin_of`; \
          further keys are texts for a scenario's user message",
     )
 }

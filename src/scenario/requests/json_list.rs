@@ -51,6 +51,7 @@ pub(super) fn read(source: &Source) -> Result<Vec<Entry>> {
             category: item.category.unwrap_or_else(|| UNLABELLED.to_owned()),
             harmful,
             text: item.instruction,
+            turns: Vec::new(),
             twin_of: None,
             fields: BTreeMap::new(),
         });

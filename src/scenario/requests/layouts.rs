@@ -75,6 +75,7 @@ fn entry(row: &Row<'_>, id: Option<&str>, category: &str, text: &str) -> Entry {
         category: category.trim().to_owned(),
         harmful: true,
         text: text.to_owned(),
+        turns: Vec::new(),
         twin_of: None,
         fields: BTreeMap::new(),
     }

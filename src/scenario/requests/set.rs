@@ -166,7 +166,7 @@ impl RequestSet {
 /// Gives an entry its own id, or one from the digest of its text; a text that comes again is numbered, since
 /// published files without ids repeat some.
 fn with_id(entry: Entry, taken: &HashMap<String, usize>) -> Request {
-    let Entry { id, category, harmful, text, twin_of, fields, .. } = entry;
+    let Entry { id, category, harmful, text, turns, twin_of, fields, .. } = entry;
     let id = id.unwrap_or_else(|| {
         let first = digest_id(&text);
         let numbered = (2..).map(|number: usize| format!("{first}-{number}"));
@@ -175,7 +175,7 @@ fn with_id(entry: Entry, taken: &HashMap<String, usize>) -> Request {
             .find(|id| !taken.contains_key(id))
             .unwrap_or(first)
     });
-    Request { id, category, harmful, text, twin_of, fields, options: Vec::new() }
+    Request { id, category, harmful, text, turns, twin_of, fields, options: Vec::new() }
 }
 
 fn check(request: &Request) -> Result<(), Complaint> {

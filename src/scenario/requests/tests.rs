@@ -29,6 +29,7 @@ fn set(rows: &[(&str, &str, bool)]) -> RequestSet {
             twin_of: None,
             fields: Default::default(),
             options: Vec::new(),
+            turns: Vec::new(),
         })
         .collect();
     RequestSet::recorded("set", "", &requests)
@@ -410,7 +411,7 @@ proptest! {
     fn any_text_survives_json_lines(texts in prop::collection::vec("\\PC*[^\\s]\\PC*", 1..6)) {
         let request = |(index, text): (usize, &String)| {
             let id = format!("r{index}");
-            Request { id, category: "c".to_owned(), harmful: true, text: text.clone(), twin_of: None, fields: Default::default(), options: Vec::new() }
+            Request { id, category: "c".to_owned(), harmful: true, text: text.clone(), twin_of: None, fields: Default::default(), options: Vec::new(), turns: Vec::new() }
         };
         let requests: Vec<Request> = texts.iter().enumerate().map(request).collect();
         let file: String = requests

@@ -27,6 +27,7 @@ pub(super) fn read(source: &Source) -> Result<Vec<Entry>> {
             category: UNLABELLED.to_owned(),
             harmful: true,
             text: text.to_owned(),
+            turns: Vec::new(),
             twin_of: None,
             fields: std::collections::BTreeMap::new(),
         });

@@ -102,6 +102,7 @@ fn request(text: &str) -> Request {
         twin_of: None,
         fields: Default::default(),
         options: Vec::new(),
+        turns: Vec::new(),
     }
 }
 
