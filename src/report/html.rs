@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
+use super::contrasts::{Contrasts, contrasts};
 use super::figure::{Axis, Tick};
 use super::island::island;
 use super::matrix::matrix;
@@ -92,6 +93,10 @@ fn page(runs: &[RunView], live: Option<&str>) -> Result<String> {
         share_axis => ticks(Axis::SHARE),
         gap_axis => ticks(gap_axis),
         comparisons => comparisons(runs),
+        contrasts => contrasts(runs)
+            .iter()
+            .map(show_contrasts)
+            .collect::<Vec<_>>(),
         numbers => all.chunks(MOST_COLUMNS).map(numbers).collect::<Vec<_>>(),
         categories => categories(&each),
         category_titles => ["category", "requests", "free, %", "paid, %", "gap, points"],
@@ -106,6 +111,19 @@ fn page(runs: &[RunView], live: Option<&str>) -> Result<String> {
         lines => Value::from_safe_string(island.lines),
     };
     render(page).map_err(|error| Error::failed(format!("cannot lay out the report: {error:#}")))
+}
+
+/// The contrasts of a model, and what is said below their table.
+fn show_contrasts(found: &Contrasts<'_>) -> Value {
+    let rows = found.rows().map(|row| {
+        context! {
+            name => row.name, arms => row.arms, requests => row.requests, difference => row.difference,
+            interval => row.interval, simultaneous => row.simultaneous, p => row.p, holm => row.holm,
+            means => row.means, cannot => row.cannot,
+        }
+    });
+    let rows: Vec<Value> = rows.collect();
+    context! { title => found.title(), rows => rows, slope => found.slope() }
 }
 
 fn render(page: Value) -> Result<String, minijinja::Error> {

@@ -12,6 +12,9 @@
 //! seed alone, `pooled` has them together: `label`, `seeds`, `runs` (places in the list above), and every key of
 //! [`Estimates`] over all their replies.
 //!
+//! Where the variants of a scenario that declares contrasts are shown together, `contrasts` has an entry for each model
+//! and setting, with what each contrast shows and, where variants have doses, `doses`.
+//!
 //! Where several models were asked the same, `comparisons` has one [`Pair`] for every two of them, and
 //! `leaderboards` one [`Board`] for every scenario, variant, seed and judge.
 
@@ -20,10 +23,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::compare::{Board, Pair, boards, pairs};
+use super::contrasts::{Contrasts, contrasts};
 use super::names::labels;
 use super::registered::AgainstRegistration;
 use super::rows::rows;
-use super::view::{ModelKind, RunView};
+use super::view::{ModelKind, RunView, TierDifference};
 use crate::error::{Error, Result};
 use crate::judge::{Agreement, choice};
 use crate::stats::Estimates;
@@ -38,6 +42,8 @@ pub(super) struct Document<'a> {
     comparisons: Vec<Pair<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     leaderboards: Vec<Board<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    contrasts: Vec<Contrasts<'a>>,
 }
 
 /// The seeds of one setting, taken together.
@@ -76,6 +82,9 @@ struct Row<'a> {
     p_holm: Option<f64>,
     p_benjamini_hochberg: Option<f64>,
     agreement: &'a [Agreement],
+    /// Every two tiers, where there are more than two.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    tier_differences: &'a [TierDifference],
     /// Only of a run that was registered.
     #[serde(skip_serializing_if = "Option::is_none")]
     registered: Option<&'a AgainstRegistration>,
@@ -88,6 +97,7 @@ impl<'a> Document<'a> {
     /// One row per run, in the order given.
     pub(super) fn new(runs: &'a [RunView]) -> Self {
         let (comparisons, leaderboards) = (pairs(runs), boards(runs));
+        let contrasts = contrasts(runs);
         let pooled = rows(runs)
             .into_iter()
             .filter_map(|row| {
@@ -118,10 +128,11 @@ impl<'a> Document<'a> {
             architecture: run.architecture(),
             estimates: &run.estimates,
             agreement: &run.agreement,
+            tier_differences: &run.tier_differences,
             registered: run.registered.as_ref(),
             options: choice::counts(&run.verdicts),
         });
-        Self { runs: runs.collect(), pooled, comparisons, leaderboards }
+        Self { runs: runs.collect(), pooled, comparisons, leaderboards, contrasts }
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod columns;
 mod compare;
+mod contrasts;
 mod csv;
 mod figure;
 mod html;
@@ -44,7 +45,7 @@ pub use registered::AgainstRegistration;
 pub use table::{table, table_within};
 pub(crate) use text::block;
 pub use view::{
-    Against, Control, Heat, HeatToken, JudgeView, ModelKind, ModelSize, Place, Pool, Progress,
-    Prompt, RunView,
+    Against, ContrastView, Control, Declared, DosePoint, DoseView, Heat, HeatToken, JudgeView,
+    ModelKind, ModelSize, Place, Pool, Progress, Prompt, RunView, TierDifference,
 };
 pub(crate) use words::{points, points_interval};

@@ -73,6 +73,10 @@ pub(super) fn run(
     let requests: Vec<Request> =
         (0..harmful + benign).map(|index| request(index, harmful)).collect();
     let mut view = RunView {
+        declared: Default::default(),
+        contrasts: Vec::new(),
+        doses: None,
+        tier_differences: Vec::new(),
         p_adjusted: None,
         pool: None,
         conditions: Vec::new(),

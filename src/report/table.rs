@@ -9,7 +9,7 @@ use super::columns::{hanging, wrap};
 use super::rows::{Row, flat, rows};
 use super::view::RunView;
 use super::words::{self, Side};
-use super::{compare, text};
+use super::{compare, contrasts, text};
 
 /// Terminal columns where nobody says how many there are.
 const WIDTH: usize = 80;
@@ -72,7 +72,19 @@ pub fn table_within(runs: &[RunView], color: bool, width: usize) -> String {
         }
     }
     out += &compare::text(runs, width);
+    out += &contrasts::in_terminal(runs, width);
     for row in shown.iter().filter(|row| !row.is_pooled()) {
+        for apart in &row.run.tier_differences {
+            let [first, second] = [0, 1].map(|i| text::name(&apart.tiers[i]));
+            let numbers = &apart.numbers;
+            let told = format!(
+                "tier {first} − {second}: {} points, {}; with all pairs of tiers {}",
+                words::points(Some(numbers.difference)),
+                words::points_interval(Some(numbers.difference_ci95)),
+                words::points_interval(Some(numbers.difference_ci95_simultaneous))
+            );
+            out += &sentence(row, &told, width);
+        }
         if let Some(registered) = &row.run.registered {
             out += &sentence(row, &registered.words(), width);
         }

@@ -10,8 +10,8 @@ use super::text;
 use crate::engine::Sampling;
 use crate::judge::{Agreement, Verdict};
 use crate::run::{AS_STORED, Condition, PromptTexts, QUANTIZE};
-use crate::scenario::{Request, Tier};
-use crate::stats::{Adjusted, Comparison, Estimates};
+use crate::scenario::{Contrast, Request, Tier};
+use crate::stats::{Adjusted, Comparison, Contrasted, Estimates, Interval, Slope};
 use crate::transcript::Transcript;
 
 /// One run of one variant, with everything that its report needs.
@@ -41,6 +41,14 @@ pub struct RunView {
     pub promise: String,
     /// The numbers, computed elsewhere.
     pub estimates: Estimates,
+    /// What its scenario says that variants are held against each other for.
+    pub declared: Declared,
+    /// What that shows, where this is the first of the runs that it is about.
+    pub contrasts: Vec<ContrastView>,
+    /// How the gap grows with a dose, where this is the first of the runs that it is about.
+    pub doses: Option<DoseView>,
+    /// Every two tiers, where there are more than two.
+    pub tier_differences: Vec<TierDifference>,
     /// The p-value adjusted for the other runs that are shown; none where there is no other.
     pub p_adjusted: Option<Adjusted>,
     /// Where this is the first of several runs that differ in their seed alone: all of them together.
@@ -77,6 +85,63 @@ pub struct RunView {
     pub controls: Vec<Control>,
     /// Whether the run kept to what was registered before it; none without a registration.
     pub registered: Option<AgainstRegistration>,
+}
+
+/// What a scenario declares of its variants.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Declared {
+    /// Digest of the scenario: variants of one text alone are held against each other.
+    pub scenario: String,
+    /// The contrasts between its variants.
+    pub contrasts: Vec<Contrast>,
+    /// The dose of this run's variant.
+    pub dose: Option<f64>,
+}
+
+/// A contrast with its numbers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ContrastView {
+    /// What is held against what, and what it means.
+    #[serde(flatten)]
+    pub declared: Contrast,
+    /// The numbers, computed elsewhere.
+    #[serde(flatten)]
+    pub numbers: Contrasted,
+    /// The p-value among those of all contrasts of the model in this setting.
+    pub p_holm: f64,
+}
+
+/// The gap at several doses.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DoseView {
+    /// The doses, smallest first.
+    pub points: Vec<DosePoint>,
+    /// The slope over them, computed elsewhere.
+    #[serde(flatten)]
+    pub numbers: Slope,
+}
+
+/// The gap at one dose.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DosePoint {
+    /// The dose.
+    pub dose: f64,
+    /// The variant that has it.
+    pub variant: String,
+    /// Its gap.
+    pub gap: Option<f64>,
+    /// 95 % interval of the gap.
+    pub gap_ci95: Option<Interval>,
+}
+
+/// The difference between two tiers of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TierDifference {
+    /// Their names: the first minus the second.
+    pub tiers: [String; 2],
+    /// The numbers, computed elsewhere.
+    #[serde(flatten)]
+    pub numbers: Contrasted,
 }
 
 /// The runs of one setting that differ in their seed alone, taken together.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::contrast::contrasts;
 use super::file::{self, Text};
 use super::lint;
 use super::meaning;
@@ -13,7 +14,7 @@ use super::parts::{Files, Parts};
 use super::source::{Shelf, Source, list};
 use super::tier;
 use super::variant::Common;
-use super::{Openings, Options, Tags, Tier, Variant};
+use super::{Contrast, Openings, Options, Tags, Tier, Variant};
 use crate::error::{Error, Result};
 
 /// How the model comes to know about training.
@@ -29,7 +30,7 @@ pub enum Setting {
 }
 
 /// A checked scenario.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
     /// The bundled name, part of the default run folder's name.
     pub name: String,
@@ -49,6 +50,8 @@ pub struct Scenario {
     pub decision: Option<Openings>,
     /// What requests let the model choose from; none in a scenario of requests that are met or declined.
     pub options: Option<Options>,
+    /// What its variants are to be held against each other for.
+    pub contrasts: Vec<Contrast>,
     /// Places of the two arms among the tiers.
     arms: (usize, usize),
     text: String,
@@ -178,8 +181,10 @@ impl Scenario {
             .flat_map(|entry| entry.parts(&file.system).map(|(part, _)| part))
             .collect();
         lint::unused(&source, file.parts.keys().chain(file.files.keys()), &used)?;
+        let contrasts = contrasts(&source, &file.contrasts, &variants)?;
         let digest = source.digest();
         Ok(Self {
+            contrasts,
             name: file.name.into_inner(),
             title: file.title.into_inner(),
             setting: file.setting,

@@ -49,6 +49,21 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) files: BTreeMap<Text, Text>,
     pub(super) variants: Vec<VariantEntry>,
+    /// Variants that are held against each other.
+    #[serde(default)]
+    pub(super) contrasts: Vec<ContrastEntry>,
+}
+
+/// One of `[[contrasts]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ContrastEntry {
+    pub(super) name: Text,
+    pub(super) of: Text,
+    /// None where the gap itself is the contrast.
+    pub(super) against: Option<Text>,
+    pub(super) means: Text,
+    pub(super) cannot: Text,
 }
 
 /// `[tags]`
@@ -133,6 +148,8 @@ pub(super) struct VariantEntry {
     pub(super) turns: Option<Vec<TurnEntry>>,
     /// Stands in place of the file's `prefill`.
     pub(super) prefill: Option<OneOrMore<PrefillEntry>>,
+    /// How much of something this variant tells of, where several tell of different amounts.
+    pub(super) dose: Option<Spanned<f64>>,
     /// The one part of the system text in which `{tier}` stands for the tier's label.
     pub(super) tier_part: Option<Text>,
 }

@@ -7,6 +7,7 @@ mod source;
 mod request;
 mod options;
 mod requests;
+mod contrast;
 mod file;
 mod tier;
 mod tags;
@@ -25,6 +26,7 @@ mod turn;
 #[cfg(test)]
 mod tests;
 
+pub use contrast::Contrast;
 pub use definition::{Scenario, Setting};
 pub(crate) use file::read_toml;
 pub use openings::{Beginning, Opening, Openings};

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Messages, Request, Scenario, Tier, Variant};
 
 /// One unit of work: a request in a tier of a variant, sampled once more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Trial<'a> {
     /// The variant.
     pub variant: &'a Variant,

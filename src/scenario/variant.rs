@@ -16,7 +16,7 @@ use super::{Request, Setting, Tags, Tier};
 use crate::error::Result;
 
 /// A checked variant of a scenario.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Variant {
     /// Unique in its scenario.
     pub name: String,
@@ -26,6 +26,9 @@ pub struct Variant {
     pub training: bool,
     /// The tags that this variant's replies have.
     pub tags: Tags,
+    /// How much of something its texts tell of, where variants differ in that: the report looks how the gap grows
+    /// with it.
+    pub dose: Option<f64>,
     /// What the user should know about the texts and what is no error.
     pub notes: Vec<String>,
     /// The system text between the places of the tier's label; one piece where it is the same in all tiers.
@@ -103,7 +106,8 @@ pub(super) struct Common<'a> {
 impl Common<'_> {
     /// Puts one variant together and checks it; `index` is its place in the file, for messages.
     pub(super) fn variant(&self, index: usize, entry: &VariantEntry) -> Result<Variant> {
-        let key = |key: &str| format!("variants[{index}].{key}");
+        let key_of = |key: &str| format!("variants[{index}].{key}");
+        let key = key_of;
         lint::name(self.source, &key("name"), &entry.name)?;
         lint::text(self.source, &key("tests"), &entry.tests)?;
         let scratchpad = match &entry.scratchpad {
@@ -185,8 +189,27 @@ impl Common<'_> {
         }
         let file = |path: &str| self.parts.files.get(path).map(String::as_str);
         let prefill = beginnings(self.source, &key, &kept, &tags, self.tiers, file)?;
+        let dose = entry.dose.as_ref().map(|dose| *dose.get_ref());
+        if let (Some(at), false) = (&entry.dose, dose.is_none_or(f64::is_finite)) {
+            return Err(self
+                .source
+                .error_at(at.span().start, format!("key `{}` is no number", key_of("dose")))
+                .hint("give a finite number, such as 0.25"));
+        }
         let (name, tests) = (entry.name.get_ref().clone(), entry.tests.get_ref().trim().to_owned());
-        Ok(Variant { name, tests, training, tags, notes, system, user, turns, prefill, labels })
+        Ok(Variant {
+            name,
+            tests,
+            training,
+            tags,
+            notes,
+            system,
+            user,
+            turns,
+            prefill,
+            labels,
+            dose,
+        })
     }
 
     /// The labels that stand in place of the tiers' own.

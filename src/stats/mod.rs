@@ -9,6 +9,7 @@ mod bootstrap;
 mod bounds;
 mod clusters;
 mod compare;
+mod contrast;
 mod correction;
 mod gap;
 mod interval;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use bootstrap::bootstrap_interval;
 pub use compare::{Comparison, compare, places, request_gaps};
+pub use contrast::{Contrasted, Slope, contrast, slope};
 pub use correction::{Corrected, JudgeCounts, correct_gap, correct_gap_by_tier};
 pub use interval::{Interval, standard_error, t_interval, wilson_interval};
 pub use looks::{Look, p_factor};

@@ -1,5 +1,6 @@
 //! Runs that are shown together: their p-values, and the gaps of different models on the same requests.
 
+use super::contrasts::contrast_variants;
 use super::pool::pool_seeds;
 use crate::report::{Against, Place, RunView};
 use crate::stats::{adjust, compare, places};
@@ -9,6 +10,7 @@ const LEVEL: f64 = 0.05;
 
 /// Adjusts the p-values of runs for each other, and compares the models among them.
 pub(crate) fn compare_together(views: &mut [RunView]) {
+    contrast_variants(views);
     if views.len() < 2 {
         return;
     }

@@ -3,6 +3,7 @@
 //! [`crate::events::Events`].
 
 pub(crate) mod compare;
+mod contrasts;
 pub(crate) mod exchanges;
 pub(crate) mod experiment;
 pub(crate) mod fit;

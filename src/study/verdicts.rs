@@ -15,12 +15,12 @@ use crate::judge::{Agreement, JudgeCard, QuestionJournal, Verdict, Verdicts, is_
 use crate::organism::{Card, RECIPES, Rates, Recipe};
 use crate::probe::{Probe, ReplyHeat};
 use crate::report::{
-    self, AgainstRegistration, Control, Heat, HeatToken, JudgeView, ModelKind, ModelSize, Progress,
-    Prompt, RunView,
+    self, AgainstRegistration, Control, Declared, Heat, HeatToken, JudgeView, ModelKind, ModelSize,
+    Progress, Prompt, RunView, TierDifference,
 };
-use crate::run::{Finished, Lock, Registered, State, write_whole};
-use crate::scenario::Tier;
-use crate::stats::{Basis, Estimates, Observation, estimate, request_gaps};
+use crate::run::{Finished, Lock, Record, Registered, State, write_whole};
+use crate::scenario::{Scenario, Tier};
+use crate::stats::{Arms, Basis, Estimates, Observation, contrast, estimate, request_gaps};
 use crate::transcript::Transcript;
 
 const SUMMARY: &str = "summary.json";
@@ -343,6 +343,10 @@ fn compose(
         judge: judge.to_owned(),
         promise: record.promise().to_owned(),
         estimates,
+        declared: declared(&record),
+        contrasts: Vec::new(),
+        doses: None,
+        tier_differences: tier_differences(&observations, &tiers, record.seed()),
         p_adjusted: None,
         pool: None,
         request_gaps: request_gaps(&observations, &arms),
@@ -357,6 +361,43 @@ fn compose(
         heat: Vec::new(),
         progress: None,
     })
+}
+
+/// What the scenario of a run says that its variants are held against each other for; nothing where the text on record
+/// is of another version.
+fn declared(record: &Record) -> Declared {
+    let Record::Made(manifest) = record else { return Declared::default() };
+    let (text, files) = (&manifest.scenario.text, &manifest.scenario.files);
+    let scenario = manifest.scenario.digest.clone();
+    match Scenario::from_text("the manifest's scenario", text, files) {
+        Ok(known) => Declared {
+            dose: known.variant(&manifest.variant).ok().and_then(|variant| variant.dose),
+            contrasts: known.contrasts,
+            scenario,
+        },
+        Err(_) => Declared { scenario, ..Declared::default() },
+    }
+}
+
+/// Every two tiers of a run that has more than two.
+fn tier_differences(
+    observations: &[Observation],
+    tiers: &[Tier],
+    seed: u64,
+) -> Vec<TierDifference> {
+    if tiers.len() < 3 {
+        return Vec::new();
+    }
+    let family = tiers.len() * (tiers.len() - 1) / 2;
+    let pairs = tiers.iter().enumerate().flat_map(|(i, first)| {
+        tiers[i + 1..].iter().map(move |second| (first.name.clone(), second.name.clone()))
+    });
+    let difference = |(first, second): (String, String)| {
+        let arms = Arms { free: first.clone(), paid: second.clone() };
+        let numbers = contrast(&request_gaps(observations, &arms), None, family, seed)?;
+        Some(TierDifference { tiers: [first, second], numbers })
+    };
+    pairs.filter_map(difference).collect()
 }
 
 /// A run against its registration. `rules` judges every run, so that its verdicts are no further look.
