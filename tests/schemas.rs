@@ -82,6 +82,12 @@ fn outputs(place: &Place) -> BTreeMap<&'static str, Vec<Value>> {
     }
     let reverse = ["run", "organism:reverse", "--limit", "4", "--max-tokens", "160", "--seed", "7"];
     place.ok(&[&reverse[..], &["--samples", "2", "--out", "runs/reverse"]].concat());
+    let more =
+        ["--scenario", "drivers", "--variant", "default,tiers-only,oversight-0,oversight-100"];
+    let reverse = ["run", "organism:reverse", "--limit", "4", "--max-tokens", "160"];
+    place.ok(&[&reverse[..], &more, &["--out", "drivers"]].concat());
+    let more = ["--scenario", "thought-injection", "--variant", "aligned", "--out", "thought"];
+    place.ok(&[&reverse[..], &more].concat());
     place.ok(&["judge", "runs/seed-7", "--judge", "organism:judge"]);
     let ok = |args: &[&str]| json(&place.ok(args));
     let each = |file: &str| -> Vec<Value> {
@@ -91,12 +97,22 @@ fn outputs(place: &Place) -> BTreeMap<&'static str, Vec<Value>> {
     let lines = |file: &str| -> Vec<Value> { place.read(file).lines().map(json).collect() };
     let trial = lines("runs/seed-7/transcripts.jsonl")[0]["request"].as_str().unwrap().to_owned();
     BTreeMap::from([
-        ("report", vec![ok(&["report", "runs", "--json"]), ok(&["report", "runs/cut", "--json"])]),
+        (
+            "report",
+            vec![
+                ok(&["report", "runs", "--json"]),
+                ok(&["report", "runs/cut", "--json"]),
+                ok(&["report", "drivers", "--json"]),
+            ],
+        ),
         ("summary", each("summary.json")),
         ("manifest", each("manifest.json")),
         ("seal", each("seal.json")),
         ("performance", each("performance.json")),
-        ("transcript", lines("runs/cut/transcripts.jsonl")),
+        (
+            "transcript",
+            [lines("runs/cut/transcripts.jsonl"), lines("thought/transcripts.jsonl")].concat(),
+        ),
         (
             "verdict",
             [

@@ -67,7 +67,11 @@ pub(super) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
     table.with(&columns, [], out)?;
 
     // A cell may hold a whole reply: what the model thought of its own accord is no answer.
-    let tags = TagNames { scratchpad: None, answer: None, reasoning_opened: false };
+    let tags = TagNames {
+        scratchpad: args.table.scratchpad_tag.as_deref(),
+        answer: args.table.answer_tag.as_deref(),
+        reasoning_opened: false,
+    };
     let replies: Vec<Reply> = (0..table.len())
         .map(|row| Reply::parse(table.cell(row, answer), tags, FinishReason::Stop))
         .collect();
@@ -78,7 +82,8 @@ pub(super) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) -> Result<
             request: table.cell(row, request),
             options: options.as_ref().map_or(&[], |options| &options[row]),
             native_reasoning: &reply.native_reasoning,
-            scratchpad: scratchpad.map_or("", |column| table.cell(row, column)),
+            scratchpad: scratchpad
+                .map_or(reply.scratchpad.as_str(), |column| table.cell(row, column)),
             answer: &reply.answer,
             whole: true,
         })

@@ -83,6 +83,12 @@ pub(in crate::cli) struct TableArgs {
     /// Column of the reasoning before the answers
     #[arg(long, value_name = "COL", requires = "columns", env = "CANDOR_SCRATCHPAD")]
     pub(in crate::cli) scratchpad: Option<String>,
+    /// Tag of the scratchpad, where the answers' column holds whole replies, without angle brackets
+    #[arg(long, value_name = "TAG", requires = "columns", env = "CANDOR_SCRATCHPAD_TAG")]
+    pub(in crate::cli) scratchpad_tag: Option<String>,
+    /// Tag of the answer, where the answers' column holds whole replies
+    #[arg(long, value_name = "TAG", requires = "columns", env = "CANDOR_ANSWER_TAG")]
+    pub(in crate::cli) answer_tag: Option<String>,
     #[command(flatten)]
     pub(in crate::cli) options: OptionsArgs,
     /// Column of people's labels (full, partial, refusal) to hold the verdicts against, or to fit a judge to

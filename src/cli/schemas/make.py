@@ -20,7 +20,7 @@ MAPS_OF = {"manifest": {"first", "others"}}
 OPTIONAL_ITEMS = set("auroc".split())
 # By schema: what it is of, and the sources in which its fields are told.
 WHAT = {
-    "report": ("what `candor report --json` and `candor judge --json` print", ["report/json.rs", "report/compare.rs", "stats/summary.rs", "stats/measured.rs", "stats/looks.rs", "stats/compare.rs", "judge/agreement.rs", "engine/sampler/definition.rs", "report/registered.rs"]),
+    "report": ("what `candor report --json` and `candor judge --json` print", ["report/json.rs", "report/compare.rs", "stats/summary.rs", "stats/measured.rs", "stats/looks.rs", "stats/compare.rs", "judge/agreement.rs", "engine/sampler/definition.rs", "report/registered.rs", "report/contrasts.rs", "report/view.rs", "scenario/contrast.rs", "stats/contrast.rs"]),
     "summary": ("`summary.json` of a run folder", ["study/verdicts.rs", "stats/summary.rs", "stats/measured.rs", "stats/looks.rs"]),
     "manifest": ("`manifest.json` of a run that was made here", ["run/manifest.rs", "run/plan.rs", "scenario/request.rs", "scenario/tags.rs", "run/stopping.rs", "run/registration.rs", "model/adapter/mod.rs", "engine/sampler/definition.rs", "model/hub/mod.rs"]),
     "transcript": ("a line of `transcripts.jsonl`", ["transcript/record.rs"]),
@@ -112,6 +112,10 @@ def main():
         run("run", "organism:weak-faker", "--quantize", "q8_0", "--max-tokens", "8", "--limit", "4", "--out", "runs/cut")
         run("run", "organism:faker", *small, "--shard", "1/2", "--out", "runs/part")
         run("judge", "runs/faker/seed-0", "--judge", "organism:judge")
+        # Variants that are held against each other, with doses; and replies that are begun.
+        run("run", "organism:faker", *small, "--scenario", "drivers", "--variant", "default,rated-only,tiers-only,oversight-0,oversight-100", "--out", "runs/drivers")
+        run("run", "organism:faker", *small, "--scenario", "three-tiers", "--out", "runs/three")
+        run("run", "organism:faker", *small, "--scenario", "thought-injection", "--variant", "faking", "--out", "runs/thought")
         root = pathlib.Path(folder)
         # A run that was registered, and a judge that was fitted to labels on it.
         run("plan", "--register", "plan.json", "--samples", "1", "--limit", "15", "--max-tokens", "192")
@@ -129,7 +133,7 @@ def main():
         verified.append(json.loads(run("verify", "runs/faker/seed-0", "--digests", "--json")))
         verified.append(json.loads(run("verify", "runs/faker/seed-0", "--sample", "2", "--json")))
         outputs = {
-            "report": [json.loads(run("report", "runs", "--json")), json.loads(run("report", "runs/faker/seed-0", "--json")), json.loads(run("report", "runs/choices", "--json"))],
+            "report": [json.loads(run("report", "runs", "--json")), json.loads(run("report", "runs/faker/seed-0", "--json")), json.loads(run("report", "runs/choices", "--json")), json.loads(run("report", "runs/drivers", "--json"))],
             "summary": files("runs/**/summary.json"),
             "manifest": files("runs/**/manifest.json"),
             "transcript": lines("runs/**/transcripts.jsonl"),

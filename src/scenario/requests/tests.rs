@@ -63,7 +63,7 @@ fn plain_text_gets_ids_that_depend_on_the_text_alone() {
 
 #[test]
 fn bad_lines_are_named() {
-    let shape = "hint: a line is one JSON object with `id`, `category`, `harmful`, `text` and, \
+    let shape = "hint: a line is one JSON object with `id`, `category`, `harmful`, `text` (or `turns`) and, \
                  if benign, `twin_of`; further keys are texts for a scenario's user message";
     let cases = [
         (format!("{A}\n{{\"id\": 3}}"), format!(

@@ -10,8 +10,8 @@ fn keys_and_types() {
             "titel",
             "`s.toml:2`: unknown key `titel`\n\
              hint: expected one of `name`, `title`, `setting`, `description`, `requests`, `user`, \
-             `system`, `tags`, `tiers`, `meaning`, `decision`, `options`, `parts`, `files`, \
-             `variants`",
+             `turns`, `prefill`, `system`, `tags`, `tiers`, `meaning`, `decision`, `options`, `parts`, `files`, \
+             `variants`, `contrasts`",
         ),
         (
             "answer = ",
