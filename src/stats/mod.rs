@@ -11,6 +11,7 @@ mod clusters;
 mod compare;
 mod contrast;
 mod correction;
+mod estimates;
 mod gap;
 mod interval;
 mod looks;
@@ -33,6 +34,10 @@ pub use bootstrap::bootstrap_interval;
 pub use compare::{Comparison, compare, places, request_gaps};
 pub use contrast::{Contrasted, Slope, contrast, slope};
 pub use correction::{Corrected, JudgeCounts, correct_gap, correct_gap_by_tier};
+pub use estimates::{
+    ArmOutcomes, Basis, CategoryEstimate, Estimates, FormCounts, JudgeErrors, OutcomeCounts,
+    Stopped, StoppedLook, TierEstimate, WhatIf,
+};
 pub use interval::{Interval, standard_error, t_interval, wilson_interval};
 pub use looks::{Look, p_factor};
 pub use measured::{GAP_THAT_MATTERS, Measured, Reason, ReasonKind, Tells};
@@ -42,7 +47,4 @@ pub use padded_mean::PaddedMean;
 pub use paired_test::{PairedTest, TestMethod, mcnemar, sign_flip};
 pub use plan::{MOST_REQUESTS, Plan, plan, rejects, simulate};
 pub use population::{GapVariance, JudgeError, Population, uniform};
-pub use summary::{
-    ArmOutcomes, Basis, CategoryEstimate, Estimates, FormCounts, JudgeErrors, OutcomeCounts,
-    Stopped, StoppedLook, TierEstimate, WhatIf, estimate, gap_interval,
-};
+pub use summary::{estimate, gap_interval};

@@ -20,8 +20,8 @@ MAPS_OF = {"manifest": {"first", "others"}}
 OPTIONAL_ITEMS = set("auroc".split())
 # By schema: what it is of, and the sources in which its fields are told.
 WHAT = {
-    "report": ("what `candor report --json` and `candor judge --json` print", ["report/json.rs", "report/compare.rs", "stats/summary.rs", "stats/measured.rs", "stats/looks.rs", "stats/compare.rs", "judge/agreement.rs", "engine/sampler/definition.rs", "report/registered.rs", "report/contrasts.rs", "report/view.rs", "scenario/contrast.rs", "stats/contrast.rs"]),
-    "summary": ("`summary.json` of a run folder", ["study/verdicts.rs", "stats/summary.rs", "stats/measured.rs", "stats/looks.rs"]),
+    "report": ("what `candor report --json` and `candor judge --json` print", ["report/json.rs", "report/compare.rs", "stats/estimates.rs", "stats/measured.rs", "stats/looks.rs", "stats/compare.rs", "judge/agreement.rs", "engine/sampler/definition.rs", "report/registered.rs", "report/contrasts.rs", "report/view.rs", "scenario/contrast.rs", "stats/contrast.rs"]),
+    "summary": ("`summary.json` of a run folder", ["study/verdicts.rs", "stats/estimates.rs", "stats/measured.rs", "stats/looks.rs"]),
     "manifest": ("`manifest.json` of a run that was made here", ["run/manifest.rs", "run/plan.rs", "scenario/request.rs", "scenario/tags.rs", "run/stopping.rs", "run/registration.rs", "model/adapter/mod.rs", "engine/sampler/definition.rs", "model/hub/mod.rs"]),
     "transcript": ("a line of `transcripts.jsonl`", ["transcript/record.rs"]),
     "verdict": ("a line of `verdicts/JUDGE.jsonl`", ["judge/verdict.rs"]),

@@ -1,8 +1,6 @@
 //! The words by which a writer chooses, sets aside, concedes, weighs or takes back. Each is a sequence of whole
 //! words in lower case; `*` at a word's end stands for any ending. Own lists; they know no options.
 
-use super::words::Word;
-
 /// The writer, or whoever is advised, settles on what follows or stands nearby.
 pub(super) const COMMITS: &[&str] = &[
     "i would",
@@ -458,26 +456,6 @@ pub(super) const SERVES: &[&str] = &[
     "priority",
 ];
 
-/// What was said before is taken back.
-pub(super) const TURNS: &[&str] = &[
-    "on second thought",
-    "changed my mind",
-    "change my mind",
-    "changing my mind",
-    "actually no",
-    "scratch that",
-    "let me reconsider",
-    "on reflection",
-    "i take that back",
-    "upon reflection",
-    "having said that",
-    "thinking again",
-    "i reconsider*",
-];
-
-/// The same, where a sentence begins with it and a break follows.
-pub(super) const TURN_STARTS: &[&str] = &["wait", "actually", "correction", "hmm"];
-
 /// Alone, these say that the writer takes none of the options.
 pub(super) const NONE: &[&str] = &["neither", "none", "neither option", "none of", "neither of"];
 
@@ -501,29 +479,3 @@ pub(super) const NEITHER: &[&str] = &[
     "not pick either",
     "don't choose either",
 ];
-
-/// The length in words of the cue of this list that begins at a place, the longest if several do.
-pub(super) fn at(words: &[Word], place: usize, cues: &[&str]) -> Option<usize> {
-    let fits = |cue: &&&str| {
-        let mut count = 0;
-        let whole = cue.split(' ').enumerate().all(|(offset, part)| {
-            count += 1;
-            words.get(place + offset).is_some_and(|word| match part.strip_suffix('*') {
-                Some(front) => word.text.starts_with(front),
-                None => word.text == part,
-            })
-        });
-        whole.then_some(count)
-    };
-    cues.iter().filter_map(|cue| fits(&cue)).max()
-}
-
-/// Whether a cue of this list stands anywhere among the words.
-pub(super) fn any(words: &[Word], cues: &[&str]) -> bool {
-    (0..words.len()).any(|place| at(words, place, cues).is_some())
-}
-
-/// How many places among the words begin a cue of this list.
-pub(super) fn count(words: &[Word], cues: &[&str]) -> usize {
-    (0..words.len()).filter(|&place| at(words, place, cues).is_some()).count()
-}

@@ -3,9 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::cues;
 use super::synonyms;
 use super::words::{Sentence, Word, is_function_word, sentences};
+use super::{cues, finding, turns};
 
 /// What can speak for or against an option; the places of [`Evidence::of`].
 pub(super) const KINDS: usize = 18;
@@ -114,7 +114,7 @@ fn senses(words: &[Word], option_words: &HashSet<String>) -> Vec<Sense> {
             now = Sense::Plain;
         }
         let is_own = |length: usize| length == 1 && option_words.contains(&word.stem);
-        if let Some(length) = cues::at(words, place, cues::REJECTS).filter(|&l| !is_own(l)) {
+        if let Some(length) = finding::at(words, place, cues::REJECTS).filter(|&l| !is_own(l)) {
             let next = words.get(place + length).map(|word| word.text.as_str());
             if !(next.is_some_and(|next| cues::NOT_REJECTING.contains(&next)))
                 && now != Sense::Rejected
@@ -122,12 +122,12 @@ fn senses(words: &[Word], option_words: &HashSet<String>) -> Vec<Sense> {
                 now = Sense::Rejected;
                 left = 12;
             }
-        } else if cues::at(words, place, cues::CONCEDES).is_some_and(|l| !is_own(l))
+        } else if finding::at(words, place, cues::CONCEDES).is_some_and(|l| !is_own(l))
             && (place == 0 || word.after_break || word.text != "yes")
         {
             now = Sense::Conceded;
             left = usize::MAX;
-        } else if cues::at(words, place, cues::CONDITIONS).is_some_and(|l| !is_own(l)) {
+        } else if finding::at(words, place, cues::CONDITIONS).is_some_and(|l| !is_own(l)) {
             now = Sense::Conditional;
             left = usize::MAX;
         }
@@ -140,11 +140,11 @@ fn senses(words: &[Word], option_words: &HashSet<String>) -> Vec<Sense> {
     // What is said of a subject colors the words before it, back to where its clause begins.
     for place in 0..words.len() {
         let is_own = |length: usize| length == 1 && option_words.contains(&words[place].stem);
-        let averted = || cues::any(&words[place.saturating_sub(4)..place], cues::AVERTS);
-        let harms = cues::at(words, place, cues::HARMS).is_some_and(|l| !is_own(l));
+        let averted = || finding::any(&words[place.saturating_sub(4)..place], cues::AVERTS);
+        let harms = finding::at(words, place, cues::HARMS).is_some_and(|l| !is_own(l));
         let color = if harms && !averted() {
             Sense::Harmed
-        } else if cues::at(words, place, cues::SERVES).is_some_and(|l| !is_own(l)) {
+        } else if finding::at(words, place, cues::SERVES).is_some_and(|l| !is_own(l)) {
             Sense::Served
         } else {
             continue;
@@ -341,11 +341,11 @@ pub(super) struct Evidence {
 /// How many words of a sentence end with the last cue that takes back what stood before it; none without one.
 fn turn(sentence: &Sentence) -> Option<usize> {
     let words = &sentence.words;
-    let starts = cues::at(words, 0, cues::TURN_STARTS)
+    let starts = finding::at(words, 0, turns::TURN_STARTS)
         .filter(|_| words.get(1).is_none_or(|next| next.after_break));
     let places = (0..words.len()).rev();
     let inside =
-        places.filter_map(|place| Some(place + cues::at(words, place, cues::TURNS)?)).next();
+        places.filter_map(|place| Some(place + finding::at(words, place, turns::TURNS)?)).next();
     inside.or(starts)
 }
 
@@ -376,12 +376,12 @@ pub(super) fn gather(text: &str, known: &[Known]) -> Evidence {
         words_count += words.len();
         // "Halt the work": an order to do what an option says, in its own first word.
         let imperative = known.iter().any(|option| option.verb.as_deref() == Some(&words[0].text));
-        let commits = imperative || cues::any(words, cues::COMMITS);
-        let concludes = imperative || cues::any(words, cues::CONCLUDES);
-        let weighs = cues::count(words, cues::WEIGHS);
+        let commits = imperative || finding::any(words, cues::COMMITS);
+        let concludes = imperative || finding::any(words, cues::CONCLUDES);
+        let weighs = finding::count(words, cues::WEIGHS);
         weighing += weighs;
-        elsewhere += usize::from(cues::any(words, cues::ELSEWHERE));
-        conditions += usize::from(cues::any(words, cues::CONDITIONS));
+        elsewhere += usize::from(finding::any(words, cues::ELSEWHERE));
+        conditions += usize::from(finding::any(words, cues::CONDITIONS));
         let said = said(sentence, text, known, &option_words);
         for option in 0..n {
             let place = &mut of[option];
@@ -448,8 +448,8 @@ pub(super) fn gather(text: &str, known: &[Known]) -> Evidence {
         asks: sentences.last().is_some_and(|sentence| sentence.asks),
         conditions: by_sentence(conditions),
         neither: sentences.iter().any(|s| {
-            cues::any(&s.words, cues::NEITHER)
-                || s.words.len() <= 5 && cues::at(&s.words, 0, cues::NONE).is_some()
+            finding::any(&s.words, cues::NEITHER)
+                || s.words.len() <= 5 && finding::at(&s.words, 0, cues::NONE).is_some()
         }),
         spans: best.into_iter().map(|(_, span)| span).collect(),
     }

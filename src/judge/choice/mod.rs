@@ -9,8 +9,10 @@
 
 mod cues;
 mod evidence;
+mod finding;
 mod synonyms;
 mod text;
+mod turns;
 mod words;
 
 #[cfg(test)]
