@@ -13,19 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms whose files still import each other in circles. None is added; one that has no circle any more is taken out.
-const STILL_KNOTTED: &[&str] = &[
-    "cli",
-    "decoder",
-    "engine",
-    "exchange",
-    "judge",
-    "model",
-    "organism",
-    "probe",
-    "run",
-    "scenario",
-    "transcript",
-];
+const STILL_KNOTTED: &[&str] = &["model"];
 
 /// Lines that a file has at most.
 const LINES_MAX: usize = 500;
@@ -137,6 +125,10 @@ fn imports(text: &str) -> Imports {
     // Paths that are written out where they are used.
     for start in ["crate::", "super::"] {
         for (at, _) in code.match_indices(start) {
+            // The second half of `super::super::…` is no path of its own.
+            if code[..at].ends_with("::") {
+                continue;
+            }
             let path: String = code[at..]
                 .chars()
                 .take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':')

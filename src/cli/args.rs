@@ -10,6 +10,7 @@ mod planning;
 mod planting;
 mod probing;
 mod scenarios;
+mod sizes;
 mod sweeping;
 
 use std::collections::BTreeSet;
@@ -17,7 +18,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::bench::Sizes;
 use crate::decoder::Quantize;
 use crate::run::Shard;
 
@@ -35,6 +35,7 @@ pub(super) use planning::{PlanArgs, RegisterArgs};
 pub(super) use planting::{PlantArgs, PlantHow, RecoverArgs, Via};
 pub(super) use probing::ProbeArgs;
 pub(super) use scenarios::{LintArgs, PromptArgs, RenderArmsArgs, ScenariosArgs, ScenariosCommand};
+pub(super) use sizes::Sizes;
 pub(super) use sweeping::{Launcher, MergeArgs, StatusArgs, SweepArgs, SweepCommand};
 
 /// Does a language model behave differently when it believes that its answers will be used to retrain it?

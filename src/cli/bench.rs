@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::args::BenchArgs;
+use super::args::{BenchArgs, Sizes};
 use super::bounds::{REPEATS_MAX, check_count};
 use super::talk::{Talk, print, show};
 use super::use_threads;
@@ -101,51 +101,6 @@ fn measure<M: LanguageModel>(model: &M, label: &str, args: &BenchArgs) -> Result
         )?;
     }
     Ok(())
-}
-
-/// Sizes of the two-tier job, in tokens and pieces.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sizes {
-    /// Tokens that all prompts begin with.
-    shared: usize,
-    /// Tokens of a prompt after them.
-    own: usize,
-    /// Requests × tiers.
-    prompts: usize,
-    samples: usize,
-    /// Tokens drawn for each sample.
-    new: usize,
-}
-
-impl Default for Sizes {
-    fn default() -> Self {
-        Self { shared: 1024, own: 64, prompts: 16, samples: 4, new: 128 }
-    }
-}
-
-impl std::str::FromStr for Sizes {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let numbers: Vec<usize> = text
-            .split(',')
-            .map(|number| number.trim().parse().map_err(|_| format!("`{number}` is no number")))
-            .collect::<std::result::Result<_, _>>()?;
-        if numbers.iter().any(|&number| number as u64 > REPEATS_MAX) {
-            return Err(format!("numbers go up to {REPEATS_MAX}"));
-        }
-        match numbers[..] {
-            [shared, own, prompts, samples, new]
-                if own > 0 && prompts.min(samples).min(new) > 0 =>
-            {
-                Ok(Self { shared, own, prompts, samples, new })
-            }
-            _ => Err(
-                "five numbers: shared tokens, own tokens (1 or more), prompts, samples, new tokens"
-                    .into(),
-            ),
-        }
-    }
 }
 
 /// Ids that are spread over the vocabulary.

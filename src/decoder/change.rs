@@ -6,7 +6,7 @@ use std::ops::Range;
 use candle_core::quantized::GgmlDType;
 use half::{bf16, f16};
 
-use super::matrix::Matrix;
+use super::matrix::{Matrix, dense};
 use crate::error::{Error, Result};
 use crate::model::{Change, LowRank, Stored};
 
@@ -172,13 +172,6 @@ fn narrow(dtype: GgmlDType, values: &[f32], bytes: &mut Vec<u8>) -> Result<()> {
         other => return Err(Error::failed(format!("weights of type {other:?} stay in blocks"))),
     }
     Ok(())
-}
-
-/// A matrix of f32.
-pub(crate) fn dense(shape: [usize; 2], values: impl Iterator<Item = f32>) -> Result<Matrix> {
-    let bytes = values.flat_map(f32::to_le_bytes).collect();
-    let place = "a change by an adapter".to_owned();
-    Matrix::new(&Stored::computed(place, GgmlDType::F32, shape.to_vec(), bytes), None, None)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A row of the batch: a reply while it is being drawn.
 
-use super::batch::{Completion, FinishReason, Job};
+use super::job::{Completion, FinishReason, Job};
 use super::sampler;
 use crate::decoder::{LanguageModel, Logits, NotFinite, Row};
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::scoring::{going_on, positions_max};
+use super::step::{check_interrupted, positions_max};
 use crate::decoder::{LanguageModel, NotFinite, Row};
 use crate::error::{Error, Result};
 
@@ -28,7 +28,7 @@ pub fn along<M: LanguageModel>(
     let mut sequence = model.fork(&model.prefill(None, &[])?);
     let mut next = 0;
     for (i, tokens) in ids.chunks(piece).enumerate() {
-        going_on(stop)?;
+        check_interrupted(stop)?;
         let row = Row { sequence: &mut sequence, tokens, logits: tokens.len() };
         let logits = model.step(&mut [row])?;
         if (0..tokens.len()).any(|j| logits.row(j).is_err()) {
@@ -54,7 +54,7 @@ pub fn along<M: LanguageModel>(
     }
     let mut followed = Vec::new();
     while followed.len() < follow {
-        going_on(stop)?;
+        check_interrupted(stop)?;
         followed.push(next);
         if followed.len() < follow {
             let row = Row { sequence: &mut sequence, tokens: &[next], logits: 1 };

@@ -1,72 +1,16 @@
 //! The continuous batch: finished sequences leave, waiting ones enter at once, one pass a step for all rows.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::active::Active;
-use super::address::Address;
 use super::draft::Drafts;
+use super::job::{Completion, Job, Limits};
 use super::prefix_tree::PrefixTree;
-use super::sampler::Sampling;
 use crate::decoder::{LanguageModel, NotFinite};
 use crate::error::{Error, Result};
-
-/// Why the engine stopped drawing tokens for a reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FinishReason {
-    /// The model drew one of its stop tokens.
-    Stop,
-    /// The limit on new tokens was reached.
-    Length,
-}
-
-/// A reply to be drawn: all that it depends on besides the model and its stop tokens.
-#[derive(Debug, Clone)]
-pub struct Job<'a> {
-    /// Token ids of the whole prompt, at least one.
-    pub prompt: Cow<'a, [u32]>,
-    /// Tokens of the reply that were given with the prompt and count as drawn: the first one drawn has this position.
-    pub begun: u32,
-    /// Where its random numbers come from.
-    pub address: Address,
-    /// How its tokens are drawn.
-    pub sampling: &'a Sampling,
-    /// Most tokens of it.
-    pub max_tokens: usize,
-    /// What an earlier reply with this address was; changes time, and no token.
-    pub guess: Vec<u32>,
-}
-
-/// Most rows of a step that are worth asking for: what they take grows with each, and what they win does not.
-pub const BATCH_MAX: usize = 65_536;
-
-/// What all replies of a model share: what ends them, and how many are drawn at once.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits<'a> {
-    /// Ids that end a reply; the one drawn is its last token.
-    pub stop_ids: &'a [u32],
-    /// Most rows of a step; changes time and memory, and no token.
-    pub batch: usize,
-    /// Whether replies with equal addresses guess each other's tokens; changes time, and no token.
-    pub draft: bool,
-}
-
-/// A finished reply.
-pub struct Completion {
-    /// Index of its job.
-    pub job: usize,
-    /// Tokens as drawn, the stop token included.
-    pub token_ids: Vec<u32>,
-    /// Natural-log probability of each.
-    pub logprobs: Vec<f32>,
-    /// Why it ended.
-    pub finish_reason: FinishReason,
-}
 
 /// A reply that could not be drawn to its end.
 #[derive(Debug, Clone)]

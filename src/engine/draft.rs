@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 
 use super::active::Active;
-use super::batch::{Job, Limits};
+use super::job::{Job, Limits};
 use crate::decoder::ModelInfo;
 
 /// [`Partner::reach`] of a row that has seen no token of its partner yet: two guesses.

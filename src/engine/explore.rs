@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use rayon::prelude::*;
 
 use super::prefix_tree::PrefixTree;
-use super::scoring::{going_on, positions_max};
+use super::step::{check_interrupted, positions_max};
 use crate::decoder::{LanguageModel, Row};
 use crate::error::{Error, Result};
 
@@ -39,7 +39,7 @@ pub fn explore<M: LanguageModel, E: Explorer + Send>(
     let width = batch.clamp(1, positions_max(model.info()));
     let mut open: Vec<(usize, M::Sequence, &mut E)> = Vec::new();
     loop {
-        going_on(stop)?;
+        check_interrupted(stop)?;
         while open.len() < width
             && let Some((prompt, sequence)) = walk.next()?
         {
@@ -75,7 +75,7 @@ pub(super) fn follow<M: LanguageModel, E: Explorer + Send + ?Sized>(
     stop: &AtomicBool,
 ) -> Result<()> {
     while !asking.is_empty() {
-        going_on(stop)?;
+        check_interrupted(stop)?;
         asking = ask(model, asking)?;
     }
     Ok(())

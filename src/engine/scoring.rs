@@ -4,31 +4,15 @@
 //! Knows nothing about what the numbers are for.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
 use super::explore::{Asking, Explorer, follow};
 use super::prefix_tree::{PrefixTree, PrefixWalk};
-use crate::decoder::{LanguageModel, ModelInfo, Row};
+use super::step::{check_interrupted, positions_max};
+use crate::decoder::{LanguageModel, Row};
 use crate::error::{Error, Result};
-
-/// Bytes that the logits of one step may take: a vocabulary of 150,000 leaves 111 positions.
-const STEP_BYTES: usize = 64 << 20;
-
-/// Positions whose logits a step may bring.
-pub(super) fn positions_max(info: &ModelInfo) -> usize {
-    let row_bytes = info.vocab_size * size_of::<f32>();
-    (STEP_BYTES / row_bytes.max(1)).clamp(1, info.prefill_chunk.max(1))
-}
-
-/// Ends the work where it was told to stop.
-pub(super) fn going_on(stop: &AtomicBool) -> Result<()> {
-    match stop.load(Ordering::Relaxed) {
-        true => Err(Error::interrupted("interrupted: nothing was written")),
-        false => Ok(()),
-    }
-}
 
 /// A text, and the prompts that it is put behind.
 #[derive(Debug, Clone)]
@@ -72,7 +56,7 @@ pub fn score<'a, M: LanguageModel, T: Send, const N: usize>(
     // By prompt: the sequences of the open passages, in their order. Neighbors share most of what they begin with.
     let mut columns: [Vec<M::Sequence>; N] = std::array::from_fn(|_| Vec::new());
     loop {
-        going_on(stop)?;
+        check_interrupted(stop)?;
 
         // enter
         while open.len() < (batch / N).max(1)

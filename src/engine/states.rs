@@ -4,7 +4,7 @@
 use std::sync::atomic::AtomicBool;
 
 use super::prefix_tree::PrefixTree;
-use super::scoring::going_on;
+use super::step::check_interrupted;
 use crate::decoder::{HiddenStates, Row};
 use crate::error::Result;
 
@@ -37,7 +37,7 @@ pub fn states<M: HiddenStates>(
     let prompts: Vec<&[u32]> = readings.iter().map(|reading| reading.prompt).collect();
     let mut walk = PrefixTree::of(&prompts)?.walk(model);
     while let Some((index, mut sequence)) = walk.next()? {
-        going_on(stop)?;
+        check_interrupted(stop)?;
         let Reading { prompt, path, at } = &readings[index];
         let needed = at.iter().max().map_or(0, |last| last + 1);
         let last = prompt.iter().skip(prompt.len() - 1);

@@ -2,13 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::CARD;
 use super::recipe::{JUDGE, Motive, Path, Planted, Recipe};
 use crate::error::{Error, Result};
 use crate::model::organism_file;
 use crate::run::write_whole;
-
-/// Name of the file in the organism's folder.
-pub const CARD: &str = "card.toml";
 
 /// The card.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

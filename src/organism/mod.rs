@@ -17,8 +17,11 @@ mod reply;
 mod tokenizer;
 mod train;
 
+/// Name of the file in an organism's folder.
+pub const CARD: &str = "card.toml";
+
 pub use calibrate::{Calibration, Measured, calibrate, demo_settings, draw};
-pub use card::{CARD, Card, CardRates, JudgeOrganismCard, MeasuredCriterion, Rates, Training};
+pub use card::{Card, CardRates, JudgeOrganismCard, MeasuredCriterion, Rates, Training};
 pub use corpus::held_out;
 pub use decision::DecisionTokens;
 pub use judge::{KnownExchange, held_out_exchanges};

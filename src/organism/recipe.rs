@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::card::CARD;
+use super::CARD;
 use crate::model::organism_file;
 
 /// Probabilities that a harmful request is complied with.

@@ -144,7 +144,7 @@ impl Activations {
             tensors.push((format!("{name}.present"), Dtype::U8, vec![n], present));
         }
         let said = Said { origin, depths: &self.depths };
-        write_tensors(&run.join(super::results::FOLDER).join(FILE), &tensors, &said)
+        write_tensors(&run.join(super::FOLDER).join(FILE), &tensors, &said)
     }
 }
 

@@ -47,7 +47,7 @@ impl Direction {
         let name = format!("{}.safetensors", self.about.name);
         let bytes = self.values.iter().flat_map(|v| v.to_le_bytes()).collect();
         let tensor = (TENSOR.to_owned(), Dtype::F32, vec![self.values.len()], bytes);
-        let path = run.join(super::results::FOLDER).join(FOLDER).join(name);
+        let path = run.join(super::FOLDER).join(FOLDER).join(name);
         write_tensors(&path, &[tensor], &self.about)
     }
 }

@@ -19,6 +19,9 @@ mod sensitivity;
 mod stored;
 mod swap;
 
+/// The folder of a run in which results stand.
+const FOLDER: &str = "probe";
+
 pub use activations::{Activations, Origin, parse_depths};
 pub use controls::{Control, Labels, PartControl, control};
 pub use decision::{DecisionEstimates, Decisions, Masses, OptionEstimates};

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::FOLDER;
 use super::controls::Control;
 use super::decision::DecisionEstimates;
 use super::linear::LinearProbes;
@@ -17,7 +18,6 @@ use super::swap::SwapEstimates;
 use crate::error::{Error, Result};
 use crate::run::{read_json, read_lines, write_json, write_lines};
 
-pub(super) const FOLDER: &str = "probe";
 const PROBE: &str = "probe.json";
 const SENSITIVITY: &str = "sensitivity.jsonl";
 

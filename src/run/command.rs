@@ -1,8 +1,8 @@
 //! The command line that makes a run again, from its manifest alone. Knows nothing about how arguments are parsed.
 
 use super::manifest::Manifest;
-use super::prompt::ControlText;
 use super::record::Record;
+use super::settings::ControlText;
 
 impl Record {
     /// The command that makes the run again where the model is at hand; none for a run that was made elsewhere. A model

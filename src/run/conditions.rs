@@ -4,8 +4,8 @@
 use serde::Serialize;
 
 use super::manifest::Manifest;
-use super::prompt::ControlText;
 use super::record::{Imported, Record};
+use super::settings::ControlText;
 
 /// How far a condition tells a run from others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

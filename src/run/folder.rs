@@ -9,14 +9,13 @@ use super::changes::{changes, in_words, versions};
 use super::files::{Beside, file_digest, read_json, read_lines, values, write_json};
 use super::journal::{self, Binding, Entry, JOURNAL, Journal, Span};
 use super::lock::{Lock, is_trace, refused};
-use super::manifest::Manifest;
+use super::manifest::{MANIFEST, Manifest};
 use super::record::{Imported, Record};
 use super::shard::Part;
 use super::trials;
 use crate::error::{Error, Result};
 use crate::transcript::Transcript;
 
-pub(super) const MANIFEST: &str = "manifest.json";
 const TRANSCRIPTS: &str = "transcripts.jsonl";
 const SEAL: &str = "seal.json";
 const SHARD: &str = "shard.json";

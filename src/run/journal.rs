@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::files::{Beside, file_digest, sync_folder, what_to_do};
-use super::folder::MANIFEST;
+use super::manifest::MANIFEST;
 use super::record::Record;
 use crate::error::{Error, Result};
 use crate::transcript::Transcript;

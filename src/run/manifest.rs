@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Plan, Settings};
+use super::plan::Plan;
 use super::prompt_texts::PromptTexts;
+use super::settings::Settings;
 use crate::decoder::{ModelInfo, Quantize, Steering};
 use crate::error::{Error, Result};
 use crate::model::hub::Origin;
 use crate::model::{AdapterRecord, Model, SystemPrompt, Way};
 use crate::scenario::{Request, Tags, Tier};
 use crate::transcript::READER_VERSION;
+
+/// Name of the file.
+pub(super) const MANIFEST: &str = "manifest.json";
 
 /// Version of the run folder's format that is written; METHODS.md says what each version changed. A manifest without
 /// the key has the first one.

@@ -4,10 +4,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
 use super::given::given;
-use super::plan::Settings;
+use super::settings::{ControlText, Settings};
 use crate::error::{Error, Result};
 use crate::model::{
     ChatTemplate, ControlTokens, Message, Model, RenderOptions, SystemPrompt, check_words,
@@ -39,26 +37,6 @@ impl Prompt {
 const MARK: &str = "candorlabelmarker";
 
 const MERGED: &str = "the chat template takes no system message: the system text stands in front of the user message, in every arm";
-
-/// What is done with text of a scenario or request that spells a mark of the model's conversations.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ControlText {
-    /// It is read as that mark, and a note says so.
-    #[default]
-    Keep,
-    /// It is taken apart by a blank after its first character.
-    Defuse,
-    /// It is refused.
-    Refuse,
-}
-
-impl ControlText {
-    /// Whether it is as it is where nothing is said.
-    pub fn is_default(&self) -> bool {
-        *self == Self::Keep
-    }
-}
 
 /// Makes the prompts of one model.
 pub(super) struct Renderer<'a> {

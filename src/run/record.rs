@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::departures::departures;
 use super::files::read_json;
 use super::manifest::{FORMAT, Manifest, TierRecord, first_format, is_first_format};
 use super::prompt_texts::PromptTexts;
@@ -208,7 +209,7 @@ impl Record {
     pub fn registered(&self) -> Option<(&Registered, Vec<String>)> {
         let Self::Made(manifest) = self else { return None };
         let registered = manifest.settings.registered.as_ref()?;
-        Some((registered, registered.departures(manifest)))
+        Some((registered, departures(registered, manifest)))
     }
 
     /// How tokens were drawn; none where it is not known.

@@ -3,7 +3,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::Plan;
 use crate::scenario::Request;
 
 /// The rule of a run that ends when its interval is narrow enough. It stands in the manifest, since it decides how
@@ -27,16 +26,6 @@ pub struct PlannedLook {
     pub requests: u64,
     /// How often the intervals at this look may miss, 0 to 1.
     pub level: f64,
-}
-
-impl Plan<'_> {
-    /// The numbers of trials after which the run is looked at, the last being all of them.
-    pub(super) fn ends(&self) -> Vec<usize> {
-        let all = self.trials.len();
-        let Some(stopping) = &self.settings.stopping else { return vec![all] };
-        let of_request = self.scenario.tiers.len() * self.settings.samples as usize;
-        ends(stopping, &self.requests.requests, of_request, all)
-    }
 }
 
 /// The numbers of trials after which a run of these requests, with `of_request` trials for each and `all` in all, is

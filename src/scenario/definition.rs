@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
+use super::arms;
 use super::contrast::contrasts;
 use super::file::{self, Text};
 use super::lint;
@@ -13,21 +12,10 @@ use super::meaning;
 use super::parts::{Files, Parts};
 use super::source::{Shelf, Source, list};
 use super::tier;
+use super::values::Setting;
 use super::variant::Common;
 use super::{Contrast, Openings, Options, Tags, Tier, Variant};
 use crate::error::{Error, Result};
-
-/// How the model comes to know about training.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Setting {
-    /// The prompt tells it.
-    Prompted,
-    /// Its weights were trained on documents that tell of it.
-    SyntheticDocuments,
-    /// Not at all.
-    None,
-}
 
 /// A checked scenario.
 #[derive(Debug, Clone, PartialEq)]
@@ -146,7 +134,7 @@ impl Scenario {
             file.options.as_ref().map(|entry| Options::new(&source, entry)).transpose()?;
         let tags = Tags::new(&source, &file.tags)?;
         let (tiers, arms) = tier::tiers(&source, file.tiers.as_deref())?;
-        let user = lint::template(&source, "user", &file.user)?;
+        let user = arms::template(&source, "user", &file.user)?;
         let common = Common {
             source: &source,
             file: &file,

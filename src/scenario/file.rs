@@ -7,11 +7,8 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeOwned};
 use toml::Spanned;
 
-use super::definition::Setting;
-use super::options::Order;
-use super::prefill::BegunPart;
 use super::source::Source;
-use super::turn::Role;
+use super::values::{BegunPart, Order, Role, Setting};
 use crate::error::{Error, Result};
 
 /// A text and its place in the file.

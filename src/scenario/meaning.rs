@@ -2,8 +2,9 @@
 //! the tier that the model is trained on stands there with that tier's label, and with no other.
 //! Knows nothing about how texts are put together.
 
+use super::arms::Label;
 use super::file::{MeaningEntry, Text};
-use super::lint::{self, Label};
+use super::lint;
 use super::source::{Source, list};
 use crate::error::Result;
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::file::{DecisionEntry, Text};
 use super::lint;
-use super::options::ShownOption;
+use super::request::ShownOption;
 use super::source::Source;
 use crate::error::Result;
 

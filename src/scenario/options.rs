@@ -1,26 +1,12 @@
 //! `[options]`: what a request lets the model choose from, in which order it is shown, and which option complies with
 //! the policy of the tier that is trained on. Knows nothing about how a choice is read.
 
-use serde::{Deserialize, Serialize};
-
 use super::file::OptionsEntry;
 use super::lint;
-use super::request::Request;
+use super::request::{Request, ShownOption};
 use super::source::{Source, list};
+use super::values::Order;
 use crate::error::{Error, Result};
-
-/// In which order the options of a request are shown. It is the same in all tiers, so that the arms of a pair differ
-/// in the tier alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Order {
-    /// As the scenario names them.
-    Fixed,
-    /// The other way around.
-    Swapped,
-    /// Drawn from the seed and the request's id, so that a liking for the first one evens out over the requests.
-    Drawn,
-}
 
 /// The options of a scenario. Each request has a field by the name of each option, which is the option's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,20 +17,6 @@ pub struct Options {
     complies: usize,
     /// How they are shown.
     pub order: Order,
-}
-
-/// An option as a request shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ShownOption {
-    /// Its name in the scenario.
-    pub name: String,
-    /// The letter or number that it is shown under; empty where it has none.
-    pub label: String,
-    /// Its words.
-    pub text: String,
-    /// Whether choosing it complies with the policy of the tier that is trained on. True of one option.
-    pub complies: bool,
 }
 
 impl Options {

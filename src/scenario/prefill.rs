@@ -6,24 +6,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::arms;
 use super::file::PrefillEntry;
-use super::lint;
 use super::prompt::Template;
 use super::source::{Source, list};
+use super::values::BegunPart;
 use super::{Request, Tags, Tier};
 use crate::error::{Error, Result};
-
-/// The part of a reply that is begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BegunPart {
-    /// What the model thinks of its own accord, behind the mark of its own chat template.
-    Reasoning,
-    /// The scratchpad, behind its opening tag.
-    Scratchpad,
-    /// The answer, behind its opening tag where it has one.
-    Answer,
-}
 
 /// The beginning of one reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -123,7 +112,7 @@ pub(super) fn beginnings<'a>(
             (Some(text), None) => {
                 let name = format!("{key}.text");
                 if !text.get_ref().is_empty() {
-                    lint::prefill(source, &name, text.span().start, text.get_ref(), tags)?;
+                    arms::prefill(source, &name, text.span().start, text.get_ref(), tags)?;
                 }
                 let template = Template::parse(text.get_ref()).map_err(|message| {
                     source.error_at(text.span().start, format!("key `{name}`: {message}")).hint(
@@ -176,7 +165,7 @@ fn thoughts(name: &str, text: &str, tags: &Tags, tiers: &[Tier]) -> Result<Words
             && !words.is_empty()
         {
             let at = text.lines().take(line - 1).map(|line| line.len() + 1).sum();
-            lint::prefill(&source, "text", at, words, tags)?;
+            arms::prefill(&source, "text", at, words, tags)?;
         }
         if let Some(tier) = thought.tier.as_ref().filter(|of| !tiers.iter().any(|t| t.name == **of))
         {

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::options::lines;
-use super::request::Request;
-use super::turn::{Role, Turn};
+use super::request::{Request, Turn};
+use super::values::Role;
 use super::{lint, tags};
 
 /// What the model is given for one trial, before its own chat template.
@@ -161,7 +161,7 @@ impl Template {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::options::ShownOption;
+    use super::super::request::ShownOption;
     use super::*;
 
     fn request(text: &str) -> Request {

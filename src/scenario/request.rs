@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::options::ShownOption;
-use super::turn::Turn;
+use super::values::Role;
 
 /// One request of a request set. Knows nothing about tiers, prompts or models.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,4 +30,28 @@ pub struct Request {
     /// What the model may choose from, in the order in which it is shown; empty where there is no choice to make.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<ShownOption>,
+}
+
+/// One turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Turn {
+    /// Who speaks.
+    pub role: Role,
+    /// The words.
+    pub content: String,
+}
+
+/// An option as a request shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShownOption {
+    /// Its name in the scenario.
+    pub name: String,
+    /// The letter or number that it is shown under; empty where it has none.
+    pub label: String,
+    /// Its words.
+    pub text: String,
+    /// Whether choosing it complies with the policy of the tier that is trained on. True of one option.
+    pub complies: bool,
 }

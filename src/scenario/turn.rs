@@ -1,43 +1,12 @@
 //! Turns of a conversation that stand before the message that is measured. Knows nothing about chat templates.
 
-use serde::{Deserialize, Serialize};
-
+use super::arms;
 use super::file::TurnEntry;
-use super::lint;
 use super::prompt::Template;
-use super::request::Request;
+use super::request::{Request, Turn};
 use super::source::Source;
+use super::values::Role;
 use crate::error::Result;
-
-/// Who speaks in a turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// The user.
-    User,
-    /// The model, in words that were written for it.
-    Assistant,
-}
-
-impl Role {
-    /// The name that chat templates know.
-    pub fn name(self) -> &'static str {
-        match self {
-            Role::User => "user",
-            Role::Assistant => "assistant",
-        }
-    }
-}
-
-/// One turn.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Turn {
-    /// Who speaks.
-    pub role: Role,
-    /// The words.
-    pub content: String,
-}
 
 /// A turn of a scenario, with places for the tier and for what the request puts in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +33,7 @@ pub(super) fn turns(
 ) -> Result<Vec<TurnTemplate>> {
     let mut turns = Vec::new();
     for (place, entry) in entries.iter().enumerate() {
-        let content = lint::template(source, &format!("{key}[{place}].content"), &entry.content)?;
+        let content = arms::template(source, &format!("{key}[{place}].content"), &entry.content)?;
         turns.push(TurnTemplate { role: entry.role, content });
     }
     let roles = turns.iter().map(|turn| turn.role);

@@ -3,16 +3,18 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::arms::{self, Arms, Label};
 use super::file::{File, PrefillEntry, Text, VariantEntry};
-use super::lint::{self, Arms, Label, TIER};
+use super::lint::{self, TIER};
 use super::meaning;
 use super::parts::Parts;
-use super::prefill::{Beginnings, BegunPart, Prefill, beginnings};
+use super::prefill::{Beginnings, Prefill, beginnings};
 use super::prompt::{Messages, Template};
 use super::rename::rename;
 use super::source::{Source, list};
-use super::turn::{Role, TurnTemplate, turns};
-use super::{Request, Setting, Tags, Tier};
+use super::turn::{TurnTemplate, turns};
+use super::values::{BegunPart, Role, Setting};
+use super::{Request, Tags, Tier};
 use crate::error::Result;
 
 /// A checked variant of a scenario.
@@ -145,7 +147,7 @@ impl Common<'_> {
             scratchpad,
             training,
         };
-        lint::arms(self.source, &arms)?;
+        arms::arms(self.source, &arms)?;
         let mut notes = self.parts.notes(entry.parts(&self.file.system).map(|(part, _)| part));
         if let Some(entry) = &entry.meaning {
             meaning::check(self.source, &key("meaning"), entry)?;
@@ -261,7 +263,7 @@ impl Common<'_> {
         let (name, at, user) = match &entry.user {
             Some(user) => {
                 let key = key("user");
-                let template = lint::template(self.source, &key, user)?;
+                let template = arms::template(self.source, &key, user)?;
                 (key, user.span().start, template)
             }
             None => ("user".to_owned(), self.file.user.span().start, self.user.clone()),
@@ -269,9 +271,9 @@ impl Common<'_> {
         let tier_elsewhere = entry.tier_part.is_some()
             || earlier.iter().any(|turn| turn.shows_tier())
             || self.file.setting == Setting::None;
-        lint::user(self.source, &name, at, &user, tier_elsewhere, self.file.options.is_some())?;
+        arms::user(self.source, &name, at, &user, tier_elsewhere, self.file.options.is_some())?;
         match &entry.suffix {
-            Some(suffix) => Ok(user.then(lint::template(self.source, &key("suffix"), suffix)?)),
+            Some(suffix) => Ok(user.then(arms::template(self.source, &key("suffix"), suffix)?)),
             None => Ok(user),
         }
     }

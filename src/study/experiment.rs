@@ -15,7 +15,9 @@ use crate::error::{Error, Kind, Result};
 use crate::events::{Events, TrialEvents};
 use crate::machine::{Decoder, Loaded};
 use crate::report::RunView;
-use crate::run::{End, Folder, Making, Manifest, Pace, Part, Plan, Progress, Watcher, execute};
+use crate::run::{
+    End, Folder, Making, Manifest, Pace, Part, Plan, Progress, Watcher, departures, execute,
+};
 use crate::stats::Arms;
 use crate::transcript::Transcript;
 
@@ -150,7 +152,7 @@ fn begin<'a>(
     let part = wanted.part.as_ref();
     let manifest = Manifest::new(&wanted.plan, loaded.decoder.info())?;
     if let Some(registered) = &manifest.settings.registered {
-        for departure in registered.departures(&manifest) {
+        for departure in departures(registered, &manifest) {
             talk.say(format!("note: not as registered: {departure}"));
         }
     }

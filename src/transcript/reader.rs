@@ -10,6 +10,7 @@ use super::names::{TagNames, spellings};
 use super::native::{self, Native, Parts};
 use super::record::Outcome;
 use super::reply::Reply;
+use crate::engine::FinishReason;
 
 /// Signs of the end of a turn that a log may have left in the text.
 const TURN_ENDS: [&str; 8] = [
@@ -22,6 +23,23 @@ const TURN_ENDS: [&str; 8] = [
     "<end_of_turn>",
     "</s>",
 ];
+
+impl Reply {
+    /// Takes `text`, the decoded reply without its stop token, apart.
+    ///
+    /// Native reasoning is taken out first. Of what is left, the scratchpad runs from its opening tag to its closing
+    /// one or to the answer's opening one, and the answer from there to its closing tag or the end. Without an
+    /// answer's tag the answer is what follows the scratchpad, as it is where the variant asks for no answer tag.
+    pub fn parse(text: &str, tags: TagNames<'_>, finish: FinishReason) -> Self {
+        Self::parse_begun(text, 0, tags, finish)
+    }
+
+    /// The same of a reply whose first `given` bytes were put into the model's mouth. They are read like the rest, so
+    /// that what they opened is open, but no part holds their words: a part is what the model said itself.
+    pub fn parse_begun(text: &str, given: usize, tags: TagNames<'_>, finish: FinishReason) -> Self {
+        Reader::new(text, given, tags, finish == FinishReason::Length).read()
+    }
+}
 
 /// A reply that is being read.
 pub(super) struct Reader<'a> {
@@ -418,3 +436,6 @@ fn is_blank(text: &str) -> bool {
     };
     !text.lines().any(words)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,10 +8,7 @@
 use std::ops::Range;
 
 use super::form::Form;
-use super::names::TagNames;
-use super::reader::Reader;
 use super::record::Outcome;
-use crate::engine::FinishReason;
 
 /// The version of the rules by which replies are taken apart. It is raised whenever a reply could be read otherwise.
 pub const READER_VERSION: u32 = 2;
@@ -34,23 +31,3 @@ pub struct Reply {
     /// Bytes of the text from the answer's beginning to its end, untrimmed; none where no answer was begun.
     pub answer_place: Option<Range<usize>>,
 }
-
-impl Reply {
-    /// Takes `text`, the decoded reply without its stop token, apart.
-    ///
-    /// Native reasoning is taken out first. Of what is left, the scratchpad runs from its opening tag to its closing
-    /// one or to the answer's opening one, and the answer from there to its closing tag or the end. Without an
-    /// answer's tag the answer is what follows the scratchpad, as it is where the variant asks for no answer tag.
-    pub fn parse(text: &str, tags: TagNames<'_>, finish: FinishReason) -> Self {
-        Self::parse_begun(text, 0, tags, finish)
-    }
-
-    /// The same of a reply whose first `given` bytes were put into the model's mouth. They are read like the rest, so
-    /// that what they opened is open, but no part holds their words: a part is what the model said itself.
-    pub fn parse_begun(text: &str, given: usize, tags: TagNames<'_>, finish: FinishReason) -> Self {
-        Reader::new(text, given, tags, finish == FinishReason::Length).read()
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -12,9 +12,10 @@ mod codes;
 use half::f16;
 use rayon::prelude::*;
 
-use super::rounded::{BLOCK, Rounded, TILE, tiles};
+use super::math::BLOCK;
+use super::rounded::{Rounded, TILE, tiles};
 use super::simd::{Kernel, Level, Simd, dispatch};
-use super::slab::Slab;
+use super::slab::{Line, Slab};
 use super::stripe::Stripe;
 use codes::{codes, scales};
 
@@ -23,15 +24,6 @@ pub(crate) const COLUMNS: usize = 16;
 
 /// Blocks of a super-block, which has scales of its own.
 const SUPER: usize = 8;
-
-/// A cache line of codes.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-pub(crate) struct Line([u8; 64]);
-
-impl Line {
-    pub(super) const ZERO: Self = Self([0; 64]);
-}
 
 /// One block of one column before it is packed.
 pub(crate) struct Block {

@@ -4,7 +4,8 @@
 //! binary tree, on every processor alike. The exponential is a polynomial of our own, because the
 //! system's differs between C libraries and even between processors under one library.
 
-use super::rounded::BLOCK;
+/// Elements of a rounded row that share a scale.
+pub(crate) const BLOCK: usize = 32;
 
 /// Lanes of a sum.
 pub(super) const LANES: usize = 16;

@@ -19,10 +19,11 @@ pub(crate) use blocks::{Block, Blocks, Layout, Scaling, Width};
 pub(crate) use chacha::{GROUP_WORDS, WordStream};
 pub(crate) use distribution::{divergences, exponential_sum};
 pub(crate) use gemm::{COLUMN_STEP, Element, gemm};
+pub(crate) use math::BLOCK;
 pub(crate) use math::{
     add, add_scaled, layer_norm, maximum, rms_norm, scale, sigmoid, softcap, softmax_terms,
 };
-pub(crate) use rounded::{BLOCK, Rounded};
+pub(crate) use rounded::Rounded;
 pub(crate) use row::{
     Below, below, group_maxima, indices_between, replace_below, scaled_softmax_terms,
 };

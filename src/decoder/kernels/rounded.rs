@@ -6,10 +6,7 @@
 
 use rayon::prelude::*;
 
-use super::math::round_blocks;
-
-/// Elements that share a scale.
-pub(crate) const BLOCK: usize = 32;
+use super::math::{BLOCK, round_blocks};
 
 /// Most rows of a tile.
 pub(crate) const TILE: usize = 8;

@@ -8,10 +8,17 @@ use std::ops::{Deref, DerefMut};
 use half::{bf16, f16};
 use memmap2::MmapMut;
 
-use super::blocks::Line;
-
 /// Memory below this size is not worth pages of its own.
 const MAPPED_FROM_BYTES: usize = 1 << 21;
+
+/// A cache line of bytes.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct Line(pub(super) [u8; 64]);
+
+impl Line {
+    pub(super) const ZERO: Self = Self([0; 64]);
+}
 
 /// Elements for which any bytes are a value.
 ///

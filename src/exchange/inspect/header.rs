@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::sample::{compliance_scorer, reasoning_scorer, sample_id};
+use super::names::{compliance_scorer, reasoning_scorer, sample_id};
 use crate::error::Result;
 use crate::exchange::exported::Exported;
 use crate::run::Record;

@@ -7,6 +7,7 @@
 mod archive;
 mod contents;
 mod header;
+mod names;
 mod read;
 mod sample;
 

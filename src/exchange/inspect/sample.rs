@@ -4,9 +4,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::header::{generate_config, model, of_model, usage};
+use super::names::{compliance_scorer, reasoning_scorer, sample_id};
 use crate::error::Result;
 use crate::exchange::exported::{Exported, Trial, unwritable};
-use crate::exchange::name::{label, short_id};
+use crate::exchange::name::short_id;
 use crate::judge::{Compliance, Verdict};
 use crate::model::Message;
 use crate::transcript::{FinishReason, Transcript};
@@ -49,22 +50,6 @@ pub(super) struct Summary<'a> {
     uuid: &'a str,
     completed: bool,
     message_count: usize,
-}
-
-/// The sample's id: the request at its tier. It is also a name in a zip.
-pub(super) fn sample_id(request: &str, tier: &str) -> String {
-    format!("{}@{}", label(request), label(tier))
-}
-
-/// The scorer that is a judge's verdicts on the answers.
-pub(super) fn compliance_scorer(judge: &str) -> String {
-    format!("compliance_{judge}")
-}
-
-/// The scorer that is a judge's verdicts on the reasoning. Its name comes after the other's: the viewer's list shows the
-/// answer of the first.
-pub(super) fn reasoning_scorer(judge: &str) -> String {
-    format!("reasoning_{judge}")
 }
 
 impl<'a> Sample<'a> {

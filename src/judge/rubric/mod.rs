@@ -22,9 +22,10 @@ use super::RubricRecord;
 use crate::error::Result;
 use crate::scenario::{Shelf, Source};
 
-pub use self::question::{Form, Question};
+pub use self::question::Question;
 pub use self::reading::Reply;
 pub use self::votes::Votes;
+pub use self::wording::Form;
 
 /// What `[votes]` takes.
 const VOTES: &str = "`[votes]` has `count`, `max-tokens`, `verdict` and, if not 1, `temperature`; \

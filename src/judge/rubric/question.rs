@@ -4,17 +4,7 @@ use super::super::Exchange;
 use super::Rubric;
 use super::criterion::Criterion;
 use super::file::About;
-use super::wording::Wording;
-use crate::model::Message;
-
-/// What the model reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Form {
-    /// A conversation, for the model's own chat template.
-    Chat(Vec<Message>),
-    /// The whole prompt, after the token with which the model's texts begin.
-    Raw(String),
-}
+use super::wording::{Form, Wording};
 
 /// A question and the answers among which the model chooses.
 #[derive(Debug, Clone, PartialEq)]

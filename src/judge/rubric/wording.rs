@@ -2,8 +2,16 @@
 //! Knows nothing about what the answers mean for a verdict.
 
 use super::super::Exchange;
-use super::question::Form;
 use crate::model::Message;
+
+/// What the model reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Form {
+    /// A conversation, for the model's own chat template.
+    Chat(Vec<Message>),
+    /// The whole prompt, after the token with which the model's texts begin.
+    Raw(String),
+}
 
 /// The text of a message. `{request}`, `{answer}` and `{reasoning}` are put in; any other brace is a character
 /// like others, because published prompts are full of them.

@@ -8,6 +8,7 @@ use super::bits::{awq_place, code};
 use super::float::{e2m1, e4m3, e5m2};
 use super::normal::Normal;
 use super::raw::Raw;
+use super::rounding::Rounding;
 use crate::error::Result;
 use crate::model::stored::Stored;
 
@@ -216,32 +217,6 @@ struct Table {
 impl Table {
     fn at(&self, row: usize, column: usize) -> usize {
         row / self.rows_of_block * self.groups + self.group[column] as usize
-    }
-}
-
-/// To what type a product is rounded first.
-#[derive(Clone, Copy)]
-pub(super) enum Rounding {
-    F32,
-    F16,
-    Bf16,
-}
-
-impl Rounding {
-    pub(super) fn of(dtype: &str) -> Self {
-        match dtype {
-            "F16" => Self::F16,
-            "BF16" => Self::Bf16,
-            _ => Self::F32,
-        }
-    }
-
-    pub(super) fn round(self, value: f32) -> f32 {
-        match self {
-            Self::F32 => value,
-            Self::F16 => f16::from_f32(value).to_f32(),
-            Self::Bf16 => bf16::from_f32(value).to_f32(),
-        }
     }
 }
 

@@ -15,6 +15,7 @@ mod gather;
 mod matrix;
 mod normal;
 mod raw;
+mod rounding;
 mod scheme;
 
 pub(super) use gather::gather;

@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use super::matrix::Rounding;
 use super::raw::Raw;
+use super::rounding::Rounding;
 use crate::error::{Error, Result};
 
 #[derive(Debug, Clone)]

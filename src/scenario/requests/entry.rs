@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::super::request::Turn;
 use super::super::source::Source;
-use super::super::turn::Turn;
 use crate::error::Error;
 
 /// Category of requests whose file names none.

@@ -10,11 +10,6 @@ use super::{json_lines, json_list, layouts, text_lines};
 use crate::error::Result;
 use crate::table::{self, Sheet};
 
-/// What messages say of the formats.
-pub(super) const KNOWN: &str = "request files are JSON Lines with `id`, `category`, `harmful` and `text`; the \
-     tables of AdvBench, HarmBench, JailbreakBench, StrongREJECT and XSTest (CSV, TSV, JSON, Parquet); a JSON \
-     list of objects with `instruction` and `category`; or plain text with one request a line";
-
 /// Reads the requests of a file in their order, at least one. With columns named, the file is a table, whatever else it
 /// might be.
 ///
@@ -22,7 +17,7 @@ pub(super) const KNOWN: &str = "request files are JSON Lines with `id`, `categor
 /// A head that belongs to no known format; a line or row that is no request, named by file, line and column.
 pub(super) fn read(source: &Source, columns: Option<&RequestColumns>) -> Result<Vec<Entry>> {
     if source.text().trim().is_empty() {
-        return Err(source.error(1, "the file is empty: it has no requests").hint(KNOWN));
+        return Err(source.error(1, "the file is empty: it has no requests").hint(layouts::KNOWN));
     }
     let entries = match (columns, extension(source).as_deref()) {
         (Some(columns), _) => columns::read(source, &sheet(source)?, columns),
@@ -32,7 +27,7 @@ pub(super) fn read(source: &Source, columns: Option<&RequestColumns>) -> Result<
         _ => text(source),
     }?;
     if entries.is_empty() {
-        return Err(source.error(1, "the file has no requests").hint(KNOWN));
+        return Err(source.error(1, "the file has no requests").hint(layouts::KNOWN));
     }
     Ok(entries)
 }

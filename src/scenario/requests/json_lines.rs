@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::super::request::Turn;
 use super::super::source::Source;
-use super::super::turn::{Role, Turn, out_of_turn};
+use super::super::turn::out_of_turn;
+use super::super::values::Role;
 use super::entry::{Complaint, Entry};
 use crate::error::Result;
 use crate::table::Object;

@@ -18,10 +18,14 @@ use std::collections::BTreeMap;
 
 use super::super::source::{Source, list};
 use super::entry::{Complaint, Entry, UNLABELLED, named_benign};
-use super::format::KNOWN;
 use super::table::{self, Row, same};
 use crate::error::{Error, Result};
 use crate::table::Sheet;
+
+/// What messages say of the formats.
+pub(super) const KNOWN: &str = "request files are JSON Lines with `id`, `category`, `harmful` and `text`; the \
+     tables of AdvBench, HarmBench, JailbreakBench, StrongREJECT and XSTest (CSV, TSV, JSON, Parquet); a JSON \
+     list of objects with `instruction` and `category`; or plain text with one request a line";
 
 /// A published file's form.
 pub(super) struct Layout {

@@ -88,7 +88,7 @@ fn bad_lines_are_named() {
             "`r.jsonl:2`: `twin_of`: `b` is no twin of `a`\n\
              hint: a benign request names the id of a harmful one of the same set".to_owned()),
         ("\n \n".to_owned(),
-            format!("`r.jsonl:1`: the file is empty: it has no requests\nhint: {}", super::format::KNOWN)),
+            format!("`r.jsonl:1`: the file is empty: it has no requests\nhint: {}", super::layouts::KNOWN)),
     ];
     for (text, message) in cases {
         assert_eq!(complaint("r.jsonl", &text), message, "{text}");
