@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::files::{WEIGHTS, WEIGHTS_INDEX, shards};
 use super::json::Keys;
+use super::named::{WEIGHTS, WEIGHTS_INDEX, shards};
 use super::safetensors;
 use crate::error::{Error, Result};
 

@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::coded::Scheme;
 use super::families::{self, Chosen, Family};
-use super::files::{CONFIG, ModelFiles};
+use super::files::ModelFiles;
 use super::json::Keys;
 use super::layout::Layout;
+use super::named::CONFIG;
 use super::rope::{self, Ropes};
 use super::spec::{Activation, Dimensions, Growth, QkNorm, QkSpan, Spec};
 use super::unheeded;

@@ -1,132 +1,22 @@
-//! A model's files as named bytes: weights mapped from disk, small files read, organisms compiled in.
-//! Knows the names of the files and which of them belong together, and nothing about what they say.
+//! A model's files as named bytes. Knows which of them belong together, and nothing about what they say.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::{Deref, Range};
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
-use memmap2::Mmap;
-#[cfg(unix)]
-use memmap2::UncheckedAdvice;
-
+use super::bundled::organism_file;
+use super::bytes::{Bytes, map, read};
 use super::gguf;
-use super::json::Keys;
+use super::named::{
+    CONFIG, DEFAULT_TEMPLATE, OPTIONAL, REQUIRED, TEMPLATE_FOLDER, TOKENIZER, WEIGHTS,
+    WEIGHTS_INDEX, shards,
+};
 use super::source::Source;
 use super::{adapter, beside};
 use crate::error::{Error, Result};
 
-pub(super) const CONFIG: &str = "config.json";
-pub(super) const TOKENIZER: &str = "tokenizer.json";
-pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
-pub(super) const GENERATION_CONFIG: &str = "generation_config.json";
-pub(super) const SPECIAL_TOKENS_MAP: &str = "special_tokens_map.json";
-pub(super) const CHAT_TEMPLATE: &str = "chat_template.jinja";
-/// Templates by name, `NAME.jinja`; one that is called `default` wins over all others.
-pub(super) const TEMPLATE_FOLDER: &str = "additional_chat_templates";
-pub(super) const DEFAULT_TEMPLATE: &str = "additional_chat_templates/default.jinja";
-/// Where older releases of models that also see or hear keep their template.
-pub(super) const LEGACY_TEMPLATE: &str = "chat_template.json";
-pub(super) const WEIGHTS: &str = "model.safetensors";
-pub(super) const WEIGHTS_INDEX: &str = "model.safetensors.index.json";
-
-/// The files that every model has, weights apart.
-pub(super) const REQUIRED: [&str; 2] = [CONFIG, TOKENIZER];
-
-/// Files of a model that say something about its text and need not be there.
-pub(super) const OPTIONAL: [&str; 6] = [
-    TOKENIZER_CONFIG,
-    SPECIAL_TOKENS_MAP,
-    GENERATION_CONFIG,
-    CHAT_TEMPLATE,
-    DEFAULT_TEMPLATE,
-    LEGACY_TEMPLATE,
-];
-
 /// Tokenizers in forms that are not read: `tokenizer.json` is made from them.
 const OTHER_TOKENIZERS: [&str; 5] =
     ["tokenizer.model", "tekken.json", "tiktoken.model", "spiece.model", "vocab.json"];
-
-/// Bytes of a file that are hashed before their pages are given back.
-const HASHED_AT_ONCE: usize = 1 << 24;
-
-/// The organisms as they were at build time, one folder each.
-#[derive(rust_embed::Embed)]
-#[folder = "models/organisms/"]
-#[exclude = "base/*"]
-struct Organisms;
-
-/// A file of an organism that is compiled in, whether or not it is one of a model's.
-pub fn organism_file(organism: &str, name: &str) -> Option<std::borrow::Cow<'static, [u8]>> {
-    Organisms::get(&format!("{organism}/{name}")).map(|file| file.data)
-}
-
-/// Names of the organisms that are compiled in, sorted.
-pub fn organisms() -> Vec<String> {
-    let names: BTreeSet<String> = Organisms::iter()
-        .filter_map(|path| path.strip_suffix("/config.json").map(str::to_owned))
-        .filter(|name| !name.contains('/'))
-        .collect();
-    names.into_iter().collect()
-}
-
-/// Names of the adapters that are compiled in, sorted: controls that were planted into models which are not.
-pub(super) fn bundled_adapters() -> Vec<String> {
-    let names: BTreeSet<String> = Organisms::iter()
-        .filter_map(|path| path.strip_suffix("/adapter_config.json").map(str::to_owned))
-        .filter(|name| !name.contains('/'))
-        .collect();
-    names.into_iter().collect()
-}
-
-/// The content of one file; cloning it copies no content.
-#[derive(Debug, Clone)]
-pub(super) enum Bytes {
-    /// Mapped from disk.
-    Mapped(Arc<Mmap>),
-    /// Read into memory.
-    Owned(Arc<[u8]>),
-    /// Part of the binary.
-    Embedded(&'static [u8]),
-}
-
-impl Bytes {
-    /// Gives the pages of a mapped file back to the system, which reads them again if they are asked for.
-    pub(super) fn release(&self, range: Range<usize>) {
-        #[cfg(unix)]
-        if let Self::Mapped(map) = self {
-            // SAFETY: the mapping is of a file and only read, so its content survives.
-            // Advice that is not taken costs memory and nothing else.
-            let _ = unsafe {
-                map.unchecked_advise_range(UncheckedAdvice::DontNeed, range.start, range.len())
-            };
-        }
-        #[cfg(not(unix))]
-        let _ = range;
-    }
-
-    /// BLAKE3, in hexadecimal. Holds a part of a mapped file at a time.
-    fn digest(&self) -> String {
-        let mut hasher = blake3::Hasher::new();
-        for (i, part) in self.chunks(HASHED_AT_ONCE).enumerate() {
-            hasher.update(part);
-            self.release(i * HASHED_AT_ONCE..i * HASHED_AT_ONCE + part.len());
-        }
-        hasher.finalize().to_hex().to_string()
-    }
-}
-
-impl Deref for Bytes {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Mapped(map) => map,
-            Self::Owned(bytes) => bytes,
-            Self::Embedded(bytes) => bytes,
-        }
-    }
-}
 
 /// The files of one model, by name, without any that play no part.
 #[derive(Debug)]
@@ -160,7 +50,7 @@ impl ModelFiles {
     pub fn open(source: &Source) -> Result<Self> {
         match source {
             Source::Organism(name) => Self::collect(&source.label(), |file| {
-                Ok(Organisms::get(&format!("{name}/{file}")).map(|embedded| match embedded.data {
+                Ok(organism_file(name, file).map(|data| match data {
                     std::borrow::Cow::Borrowed(bytes) => Bytes::Embedded(bytes),
                     std::borrow::Cow::Owned(bytes) => Bytes::Owned(bytes.into()),
                 }))
@@ -354,52 +244,9 @@ fn template_name(path: &str) -> Option<String> {
     (path != DEFAULT_TEMPLATE).then(|| name.to_owned())
 }
 
-/// The file names that an index of sharded weights uses, sorted.
-pub(super) fn shards(index: &[u8]) -> Result<Vec<String>> {
-    let map = Keys::parse(WEIGHTS_INDEX, index)?
-        .object("weight_map")?
-        .ok_or_else(|| Error::input(format!("`{WEIGHTS_INDEX}` has no `weight_map`")))?;
-    let mut names = BTreeSet::new();
-    for (tensor, file) in map.entries() {
-        // A name with a separator could lead out of the folder.
-        let name = file
-            .as_str()
-            .filter(|name| name.ends_with(".safetensors") && !name.contains(['/', '\\', '\0']));
-        let name = name.ok_or_else(|| {
-            Error::input(format!("`{WEIGHTS_INDEX}` gives {file} for `{tensor}`, which is not the name of a safetensors file"))
-        })?;
-        names.insert(name.to_owned());
-    }
-    Ok(names.into_iter().collect())
-}
-
-pub(super) fn read(path: &Path) -> Result<Option<Bytes>> {
-    if !path.try_exists().map_err(|error| Error::read(path, &error))? {
-        return Ok(None);
-    }
-    let bytes = if path.extension().is_some_and(|kind| kind == "safetensors" || kind == "gguf") {
-        map(path)?
-    } else {
-        Bytes::Owned(
-            crate::files::read_bytes(path, crate::files::TEXT_MAX)
-                .map_err(|error| Error::read(path, &error))?
-                .into(),
-        )
-    };
-    Ok(Some(bytes))
-}
-
-fn map(path: &Path) -> Result<Bytes> {
-    let file = crate::files::open_regular(path).map_err(|error| Error::read(path, &error))?;
-    // SAFETY: the mapping is only read. Whoever changes or truncates the file during a run makes these
-    // bytes change or the process fault; weights do not fit into memory twice, so that is accepted, as in
-    // every loader that maps them, and `verify` compares digests afterwards.
-    let map = unsafe { Mmap::map(&file) }.map_err(|error| Error::read(path, &error))?;
-    Ok(Bytes::Mapped(Arc::new(map)))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::named::TOKENIZER_CONFIG;
     use super::*;
 
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {

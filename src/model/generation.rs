@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 
-use super::files::{GENERATION_CONFIG, ModelFiles};
+use super::files::ModelFiles;
+use super::named::GENERATION_CONFIG;
 use crate::error::{Error, Result};
 
 /// What the file asks for; none where it says nothing of it.

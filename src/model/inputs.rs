@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::files::{
-    Bytes, CONFIG, GENERATION_CONFIG, ModelFiles, SPECIAL_TOKENS_MAP, TOKENIZER, TOKENIZER_CONFIG,
-    WEIGHTS,
+use super::bytes::Bytes;
+use super::files::ModelFiles;
+use super::named::{
+    CONFIG, GENERATION_CONFIG, SPECIAL_TOKENS_MAP, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS,
 };
 use super::template::{ChatTemplate, Message, RenderOptions};
 use super::tokenizer::Tokenizer;

@@ -3,6 +3,8 @@
 
 mod adapter;
 mod beside;
+mod bundled;
+mod bytes;
 mod card;
 mod coded;
 mod config;
@@ -20,6 +22,7 @@ mod inspection;
 mod json;
 mod layout;
 mod longest;
+mod named;
 #[cfg(test)]
 mod mutate;
 mod part;
@@ -52,9 +55,10 @@ use self::adapter::NamedModel;
 use crate::error::{Error, Result};
 
 pub use adapter::{Adapter, AdapterRecord, Adapters, Change, LowRank, Way};
+pub use bundled::{organism_file, organisms};
 pub use card::{Card, Experts, Matrices, Purpose, Sizes, Template};
 pub use control::ControlTokens;
-pub use files::{ModelFiles, organism_file, organisms};
+pub use files::ModelFiles;
 pub use generation::GenerationConfig;
 pub use inspection::Inspection;
 pub use part::{Kind, LayerPart, Part, Projection};

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::files::organisms;
+use super::bundled::organisms;
 use super::gguf;
 use super::hub::HubName;
 use crate::error::{Error, Result};

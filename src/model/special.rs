@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use tokenizers::AddedToken;
 
-use super::files::{SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG};
 use super::json::Keys;
+use super::named::{SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG};
 use crate::error::Result;
 
 /// Names that every tokenizer has.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::files::{CONFIG, GENERATION_CONFIG, ModelFiles};
+use super::files::ModelFiles;
 use super::json::Keys;
+use super::named::{CONFIG, GENERATION_CONFIG};
 use super::template::ChatTemplate;
 use super::tokenizer::Tokenizer;
 use crate::error::{Error, Result};

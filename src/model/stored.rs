@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use half::{bf16, f16};
 use rayon::prelude::*;
 
-use super::files::Bytes;
+use super::bytes::Bytes;
 use super::finite::all_finite;
 use super::view::{Rows, View};
 use crate::error::{Error, Result};

@@ -8,8 +8,9 @@ use std::ops::Range;
 use tokenizers::AddedToken;
 use tokenizers::models::ModelWrapper;
 
-use super::files::{ModelFiles, SPECIAL_TOKENS_MAP, TOKENIZER, TOKENIZER_CONFIG};
+use super::files::ModelFiles;
 use super::guard::guarded;
+use super::named::{SPECIAL_TOKENS_MAP, TOKENIZER, TOKENIZER_CONFIG};
 use super::special::SpecialTokens;
 use super::splits::Splits;
 use super::tokenizer_limits::{Growth, check_decoder, measure};

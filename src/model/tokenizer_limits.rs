@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokenizers::{NormalizedString, Normalizer, NormalizerWrapper};
 
-use super::files::TOKENIZER;
 use super::longest::Longest;
+use super::named::TOKENIZER;
 use crate::error::{Error, Result};
 
 /// Bytes of the file. The largest published one has some 40 MB.

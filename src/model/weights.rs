@@ -10,11 +10,13 @@ use serde::Serialize;
 
 use super::adapter::{Adapter, Adapters, Change};
 use super::beside::no_safetensors;
+use super::bytes::Bytes;
 use super::coded::{self, Coded, Scheme};
-use super::files::{Bytes, ModelFiles, WEIGHTS_INDEX};
+use super::files::ModelFiles;
 use super::gguf::TensorInfo;
 use super::json::Keys;
 use super::layout::{Layout, Naming};
+use super::named::WEIGHTS_INDEX;
 use super::part::{Kind, Part};
 use super::safetensors;
 use super::spec::Spec;

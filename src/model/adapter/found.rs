@@ -7,7 +7,7 @@ use super::files::refuse_beside;
 use super::{ADAPTER_CONFIG, Adapter};
 use crate::error::{Error, Result};
 use crate::model::adapter::named::ModelName;
-use crate::model::files::{bundled_adapters, organisms};
+use crate::model::bundled::{bundled_adapters, organisms};
 use crate::model::hub::{self, Access, HubName, Origin, Progress};
 use crate::model::source::Source;
 

@@ -17,12 +17,13 @@ use serde::{Deserialize, Serialize};
 
 use self::settings::Settings;
 use self::tensors::{ExpertPair, Tensors};
-use super::files::{
-    Bytes, CHAT_TEMPLATE, ModelFiles, TOKENIZER, WEIGHTS, WEIGHTS_INDEX, organism_file, read,
-};
+use super::bundled::organism_file;
+use super::bytes::{Bytes, read};
+use super::files::ModelFiles;
 use super::gguf::{Names, adapter_head};
 use super::hub::Origin;
 use super::layout::{Experts, Layout};
+use super::named::{CHAT_TEMPLATE, TOKENIZER, WEIGHTS, WEIGHTS_INDEX};
 use super::part::{Kind, LayerPart, Part, Projection};
 use super::spec::Spec;
 use super::stored::Stored;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::low_rank::LowRank;
 use super::tensors::{Place, Tensors};
 use crate::error::{Error, Result};
-use crate::model::files::Bytes;
+use crate::model::bytes::Bytes;
 use crate::model::gguf::{AdapterHead, TensorInfo};
 
 /// What to do with an adapter whose GGUF form is not read.

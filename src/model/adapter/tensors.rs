@@ -11,7 +11,7 @@ use candle_core::quantized::GgmlDType;
 use super::low_rank::{LowRank, turned};
 use super::settings::Settings;
 use crate::error::{Error, Result};
-use crate::model::files::Bytes;
+use crate::model::bytes::Bytes;
 use crate::model::safetensors;
 use crate::model::stored::Stored;
 

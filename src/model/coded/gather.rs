@@ -8,7 +8,7 @@ use super::normal::Normal;
 use super::raw::Raw;
 use super::scheme::Scheme;
 use crate::error::{Error, Result};
-use crate::model::files::Bytes;
+use crate::model::bytes::Bytes;
 use crate::model::weights::Entry;
 
 /// What only the format's own kernels need: scales of activations, of keys and of values.

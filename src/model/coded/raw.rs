@@ -6,7 +6,7 @@ use half::{bf16, f16};
 
 use super::float::{e4m3, e8m0};
 use crate::error::{Error, Result};
-use crate::model::files::Bytes;
+use crate::model::bytes::Bytes;
 
 /// A tensor as it lies in a file, whose bytes were checked to be there.
 #[derive(Debug, Clone)]

@@ -4,8 +4,9 @@ use candle_core::quantized::GgmlDType;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::model::files::{CONFIG, ModelFiles};
+use crate::model::files::ModelFiles;
 use crate::model::json::Keys;
+use crate::model::named::CONFIG;
 
 /// Hint where a format cannot be read.
 const USE_OTHERS: &str = "use the model's original weights, or a GGUF file";

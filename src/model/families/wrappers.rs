@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::{Family, all};
 use crate::error::{Error, Result};
-use crate::model::files::CONFIG;
 use crate::model::json::Keys;
+use crate::model::named::CONFIG;
 
 /// An architecture around a text decoder that can be read without the rest of it.
 struct Wrapper {

@@ -6,7 +6,7 @@ use super::contents::Contents;
 use super::header::TensorInfo;
 use super::names::Names;
 use crate::error::Result;
-use crate::model::files::Bytes;
+use crate::model::bytes::Bytes;
 
 /// What a GGUF adapter says of itself.
 pub(in crate::model) struct AdapterHead {

@@ -7,9 +7,10 @@ use std::fmt::Write;
 use serde_json::Map;
 
 use super::header::{Header, TensorInfo};
+use super::split::{TENSORS, check};
 use super::value::{List, Value};
 use crate::error::{Error, Result};
-use crate::model::files::Bytes;
+use crate::model::bytes::Bytes;
 use crate::model::json::Keys;
 
 /// Longest tensor whose numbers may become part of the config.
@@ -40,7 +41,7 @@ impl<'a> Contents<'a> {
                 metadata: header.metadata.clone(),
                 tensors: BTreeMap::new(),
             });
-            super::split::check(file, index, files.len(), &header.metadata)?;
+            check(file, index, files.len(), &header.metadata)?;
             for (name, info) in header.tensors {
                 if let Some((other, _)) = joined.tensors.insert(name, (index, info)) {
                     return Err(Error::input(format!(
@@ -51,8 +52,19 @@ impl<'a> Contents<'a> {
             }
         }
         let joined = joined.ok_or_else(|| Error::failed("a GGUF model without files"))?;
-        super::split::check_count(&joined)?;
+        joined.check_count()?;
         Ok(joined)
+    }
+
+    /// Checks the number of tensors of all files against the one that they say.
+    fn check_count(&self) -> Result<()> {
+        let found = self.tensors.len() as u64;
+        match self.whole(TENSORS)? {
+            Some(said) if said != found => Err(self
+                .wrong(TENSORS, &format!("is {said}, but the files hold {found} tensors"))
+                .hint("download the model again: its files are of different versions")),
+            _ => Ok(()),
+        }
     }
 
     /// An error about a key.

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::config::Draft;
+use super::draft::Draft;
 use crate::error::Result;
 
 /// One architecture.

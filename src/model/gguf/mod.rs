@@ -9,6 +9,7 @@ mod config;
 mod contents;
 mod cursor;
 mod element;
+mod draft;
 mod families;
 mod header;
 mod names;
@@ -23,7 +24,8 @@ use serde_json::{Map, Value as Json, json};
 
 use self::contents::Contents;
 use self::tokens::Tokens;
-use super::files::{Bytes, CONFIG, GENERATION_CONFIG, TOKENIZER, TOKENIZER_CONFIG};
+use super::bytes::Bytes;
+use super::named::{CONFIG, GENERATION_CONFIG, TOKENIZER, TOKENIZER_CONFIG};
 use crate::error::Result;
 
 pub(super) use self::adapter::{AdapterHead, adapter_head};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::config::Draft;
+use super::draft::Draft;
 use super::families::{Family, Partial};
 use crate::error::{Error, Result};
 

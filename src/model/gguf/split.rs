@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::contents::Contents;
 use super::value::Value;
 use crate::error::{Error, Result};
 
 const NUMBER: &str = "split.no";
 const COUNT: &str = "split.count";
-const TENSORS: &str = "split.tensors.count";
+/// The key of the number of tensors of all files.
+pub(super) const TENSORS: &str = "split.tensors.count";
 
 /// The names of all parts, given that of the first, or one alone that is no part.
 ///
@@ -65,17 +65,6 @@ pub(super) fn check(
         index + 1
     ));
     Err(error.hint("give the first part, with all files named as they were published"))
-}
-
-/// Checks the number of tensors of all files against the one that they say.
-pub(super) fn check_count(contents: &Contents<'_>) -> Result<()> {
-    let found = contents.tensors().len() as u64;
-    match contents.whole(TENSORS)? {
-        Some(said) if said != found => Err(contents
-            .wrong(TENSORS, &format!("is {said}, but the files hold {found} tensors"))
-            .hint("download the model again: its files are of different versions")),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::name::{HubName, has_extension};
 use crate::error::{Error, Result};
-use crate::model::files::{OPTIONAL, REQUIRED, TEMPLATE_FOLDER, WEIGHTS, WEIGHTS_INDEX};
+use crate::model::named::{OPTIONAL, REQUIRED, TEMPLATE_FOLDER, WEIGHTS, WEIGHTS_INDEX};
 
 /// Everything but the weights: what must be there (the first that is not comes back as the error), and what
 /// of the rest is.

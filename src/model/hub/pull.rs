@@ -15,7 +15,8 @@ use super::refusal::Asked;
 use crate::error::{Error, Result};
 use crate::model::adapter::{ADAPTER_CONFIG, ADAPTER_WEIGHTS};
 use crate::model::config;
-use crate::model::files::{ModelFiles, OPTIONAL, TEMPLATE_FOLDER, WEIGHTS_INDEX, shards};
+use crate::model::files::ModelFiles;
+use crate::model::named::{OPTIONAL, TEMPLATE_FOLDER, WEIGHTS_INDEX, shards};
 use crate::model::source::Source;
 
 /// Where a model of the hub came from, for the record.

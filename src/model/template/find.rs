@@ -4,10 +4,11 @@
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::model::files::{
-    CHAT_TEMPLATE, DEFAULT_TEMPLATE, LEGACY_TEMPLATE, ModelFiles, TEMPLATE_FOLDER, TOKENIZER_CONFIG,
-};
+use crate::model::files::ModelFiles;
 use crate::model::json::Keys;
+use crate::model::named::{
+    CHAT_TEMPLATE, DEFAULT_TEMPLATE, LEGACY_TEMPLATE, TEMPLATE_FOLDER, TOKENIZER_CONFIG,
+};
 
 /// The text of the default template: a file of its own, else `chat_template` of `tokenizer_config.json` (from
 /// several the one named `default`), else of `chat_template.json`. `None` if there is none at all.

@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use super::config;
-use super::files::{CONFIG, ModelFiles};
+use super::files::ModelFiles;
+use super::named::CONFIG;
 
 /// Classes that transformers builds no text decoder of: encoders, speech, classes that only live in a release's
 /// own code.

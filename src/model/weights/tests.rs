@@ -1,6 +1,6 @@
 use super::*;
-use crate::model::files::WEIGHTS;
 use crate::model::layout::LLAMA;
+use crate::model::named::WEIGHTS;
 use crate::model::{Dimensions, LayerPart, Rope, RopeScaling};
 
 const EMBEDDING: &str = "model.embed_tokens.weight";
