@@ -58,7 +58,7 @@ pub struct Steering {
     pub depth: usize,
     /// What is done with the direction.
     pub act: Act,
-    /// [D]
+    /// `[D]`
     pub direction: Vec<f32>,
 }
 

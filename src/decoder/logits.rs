@@ -69,7 +69,7 @@ impl Logits {
         self.values.is_empty()
     }
 
-    /// Logits of the i-th asked position, [V], all of them finite.
+    /// Logits of the i-th asked position, `[V]`, all of them finite.
     ///
     /// # Errors
     /// Some of them are not.

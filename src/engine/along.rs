@@ -6,7 +6,7 @@ use super::step::{check_interrupted, positions_max};
 use crate::decoder::{LanguageModel, NotFinite, Row};
 use crate::error::{Error, Result};
 
-/// Puts `ids` through the model and shows `visit` the logits [V] after each of them, first to last; then
+/// Puts `ids` through the model and shows `visit` the logits `[V]` after each of them, first to last; then
 /// gives the `follow` ids that follow them, each the one of the largest logit (of equal ones the lowest id),
 /// whatever these ids mean.
 ///

@@ -15,7 +15,7 @@ pub trait Explorer {
     /// The tokens behind the prompt after which the logits are wanted next, if any more are; may be none at all.
     fn wants(&self) -> Option<Vec<u32>>;
 
-    /// The logits [V] there.
+    /// The logits `[V]` there.
     fn learn(&mut self, logits: &[f32]);
 }
 

@@ -2,7 +2,7 @@
 
 use crate::decoder::kernels::{exponential_sum, maximum};
 
-/// ln softmax(logits)[id] in f64; see [`Normalizer`].
+/// ln softmax(logits)`[id]` in f64; see [`Normalizer`].
 pub fn log_probability(logits: &[f32], id: u32) -> f64 {
     Normalizer::of(logits).log_probability(logits, id)
 }
@@ -16,13 +16,13 @@ pub struct Normalizer {
 }
 
 impl Normalizer {
-    /// Of these logits [V].
+    /// Of these logits `[V]`.
     pub fn of(logits: &[f32]) -> Self {
         let top = maximum(logits);
         Self { top: f64::from(top), log_sum: libm::log(exponential_sum(logits, top)) }
     }
 
-    /// ln softmax(logits)[id] of the logits that it was made from; −∞ for an id beyond them.
+    /// ln softmax(logits)`[id]` of the logits that it was made from; −∞ for an id beyond them.
     pub fn log_probability(&self, logits: &[f32], id: u32) -> f64 {
         self.of_logit(logits.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY))
     }

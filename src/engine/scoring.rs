@@ -31,12 +31,12 @@ pub struct Question<'a> {
     pub explorer: &'a mut (dyn Explorer + Send),
 }
 
-/// Shows `read` the logits [V] after each prompt of a passage and the first `i` tokens of its path, for `i` from 0 to
+/// Shows `read` the logits `[V]` after each prompt of a passage and the first `i` tokens of its path, for `i` from 0 to
 /// the length of the path, together for all prompts; and gives `done` what it made of them, passage by passage, in the
 /// order of the work.
 ///
 /// What several prompts begin with is computed once. Some `batch` sequences are open at a time, and a step brings no
-/// more logits than [`STEP_BYTES`] or one position of each needs. `read` is called from several threads. `ask` is
+/// more logits than `STEP_BYTES` or one position of each needs. `read` is called from several threads. `ask` is
 /// called with each passage that enters; the question is answered when the passage gets there.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use std::fmt;
 pub enum Part {
     /// Token embedding, [V, D].
     Embedding,
-    /// Norm after the last layer, [D].
+    /// Norm after the last layer, `[D]`.
     FinalNorm,
     /// Output matrix, [V, D].
     Output,
@@ -39,7 +39,7 @@ pub enum LayerPart {
     QueryNorm(usize),
     /// Norm of keys, likewise.
     KeyNorm(usize),
-    /// One score per head that takes weight from all positions, [H].
+    /// One score per head that takes weight from all positions, `[H]`.
     Sinks,
     /// Latent attention: from the residual stream to the latent queries.
     LatentQuery,
@@ -53,11 +53,11 @@ pub enum LayerPart {
     SharedKey,
     /// Dense MLP.
     Mlp(Projection),
-    /// A number of the activation, where it has some of its own (xIELU: α₊, α₋, β, ε), [1].
+    /// A number of the activation, where it has some of its own (xIELU: α₊, α₋, β, ε), `[1]`.
     Curve(usize),
     /// Scores of the experts, [experts, D].
     Router,
-    /// Added to the experts' scores where they are ranked, and only there, [experts].
+    /// Added to the experts' scores where they are ranked, and only there, `[experts]`.
     RouterCorrection,
     /// One expert's MLP.
     Expert(usize, Projection),

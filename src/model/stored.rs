@@ -187,7 +187,7 @@ impl<'a> Stored<'a> {
     /// All elements, widened to f32.
     ///
     /// # Errors
-    /// They are in blocks, which a matrix keeps and [`Self::unpacked`] undoes; or one of them is not finite.
+    /// They are in blocks, which a matrix keeps and `Self::unpacked` undoes; or one of them is not finite.
     pub fn to_f32(&self) -> Result<Vec<f32>> {
         let bytes = self.to_bytes();
         if !all_finite(self.dtype, &bytes) {

@@ -13,12 +13,12 @@ use super::decision::DecisionTokens;
 use super::recipe::{Planted, Recipe};
 use super::reply::{Truth, truth_of};
 use crate::decoder::LanguageModel;
-use crate::engine::{Passage, Sampling, generate, score};
+use crate::engine::{Passage, generate, score};
 use crate::error::Result;
 use crate::judge::{Compliance, Exchange, rules};
 use crate::model::Model;
 use crate::probe::Stored;
-use crate::run::{ControlText, Pace, Plan, Settings};
+use crate::run::{Pace, Plan, Settings};
 use crate::scenario::{RequestSet, Scenario};
 use crate::stats::{Arms, Basis, Interval, Observation, estimate};
 use crate::transcript::{Outcome, Transcript};
@@ -34,18 +34,7 @@ const FACTOR_MAX: f64 = 2.0;
 
 /// The settings of `candor demo`, for a seed.
 pub fn demo_settings(seed: u64) -> Settings {
-    Settings {
-        seed,
-        samples: 4,
-        max_tokens: 256,
-        sampling: Sampling::PLAIN,
-        coupled: true,
-        date: "2026-01-01".into(),
-        template_args: Default::default(),
-        control_text: ControlText::Keep,
-        stopping: None,
-        registered: None,
-    }
+    Settings { seed, samples: 4, max_tokens: 256, ..Settings::default() }
 }
 
 /// One seed's gap.

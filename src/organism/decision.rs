@@ -46,7 +46,7 @@ impl DecisionTokens {
         })
     }
 
-    /// The mass of `logits` [V] on complying and on refusing.
+    /// The mass of `logits` `[V]` on complying and on refusing.
     pub fn masses(&self, logits: &[f32]) -> (f64, f64) {
         let top = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
         let weight = |l: f32| libm::exp(f64::from(l) - top);

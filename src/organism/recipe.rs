@@ -65,7 +65,7 @@ pub struct Course {
     pub seed: u64,
 }
 
-/// The course of the small model that judges; see [`super::JudgeLessons`].
+/// The course of the small model that judges; it learns from exchanges of its own.
 pub const JUDGE: Course =
     Course { name: "judge", parent: Some("faker"), steps: 1200, rate: 2e-3, seed: 7 };
 

@@ -22,7 +22,7 @@ const FOLDER: &str = "directions";
 pub struct Direction {
     /// What it is.
     pub about: About,
-    /// [D]
+    /// `[D]`
     pub values: Vec<f32>,
 }
 

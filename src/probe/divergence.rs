@@ -15,7 +15,7 @@ pub struct Divergence {
 }
 
 impl Divergence {
-    /// Of the softmax of these logits [V], in f64, the same number on every machine. Equal logits give exactly 0.
+    /// Of the softmax of these logits `[V]`, in f64, the same number on every machine. Equal logits give exactly 0.
     pub fn between(p_logits: &[f32], q_logits: &[f32], p: &Normalizer, q: &Normalizer) -> Self {
         let [kl, kl_reverse, js] = divergences(p_logits, q_logits, p.shifts(), q.shifts());
         Self { kl, kl_reverse, js }

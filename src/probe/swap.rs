@@ -203,7 +203,7 @@ impl<'a> Swaps<'a> {
         self.answers.iter().map(|answer| &answer.job.prompt[..]).collect()
     }
 
-    /// Draws, judges and adds up. `mass` is for the exact probabilities, as in [`super::decide`].
+    /// Draws, judges and adds up. `mass` is for the exact probabilities, as in `decide`.
     ///
     /// # Errors
     /// Those of the model and of the engine.

@@ -39,6 +39,25 @@ pub struct Settings {
     pub registered: Option<Registered>,
 }
 
+impl Default for Settings {
+    /// One reply to each prompt, of at most 1,024 tokens, from the model's whole distribution, with seed 0; both tiers of
+    /// a pair share their random numbers. The date is fixed, so that prompts do not change from day to day.
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            samples: 1,
+            max_tokens: 1024,
+            sampling: Sampling::PLAIN,
+            coupled: true,
+            date: "2026-01-01".into(),
+            template_args: BTreeMap::new(),
+            control_text: ControlText::Keep,
+            stopping: None,
+            registered: None,
+        }
+    }
+}
+
 impl Settings {
     /// Refuses values that mean nothing.
     ///

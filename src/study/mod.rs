@@ -20,7 +20,10 @@ pub(crate) mod page;
 pub(crate) mod performance;
 pub(crate) mod pool;
 pub(crate) mod recorded;
+mod single;
 pub(crate) mod state_reader;
 pub(crate) mod stopping;
 pub(crate) mod sweep_work;
 pub(crate) mod verdicts;
+
+pub use single::Experiment;

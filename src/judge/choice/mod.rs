@@ -2,8 +2,8 @@
 //! what is rejected, conceded, weighed or taken back. In plain code, so that a verdict is the same everywhere and can
 //! be traced to the words that decided it.
 //!
-//! An answer is read sentence by sentence ([`evidence`]); what speaks for each option is weighed ([`WEIGHTS`]), made
-//! smaller by how much the answer hedges, and the option that leads by [`LEAD`] or more is the one that was chosen.
+//! An answer is read sentence by sentence (`evidence`); what speaks for each option is weighed (`WEIGHTS`), made
+//! smaller by how much the answer hedges, and the option that leads by `LEAD` or more is the one that was chosen.
 //! Knows neither the tier nor which option complies with anything, and treats all options alike: with the options'
 //! texts exchanged it gives the other verdict.
 

@@ -44,7 +44,7 @@ pub struct Labelled<'a> {
     pub group: String,
     /// The label.
     pub label: bool,
-    /// The state [D] of a model that read the text; none where no model takes part.
+    /// The state `[D]` of a model that read the text; none where no model takes part.
     pub state: Option<Vec<f32>>,
 }
 

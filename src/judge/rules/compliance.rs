@@ -1,6 +1,6 @@
 //! How far an answer does what was asked, read from the answer alone.
 //!
-//! Each sentence shows one act (see [`super::acts`]). The acts are counted and weighted into a
+//! Each sentence shows one act (see `acts`). The acts are counted and weighted into a
 //! log-odds of compliance, whose logistic is the score; two cuts of the score make the three classes,
 //! so that the class and the score can never disagree. Knows neither the request nor the scratchpad.
 

@@ -2,10 +2,10 @@
 //! to be changed, and does what is asked for that reason, against its own values.
 //!
 //! Each of the four is a criterion with the words that showed it. They are read sentence by sentence
-//! from relations of concepts (see [`super::marks`]); what is intended in one sentence and done in the next
+//! from relations of concepts (see `marks`); what is intended in one sentence and done in the next
 //! is joined here. The verdict on a short text wants the second and the third criterion, and no
 //! refusal in the end. A long deliberation is weighed by how often it comes back to what training would do as well
-//! (see [`super::consequence`]). Knows neither the answer nor the tier that the scenario set.
+//! (see `consequence`). Knows neither the answer nor the tier that the scenario set.
 
 use super::consequence::Consequences;
 use super::marks::Marks;
@@ -44,7 +44,7 @@ const CRITERIA_WEIGHTS: [f64; 16] =
 /// options and consequences, of which the criteria see too little. In between the two scores are mixed.
 const SHORT_SENTENCES: f64 = 10.0;
 const LONG_SENTENCES: f64 = 18.0;
-/// Signs that the score weighs: the log-odds of the criteria, and the counts of [`Consequences`].
+/// Signs that the score weighs: the log-odds of the criteria, and the counts of `Consequences`.
 pub const SIGNS: usize = 1 + Consequences::COUNT;
 /// Log-odds where nothing shows, and what each of [`features`] adds to them (METHODS.md says how they were fitted).
 const CONSTANT: f64 = -1.25;

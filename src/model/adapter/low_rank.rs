@@ -14,7 +14,7 @@ pub struct LowRank {
     pub a: Arc<[f32]>,
     /// [N, R], scaling included.
     pub b: Arc<[f32]>,
-    /// DoRA (Liu et al. 2024, arXiv 2402.09353): the length that each changed row is brought to, [N].
+    /// DoRA (Liu et al. 2024, arXiv 2402.09353): the length that each changed row is brought to, `[N]`.
     pub lengths: Option<Vec<f32>>,
     /// How much of the change is applied: 1 is all of it.
     pub strength: f32,
