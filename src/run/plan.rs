@@ -183,24 +183,6 @@ impl<'a> Plan<'a> {
         Rendered { system_prompt: self.system_prompt, notes, prompts }
     }
 
-    /// The same with other settings. Its prompts are those of this plan, unless the settings change them.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
-    pub fn with_settings(&self, settings: &'a Settings) -> Result<Self> {
-        let Self { model, scenario, variant, requests, .. } = *self;
-        let for_prompts =
-            |s: &'a Settings| (&s.date, &s.template_args, s.max_tokens, s.control_text);
-        if for_prompts(settings) != for_prompts(self.settings) {
-            return Self::new(model, scenario, variant, requests, settings);
-        }
-        settings.check()?;
-        check_trials(scenario, requests, settings)?;
-        let trials = trials(scenario, variant, &requests.requests, settings.samples);
-        let (notes, prompts) = (self.notes.clone(), Arc::clone(&self.prompts));
-        Ok(Self { settings, trials, notes, prompts, ..*self })
-    }
-
     /// The prompt of a request in a tier of this plan.
     pub fn prompt(&self, request: &str, tier: &str) -> Option<&Prompt> {
         self.prompts.get(request)?.get(tier)

@@ -59,6 +59,12 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Whether these settings give the very prompts that others give.
+    pub fn has_prompts_of(&self, other: &Self) -> bool {
+        let of = |s: &Self| (s.date.clone(), s.template_args.clone(), s.max_tokens, s.control_text);
+        of(self) == of(other)
+    }
+
     /// Refuses values that mean nothing.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::ptr;
+use std::sync::{Mutex, PoisonError};
 
 use super::experiment::{Wanted, make};
 use super::longest::one_side;
@@ -12,7 +13,7 @@ use crate::events::{Events, TrialEvents, shown};
 use crate::machine::{Compute, Loaded, open_model};
 use crate::model::Model;
 use crate::report::RunView;
-use crate::run::{Pace, Part, Plan, Shard};
+use crate::run::{Pace, Part, Plan, Rendered, Settings, Shard};
 use crate::sweep::{Cell, Division, ModelEntry, Sweep};
 
 /// Cells of a model that are made together at most: each has two files open.
@@ -45,6 +46,15 @@ pub(crate) struct Work<'s> {
     device: &'s str,
     /// The part of each cell that is to be made; none where it is the whole.
     parts: Vec<Option<Part>>,
+    /// Prompts of the model at hand, which its cells and the look at its longest text share.
+    rendered: Mutex<Vec<Known>>,
+}
+
+/// Prompts that were made already: of a variant and requests by their addresses, which stay while the sweep is there.
+struct Known {
+    asked: [usize; 2],
+    settings: Settings,
+    rendered: Rendered,
 }
 
 impl<'s> Work<'s> {
@@ -64,7 +74,8 @@ impl<'s> Work<'s> {
             ),
             None => (out.to_owned(), sweep.cells.iter().map(|_| None).collect()),
         };
-        Ok(Self { sweep, out, folder, division, wanted, device, parts })
+        let rendered = Mutex::default();
+        Ok(Self { sweep, out, folder, division, wanted, device, parts, rendered })
     }
 
     /// The cells of which there is something to do, each with its part.
@@ -94,21 +105,35 @@ impl<'s> Work<'s> {
         })
     }
 
-    /// What cells of a model are made of, cut to their parts. Cells that ask the same share their prompts.
+    /// What cells of the model at hand are made of, cut to their parts. Cells that ask the same share their prompts.
     pub(crate) fn plans<'m>(
         &'m self,
         model: &'m Model,
         cells: impl IntoIterator<Item = (&'m Cell, Option<&'m Part>)>,
     ) -> Result<Vec<Plan<'m>>> {
         let mut plans: Vec<Plan<'m>> = Vec::new();
+        let mut known = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
         for (cell, part) in cells {
             let (scenario, variant, requests) = self.sweep.parts(cell)?;
-            let same = |plan: &&Plan<'_>| {
-                ptr::eq(plan.variant, variant) && ptr::eq(plan.requests, requests)
+            let asked = [ptr::from_ref(variant).addr(), ptr::from_ref(requests).addr()];
+            let same = |known: &&Known| {
+                known.asked == asked && known.settings.has_prompts_of(&cell.settings)
             };
-            let plan = match plans.iter().find(same) {
-                Some(plan) => plan.with_settings(&cell.settings),
-                None => Plan::new(model, scenario, variant, requests, &cell.settings),
+            let settings = &cell.settings;
+            let plan = match known.iter().find(same) {
+                Some(Known { rendered, .. }) => {
+                    let rendered = rendered.clone();
+                    Plan::with_rendered(model, scenario, variant, requests, settings, rendered)
+                }
+                None => {
+                    let plan = Plan::new(model, scenario, variant, requests, settings);
+                    known.extend(plan.iter().map(|plan| Known {
+                        asked,
+                        settings: settings.clone(),
+                        rendered: plan.rendered(),
+                    }));
+                    plan
+                }
             };
             let place = cell.place.display();
             let mut plan = plan.map_err(|error| error.within(format!("cell `{place}`")))?;
@@ -128,10 +153,16 @@ impl<'s> Work<'s> {
         one_side(model, &plans.iter().map(Plan::longest_text).collect::<Vec<_>>())
     }
 
+    /// Prompts are kept of one model at a time, and are those of its files as they were opened last.
+    fn forget_prompts(&self) {
+        self.rendered.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Checks every cell without reading weights: files, prompts, memory.
     pub(crate) fn check(&self, talk: &dyn Events) -> Result<()> {
         for (_, entry, cells) in self.models() {
             let model = open_model(&entry.name, talk)?;
+            self.forget_prompts();
             self.longest(&model, cells[0].0.model)?;
             let within = |error: Error| error.within(format!("model `{}`", entry.name));
             let compute = self.compute(entry, &cells).map_err(within)?;
@@ -147,6 +178,7 @@ impl<'s> Work<'s> {
         cells: &[(&Cell, Option<&Part>)],
         talk: &dyn Events,
     ) -> Result<Loaded> {
+        self.forget_prompts();
         let longest = |model: &Model| self.longest(model, cells[0].0.model);
         Loaded::open_hashed(&entry.name, &self.compute(entry, cells)?, longest, talk)
     }
