@@ -14,12 +14,14 @@ mod choose;
 mod download;
 mod name;
 mod partial;
+mod origin;
 mod pull;
 mod refusal;
 
 pub use access::{Access, Token};
 pub use name::{Choice, HubName};
-pub use pull::{Fetched, Origin, fetch, fetch_adapter};
+pub use origin::Origin;
+pub use pull::{Fetched, fetch, fetch_adapter};
 
 /// Hears how downloads get on. Every function is called from the thread that downloads.
 pub trait Progress {

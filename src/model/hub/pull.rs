@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 
 use super::Progress;
 use super::access::Access;
@@ -11,6 +10,7 @@ use super::choose;
 use super::client::Client;
 use super::download::download;
 use super::name::{Choice, HubName};
+use super::origin::Origin;
 use super::refusal::Asked;
 use crate::error::{Error, Result};
 use crate::model::adapter::{ADAPTER_CONFIG, ADAPTER_WEIGHTS};
@@ -18,18 +18,6 @@ use crate::model::config;
 use crate::model::files::ModelFiles;
 use crate::model::named::{OPTIONAL, TEMPLATE_FOLDER, WEIGHTS_INDEX, shards};
 use crate::model::source::Source;
-
-/// Where a model of the hub came from, for the record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Origin {
-    /// `org/name`.
-    pub repository: String,
-    /// As it was asked for: a branch, a tag or a commit.
-    pub revision: String,
-    /// What that was at the time.
-    pub commit: String,
-}
 
 /// A model that is in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
