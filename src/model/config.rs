@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 const VOCABULARY_MAX: usize = 1 << 22;
 pub(super) const WIDTH_MAX: usize = 1 << 20;
 const LAYERS_MAX: usize = 1 << 10;
-const HEADS_MAX: usize = 1 << 12;
+pub(super) const HEADS_MAX: usize = 1 << 12;
 pub(super) const HEAD_DIM_MAX: usize = 1 << 12;
 pub(super) const EXPERTS_MAX: usize = 1 << 12;
 pub(super) const CONTEXT_MAX: usize = 1 << 24;

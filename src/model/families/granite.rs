@@ -11,8 +11,8 @@ const SHARED: Mlp = Mlp::Together("shared_mlp.input_linear", "shared_mlp.output_
 const WITH_EXPERTS: Layout = Layout {
     router: "block_sparse_moe.router.layer",
     experts: layout::Experts::Stacked(
-        "block_sparse_moe.input_linear",
-        "block_sparse_moe.output_linear",
+        "block_sparse_moe.input_linear.weight",
+        "block_sparse_moe.output_linear.weight",
     ),
     ..LLAMA
 };

@@ -18,6 +18,7 @@ mod olmo;
 mod others;
 mod phi;
 mod qwen;
+mod qwen_hybrid;
 mod stablelm;
 mod wrappers;
 
@@ -92,6 +93,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Family> {
         llama::FAMILIES,
         mistral::FAMILIES,
         qwen::FAMILIES,
+        qwen_hybrid::FAMILIES,
         gemma::FAMILIES,
         phi::FAMILIES,
         olmo::FAMILIES,

@@ -147,7 +147,8 @@ fn windows(draft: &mut Draft) -> Result<()> {
     draft.windows_by_type(window.filter(|_| on), |i| i as u64 >= first)
 }
 
-fn experts(
+/// The keys of a mixture of experts, with what holds where they are missing.
+pub(super) fn experts(
     draft: &mut Draft,
     count: usize,
     used: usize,
