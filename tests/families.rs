@@ -16,7 +16,7 @@ mod fixtures;
 use candor::decoder::{LanguageModel, Row};
 
 use families::{checkpoints, each, open};
-use fixtures::{all_logits, bits, distance, greedy};
+use fixtures::{Fixture, all_logits, bits, distance, greedy};
 
 /// How far logits may be from those of transformers, as a part of the largest.
 const TOLERANCE: f32 = 1e-4;
@@ -92,4 +92,31 @@ fn prefixes_pieces_and_neighbors_change_no_bit() {
             );
         }
     });
+}
+
+#[test]
+fn experts_in_a_stack_are_those_that_stand_one_by_one() {
+    let (joined, fixture) = open("qwen3_5_moe", "config.json");
+    let ids = fixture.ids("ids");
+    let apart = all_logits(&fixture.cpu_for(SHORT), &ids[..SHORT], 0, &[SHORT]);
+    let path = joined.path().join("model.safetensors");
+    let mut tensors = candle_core::safetensors::load(&path, &candle_core::Device::Cpu).unwrap();
+    for layer in 0..3 {
+        let experts = format!("model.language_model.layers.{layer}.mlp.experts");
+        let mut take = |expert: usize, name: &str| {
+            tensors.remove(&format!("{experts}.{expert}.{name}_proj.weight")).unwrap()
+        };
+        let of = |expert| {
+            let gate_up = [take(expert, "gate"), take(expert, "up")];
+            (candle_core::Tensor::cat(&gate_up, 0).unwrap(), take(expert, "down"))
+        };
+        let (gate_up, down): (Vec<_>, Vec<_>) = (0..4).map(of).unzip();
+        let stack = |parts: &[candle_core::Tensor]| candle_core::Tensor::stack(parts, 0).unwrap();
+        tensors.insert(format!("{experts}.gate_up_proj"), stack(&gate_up));
+        tensors.insert(format!("{experts}.down_proj"), stack(&down));
+    }
+    candle_core::safetensors::save(&tensors, &path).unwrap();
+    let stacked = Fixture::at(joined.path());
+    let stacked = all_logits(&stacked.cpu_for(SHORT), &ids[..SHORT], 0, &[SHORT]);
+    assert_eq!(bits(&stacked), bits(&apart));
 }

@@ -162,6 +162,7 @@ mod tests {
             instruction_set: String::new(),
             weight_bytes: 0,
             kv_bytes_per_token: 0,
+            state_bytes: 0,
             step_bytes_per_token: 0,
             prefill_chunk: 1,
             draft_width: 1,

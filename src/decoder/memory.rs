@@ -1,5 +1,5 @@
 //! Keys and values: immutable prefixes shared by reference, and a tail that each sequence owns.
-//! Forking a prefix clones a pointer. Knows nothing about how attention uses them.
+//! Forking a prefix clones a pointer; the states of layers that keep one are copied when they are written to. Knows nothing about how attention uses them.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -9,6 +9,8 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 use super::kernels::{self, COLUMN_STEP, Element, Slab, Stripe};
+use super::past::Past;
+use crate::model::{Delta, Spec};
 
 /// Positions of one panel of keys, and of one page of a tail.
 pub(crate) const PANEL: usize = 32;
@@ -228,12 +230,48 @@ impl Store {
     }
 }
 
+/// What one layer of the delta rule keeps.
+#[derive(Clone)]
+pub(crate) struct State {
+    /// What the convolution saw last, oldest first, [kernel − 1, C].
+    pub(crate) inputs: Vec<f32>,
+    /// The matrices of all value heads, [heads, K, U].
+    pub(crate) heads: Vec<f32>,
+}
+
+impl State {
+    /// That before the first token.
+    fn new(delta: &Delta) -> Self {
+        Self {
+            inputs: vec![0.0; (delta.kernel - 1) * delta.channels()],
+            heads: vec![0.0; delta.values() * delta.key_dim],
+        }
+    }
+}
+
+/// The states of all layers that keep one; copied when one of several owners writes to it.
+pub(crate) type States = Arc<Vec<State>>;
+
+/// The states before the first token, of a model that keeps any.
+pub(crate) fn first_states(spec: &Spec) -> Option<States> {
+    let layers = spec.layers.len() - spec.attention_layers();
+    spec.delta.map(|delta| Arc::new(vec![State::new(&delta); layers]))
+}
+
+/// A sequence's states after its last computed token, and the way back.
+struct Running {
+    now: States,
+    past: Past<States>,
+}
+
 /// A link of the chain from a prefix back to position 0.
 pub(crate) struct Segment {
     pub(crate) parent: Option<Arc<Segment>>,
     /// Position of the first token.
     pub(crate) start: usize,
     pub(crate) store: Store,
+    /// After its last token.
+    states: Option<States>,
 }
 
 /// Tokens whose keys and values are computed once; clones share them.
@@ -257,10 +295,14 @@ pub struct Sequence {
     /// The chain's links from position 0 on.
     pub(crate) chain: Vec<Arc<Segment>>,
     pub(crate) tail: Store,
+    running: Option<Running>,
 }
 
 impl Sequence {
-    pub(crate) fn new(prefix: Option<&Prefix>, tail: Store) -> Self {
+    /// `first` are the states before the first token.
+    pub(crate) fn new(prefix: Option<&Prefix>, tail: Store, first: Option<&States>) -> Self {
+        let now = prefix.map_or(first, |prefix| prefix.0.states.as_ref()).cloned();
+        let running = now.map(|now| Running { past: Past::new(Arc::clone(&now)), now });
         let mut chain = Vec::new();
         let mut link = prefix.map(|p| Arc::clone(&p.0));
         while let Some(segment) = link {
@@ -268,7 +310,7 @@ impl Sequence {
             chain.push(segment);
         }
         chain.reverse();
-        Self { chain, tail }
+        Self { chain, tail, running }
     }
 
     /// Position of the first token of the tail.
@@ -278,7 +320,48 @@ impl Sequence {
 
     /// Number of tokens from position 0.
     pub fn len(&self) -> usize {
-        self.tail_start() + self.tail.len()
+        let tail = self.running.as_ref().map_or(self.tail.len(), |running| running.past.len());
+        self.tail_start() + tail
+    }
+
+    /// Holds more tokens, whose keys, values and states are computed next.
+    pub(crate) fn extend(&mut self, tokens: &[u32]) {
+        self.tail.extend(tokens.len());
+        if let Some(running) = &mut self.running {
+            running.past.see(tokens);
+        }
+    }
+
+    /// Keeps the first `len` tokens, and the prefix in any case.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        let len = len.saturating_sub(self.tail_start());
+        match &mut self.running {
+            None => self.tail.truncate(len),
+            Some(running) => {
+                if let Some((state, seen)) = running.past.truncate(len) {
+                    running.now = state;
+                    self.tail.truncate(seen);
+                }
+            }
+        }
+    }
+
+    /// Takes out the tokens that have to be computed again before others follow, since tokens behind them were
+    /// taken back.
+    pub(crate) fn owed(&mut self) -> Vec<u32> {
+        self.running.as_mut().map(|running| running.past.owed()).unwrap_or_default()
+    }
+
+    /// Keeps the states as they are now, to come back to.
+    pub(crate) fn mark(&mut self) {
+        if let Some(Running { now, past }) = &mut self.running {
+            past.mark(Arc::clone(now));
+        }
+    }
+
+    /// The state of one layer, which is no other sequence's from now on.
+    pub(crate) fn state_mut(&mut self, place: usize) -> Option<&mut State> {
+        Arc::make_mut(&mut self.running.as_mut()?.now).get_mut(place)
     }
 
     /// Whether it has no token at all.
@@ -290,6 +373,7 @@ impl Sequence {
     pub(crate) fn freeze(self) -> Prefix {
         let start = self.tail_start();
         let parent = self.chain.last().cloned();
-        Prefix(Arc::new(Segment { parent, start, store: self.tail }))
+        let states = self.running.map(|running| running.now);
+        Prefix(Arc::new(Segment { parent, start, store: self.tail, states }))
     }
 }

@@ -4,6 +4,7 @@
 mod change;
 mod cpu;
 mod curve;
+mod delta;
 mod device;
 mod footprint;
 mod ggml;
@@ -13,6 +14,7 @@ mod logits;
 mod matrix;
 mod memory;
 mod parts;
+mod past;
 mod quantize;
 pub(crate) mod rope;
 mod router;
@@ -52,6 +54,8 @@ pub struct ModelInfo {
     pub weight_bytes: usize,
     /// Bytes of keys and values that each token of a prefix or a tail takes.
     pub kv_bytes_per_token: usize,
+    /// Bytes that each prefix and each sequence takes besides, where layers keep a state.
+    pub state_bytes: usize,
     /// Bytes that each token of a step takes while the step runs, logits not counted.
     pub step_bytes_per_token: usize,
     /// Most tokens that [`LanguageModel::prefill`] puts through the layers at once.

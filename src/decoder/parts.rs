@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 
 use super::change::{Changed, changed};
 use crate::error::Result;
-use crate::model::{Kind, Part, Stored, Weights};
+use crate::model::{Kind, LayerPart, Part, Stored, Weights};
 
 /// Hands out parts and remembers the tensors that they are in.
 pub(crate) struct Parts<'a> {
@@ -37,11 +37,23 @@ impl<'a> Parts<'a> {
         Ok(changed)
     }
 
+    /// The factors of a layer's convolution [tokens, channels], the oldest token first. They are stored by channel.
+    pub(crate) fn kernel(&self, layer: usize, channels: usize, tokens: usize) -> Result<Vec<f32>> {
+        let part = Part::Layer(layer, LayerPart::DeltaKernel);
+        let stored = self.stored(part, Kind::Weight, &[channels, 1, tokens])?.to_f32()?;
+        let of_token = |j: usize| (0..channels).map(move |c| c * tokens + j);
+        Ok((0..tokens).flat_map(of_token).map(|at| stored[at]).collect())
+    }
+
     /// A vector of exactly this length.
     pub(crate) fn stored_vector(&self, part: Part, kind: Kind, len: usize) -> Result<Stored<'a>> {
+        self.stored(part, kind, &[len])
+    }
+
+    fn stored(&self, part: Part, kind: Kind, shape: &[usize]) -> Result<Stored<'a>> {
         self.ignore(part, kind)?;
-        let vector = self.weights.get(part, kind, &[len])?;
-        let changes = self.weights.changes(part, kind, &[len])?;
+        let vector = self.weights.get(part, kind, shape)?;
+        let changes = self.weights.changes(part, kind, shape)?;
         let changed =
             changed(vector, changes, false).map_err(|error| error.within(format!("the {part}")))?;
         Ok(changed.weight)

@@ -34,7 +34,7 @@ pub(crate) enum Role {
     Down {
         layer: usize,
     },
-    /// Scores of experts, which decide rather than add: never quantised.
+    /// Scores of experts and rates of decay, which decide rather than add: never quantised.
     Router,
     Other,
 }
@@ -52,7 +52,13 @@ impl Role {
                 | LayerPart::Expert(_, Projection::Down)
                 | LayerPart::SharedExpert(Projection::Down),
             ) => Self::Down { layer },
-            Part::Layer(_, LayerPart::Router | LayerPart::SharedExpertGate) => Self::Router,
+            Part::Layer(
+                _,
+                LayerPart::Router
+                | LayerPart::SharedExpertGate
+                | LayerPart::DeltaDecay
+                | LayerPart::DeltaStrength,
+            ) => Self::Router,
             _ => Self::Other,
         }
     }

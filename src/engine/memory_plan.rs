@@ -16,7 +16,7 @@ const USABLE_PERCENT: usize = 90;
 pub struct MemoryNeeds<'a> {
     info: &'a ModelInfo,
     prompts: usize,
-    /// Positions of prefixes: the `n` first sum up to the most that `n` prompts have together.
+    /// Bytes of prefixes: the `n` first sum up to the most that `n` prompts have together.
     chains: Vec<usize>,
     max_tokens: usize,
     draft: bool,
@@ -58,7 +58,11 @@ impl<'a> MemoryNeeds<'a> {
         max_tokens: usize,
         draft: bool,
     ) -> Result<Self> {
-        let chains = PrefixTree::of(prompts)?.chains(|tokens| tokens.next_multiple_of(PANEL));
+        let bytes = |tokens: usize| {
+            let positions = tokens.next_multiple_of(PANEL);
+            positions.saturating_mul(info.kv_bytes_per_token).saturating_add(info.state_bytes)
+        };
+        let chains = PrefixTree::of(prompts)?.chains(bytes);
         Ok(Self { info, prompts: prompts.len(), chains, max_tokens, draft })
     }
 
@@ -67,15 +71,22 @@ impl<'a> MemoryNeeds<'a> {
         let info = self.info;
         let rows = batch.min(self.prompts);
         let step_tokens = if self.draft { rows.max(info.draft_width) } else { rows };
-        let prefix_positions: usize = self.chains.iter().take(rows + 1).sum();
         let tail_positions = self.max_tokens.saturating_add(1).next_multiple_of(PANEL);
+        // A state, and the one that was kept to come back to.
+        let tail = tail_positions
+            .saturating_mul(info.kv_bytes_per_token)
+            .saturating_add(info.state_bytes.saturating_mul(2));
         let logits = info.vocab_size * size_of::<f32>();
         let working_tokens = step_tokens.max(info.prefill_chunk);
         MemoryPlan {
             batch,
             weights: info.weight_bytes,
-            prefixes: prefix_positions.saturating_mul(info.kv_bytes_per_token),
-            tails: rows.saturating_mul(tail_positions).saturating_mul(info.kv_bytes_per_token),
+            prefixes: self
+                .chains
+                .iter()
+                .take(rows + 1)
+                .fold(0, |sum, &chain| sum.saturating_add(chain)),
+            tails: rows.saturating_mul(tail),
             logits: step_tokens.saturating_mul(logits),
             working: working_tokens.saturating_mul(info.step_bytes_per_token),
         }
@@ -126,6 +137,7 @@ pub(super) mod tests {
             instruction_set: String::new(),
             weight_bytes: 1_000_000,
             kv_bytes_per_token: 10,
+            state_bytes: 0,
             step_bytes_per_token: 7,
             prefill_chunk: 64,
             draft_width: 16,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::adapter::refuse_alone;
+use super::beside;
 use super::bundled::organism_file;
 use super::bytes::{Bytes, map, read};
 use super::gguf;
@@ -11,7 +13,6 @@ use super::named::{
     WEIGHTS_INDEX, shards,
 };
 use super::source::Source;
-use super::{adapter, beside};
 use crate::error::{Error, Result};
 
 /// Tokenizers in forms that are not read: `tokenizer.json` is made from them.
@@ -61,7 +62,7 @@ impl ModelFiles {
                 let has = |name: &str| folder.join(name).exists();
                 let has_weights = has(WEIGHTS) || has(WEIGHTS_INDEX);
                 if !has(CONFIG) || !has_weights {
-                    adapter::refuse_alone(folder)?;
+                    refuse_alone(folder)?;
                 }
                 let open = |file: &str| {
                     let bytes = read(&folder.join(file))?;

@@ -1,6 +1,7 @@
 //! Which stored tensor, and which of its rows, is which part of a decoder, in the checkpoints of Hugging Face.
 //! Knows nothing about bytes.
 
+use super::delta::Delta;
 use super::gguf;
 use super::part::{Kind, LayerPart, Part, Projection};
 use super::spec::Spec;
@@ -22,6 +23,17 @@ impl Naming {
         match self {
             Self::HuggingFace(layout) => layout.view(spec, part, kind),
             Self::Gguf(names) => names.view(spec, part, kind),
+        }
+    }
+
+    /// Where an expert's part is in files that hold all experts of a layer in one tensor, if there are such.
+    pub(super) fn view_of_stack(&self, spec: &Spec, part: Part, kind: Kind) -> Option<View> {
+        match self {
+            Self::HuggingFace(layout) => {
+                let experts = layout.stacks?;
+                Layout { experts, ..**layout }.view(spec, part, kind)
+            }
+            Self::Gguf(_) => None,
         }
     }
 
@@ -67,9 +79,12 @@ pub(super) struct Layout {
     pub(super) qk_norm: QkNorms,
     /// Whether neighbouring elements of a head are turned together.
     pub(super) pairs: bool,
+    pub(super) deltas: Deltas,
     pub(super) mlp: Mlp,
     pub(super) router: &'static str,
     pub(super) experts: Experts,
+    /// How releases hold the experts that transformers writes one by one.
+    pub(super) stacks: Option<Experts>,
     pub(super) shared: Mlp,
     /// Correction of the experts' ranks.
     pub(super) correction: Correction,
@@ -88,8 +103,19 @@ pub(super) enum Qkv {
     Together(&'static str),
     /// Query, key and value of the first head, then those of the next.
     ByHead(&'static str),
+    /// `self_attn.{q,k,v}_proj`, where the first has each head's queries and then that head's gate.
+    Gated,
     /// DeepSeek's latent attention.
     Latent,
+}
+
+/// Projections of the delta rule, in `linear_attn`.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Deltas {
+    /// `in_proj_qkv`, `in_proj_z`, `in_proj_a`, `in_proj_b`.
+    Apart,
+    /// Query, key, values and gates of the first key head, then those of the next; `in_proj_ba` likewise.
+    ByHead,
 }
 
 /// The numbers of an activation that has some of its own, in the order in which a decoder asks for them.
@@ -154,9 +180,11 @@ pub(super) const LLAMA: Layout = Layout {
     attention_output: "self_attn.o_proj",
     qk_norm: QkNorms::One("self_attn.q_norm", "self_attn.k_norm"),
     pairs: false,
+    deltas: Deltas::Apart,
     mlp: Mlp::Apart(["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"]),
     router: "mlp.gate",
     experts: Experts::Apart("mlp.experts", ["gate_proj", "up_proj", "down_proj"]),
+    stacks: None,
     shared: Mlp::Apart([
         "mlp.shared_expert.gate_proj",
         "mlp.shared_expert.up_proj",
@@ -214,12 +242,14 @@ impl Layout {
                     Qkv::ByHead(name) => named(name)?.list(
                         (0..heads).flat_map(|h| (0..e).map(move |i| (3 * h + which) * e + i)),
                     ),
-                    Qkv::Apart | Qkv::Latent => {
+                    Qkv::Gated if which == 0 => gated(named("self_attn.q_proj")?, heads, e, 0),
+                    Qkv::Apart | Qkv::Gated | Qkv::Latent => {
                         named(["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"][which])?
                     }
                 };
                 Some(if which == 2 { view } else { halve(view, heads) })
             }
+            LayerPart::AttentionGate => Some(gated(named("self_attn.q_proj")?, spec.heads, e, e)),
             LayerPart::QueryNorm(head) | LayerPart::KeyNorm(head) => {
                 let of_keys = matches!(part, LayerPart::KeyNorm(_));
                 let pick = |query, key| if of_keys { key } else { query };
@@ -247,6 +277,15 @@ impl Layout {
                 let f = spec.experts?.intermediate_size;
                 self.experts.view(expert, projection, f, kind, at)
             }
+            LayerPart::DeltaRate => Some(View::whole(at("linear_attn.A_log"))),
+            LayerPart::DeltaShift => Some(View::whole(at("linear_attn.dt_bias"))),
+            LayerPart::DeltaKernel => named("linear_attn.conv1d"),
+            LayerPart::DeltaNorm => named("linear_attn.norm"),
+            LayerPart::DeltaOutput => named("linear_attn.out_proj"),
+            LayerPart::DeltaInputs
+            | LayerPart::DeltaGate
+            | LayerPart::DeltaDecay
+            | LayerPart::DeltaStrength => self.deltas.view(&spec.delta?, part, named),
             _ => latent(spec, part, named, rotary),
         }
     }
@@ -259,6 +298,45 @@ impl Layout {
             _ => name.starts_with(idle),
         })
     }
+}
+
+impl Deltas {
+    fn view(
+        self,
+        delta: &Delta,
+        part: LayerPart,
+        named: impl Fn(&str) -> Option<View>,
+    ) -> Option<View> {
+        if matches!(self, Self::Apart) {
+            return named(match part {
+                LayerPart::DeltaInputs => "linear_attn.in_proj_qkv",
+                LayerPart::DeltaGate => "linear_attn.in_proj_z",
+                LayerPart::DeltaDecay => "linear_attn.in_proj_a",
+                _ => "linear_attn.in_proj_b",
+            });
+        }
+        let group = delta.value_heads / delta.key_heads;
+        let (k, v) = (delta.key_dim, group * delta.value_dim);
+        // Rows of every key head's part of the matrix.
+        let of_heads = |from: usize, count: usize, all: usize| {
+            (0..delta.key_heads).flat_map(move |h| (0..count).map(move |i| h * all + from + i))
+        };
+        let qkvz = |from, count| of_heads(from, count, 2 * (k + v));
+        Some(match part {
+            LayerPart::DeltaInputs => named("linear_attn.in_proj_qkvz")?
+                .list(qkvz(0, k).chain(qkvz(k, k)).chain(qkvz(2 * k, v))),
+            LayerPart::DeltaGate => named("linear_attn.in_proj_qkvz")?.list(qkvz(2 * k + v, v)),
+            LayerPart::DeltaDecay => {
+                named("linear_attn.in_proj_ba")?.list(of_heads(group, group, 2 * group))
+            }
+            _ => named("linear_attn.in_proj_ba")?.list(of_heads(0, group, 2 * group)),
+        })
+    }
+}
+
+/// Of heads of two parts of `e` rows each, those from `from` on.
+fn gated(view: View, heads: usize, e: usize, from: usize) -> View {
+    view.list((0..heads).flat_map(|h| (0..e).map(move |i| 2 * h * e + from + i)))
 }
 
 impl Mlp {
@@ -301,8 +379,8 @@ impl Experts {
                 plain(at(&format!("{folder}.{expert}.{name}")), kind)
             }
             Self::Stacked(gate_up, down) => match rows {
-                Some(rows) => plain(at(gate_up), kind).slice(expert).range(rows),
-                None => plain(at(down), kind).slice(expert),
+                Some(rows) => View::whole(at(gate_up)).slice(expert).range(rows),
+                None => View::whole(at(down)).slice(expert),
             },
             Self::TurnedStacked(gate_up, down) => {
                 let view = View::whole(at(if rows.is_some() { gate_up } else { down }));

@@ -51,6 +51,26 @@ pub enum LayerPart {
     LatentNorm,
     /// Latent attention: from the residual stream to the rotated part that all heads' keys share.
     SharedKey,
+    /// What the heads' results are multiplied by the sigmoid of, heads one after another.
+    AttentionGate,
+    /// Delta rule: queries, keys and values of all heads, which then pass the convolution.
+    DeltaInputs,
+    /// Delta rule: gate of the result, heads one after another.
+    DeltaGate,
+    /// Delta rule: how much of its state a head keeps, [value heads, D].
+    DeltaDecay,
+    /// Delta rule: how much of a value a head takes over, [value heads, D].
+    DeltaStrength,
+    /// Delta rule: of each channel, the factors of the tokens that the convolution sees, oldest first.
+    DeltaKernel,
+    /// Delta rule: logarithm of a head's rate of decay, [value heads].
+    DeltaRate,
+    /// Delta rule: what is added to [`Self::DeltaDecay`]'s result, [value heads].
+    DeltaShift,
+    /// Delta rule: norm of a head's result.
+    DeltaNorm,
+    /// Delta rule: from the heads' results back to the residual stream.
+    DeltaOutput,
     /// Dense MLP.
     Mlp(Projection),
     /// A number of the activation, where it has some of its own (xIELU: α₊, α₋, β, ε), `[1]`.

@@ -2,7 +2,7 @@
 //! that of transformers 5 (`rope_parameters`, possibly one for each type of layer). Formulas and defaults are
 //! those of transformers 5.23 (`modeling_rope_utils.py`). Knows nothing about the rest of the config.
 
-use super::config::CONTEXT_MAX;
+use super::draft::CONTEXT_MAX;
 use super::json::Keys;
 use super::spec::{Rope, RopeScaling};
 use crate::error::{Error, Result};

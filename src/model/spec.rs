@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::delta::Delta;
+
 /// One decoder: token embedding, layers of attention and MLP that add to a residual stream, output matrix.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Spec {
@@ -39,6 +41,8 @@ pub struct Spec {
     pub mlp: Mlp,
     /// Mixture of experts, for the layers that have one.
     pub experts: Option<Experts>,
+    /// The gated delta rule, for the layers that have it in place of attention.
+    pub delta: Option<Delta>,
     /// Factor on the token embeddings.
     pub embedding_scale: f64,
     /// Factor on everything that is added to the residual stream.
@@ -68,6 +72,9 @@ pub struct Layer {
     pub rope: Option<usize>,
     /// Whether the MLP is a mixture of experts.
     pub experts: bool,
+    /// Whether the gated delta rule stands in the attention's place: the layer then keeps a state instead of keys
+    /// and values.
+    pub delta: bool,
 }
 
 /// A norm of a vector x with weights w: (x − shift) / deviation · (w + offset) + bias.
@@ -128,6 +135,8 @@ pub struct Attention {
     pub latent: Option<Latent>,
     /// Queries grow with their position.
     pub growth: Option<Growth>,
+    /// Whether what the heads give is multiplied by the sigmoid of a projection of its own.
+    pub output_gate: bool,
 }
 
 /// Norm of queries and keys.
@@ -396,6 +405,7 @@ impl Spec {
                     chunked: false,
                     rope: Some(0),
                     experts: false,
+                    delta: false,
                 })
                 .collect(),
             norm: Norm { kind: NormKind::Rms, eps, weight: true, bias: false, offset: 0.0 },
@@ -412,10 +422,12 @@ impl Spec {
                 qk_norm: None,
                 latent: None,
                 growth: None,
+                output_gate: false,
             },
             ropes: vec![rope],
             mlp: Mlp { activation: Activation::Silu, gated: true, bias: false },
             experts: None,
+            delta: None,
             embedding_scale: 1.0,
             residual_scale: 1.0,
             logit_scale: 1.0,
@@ -424,6 +436,23 @@ impl Spec {
             tied_embeddings: false,
             context: sizes.context,
         }
+    }
+
+    /// Number of layers that keep keys and values.
+    pub fn attention_layers(&self) -> usize {
+        self.layers.iter().filter(|layer| !layer.delta).count()
+    }
+
+    /// Where a layer stands among those that keep the same kind of memory.
+    pub fn place_in_memory(&self, layer: usize) -> usize {
+        let delta = self.layers.get(layer).is_some_and(|layer| layer.delta);
+        self.layers.iter().take(layer).filter(|other| other.delta == delta).count()
+    }
+
+    /// The numbers of a whole state: those of all layers that keep one.
+    pub fn state_len(&self) -> usize {
+        let layers = self.layers.len() - self.attention_layers();
+        self.delta.map_or(0, |delta| delta.state_len() * layers)
     }
 
     /// The longest text, in tokens, that the shorter of two sets of rotary frequencies is for; none if the

@@ -224,7 +224,11 @@ fn agrees(key: &str, value: &Value, spec: &Spec) -> Option<bool> {
         | "out_bias" => Some(value.is_null() || value.is_boolean()),
         "pruned_heads" => Some(value.as_object().is_none_or(serde_json::Map::is_empty)),
         "is_causal" | "causal" | "use_causal_mask" => is(true),
-        "use_rope" | "rope" | "rotary" => is(spec.layers.iter().all(|layer| layer.rope.is_some())),
+        "use_rope" | "rope" | "rotary" => {
+            is(spec.layers.iter().all(|layer| layer.rope.is_some() || layer.delta))
+        }
+        // States are kept in f32, as this key of releases asks for.
+        "mamba_ssm_dtype" => says(&["float32"]),
         "norm_topk_prob" | "moe_renormalize" => match experts {
             None => is(value.as_bool().unwrap_or(false)),
             Some(experts) => is(experts.normalized),

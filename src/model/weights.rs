@@ -259,10 +259,18 @@ impl Weights {
                 spec.architecture
             ))
         })?;
-        Ok(match self.root {
+        let place = |view: View| match self.root {
             Some(root) => View { tensor: root.place(&view.tensor), ..view },
             None => view,
-        })
+        };
+        let view = place(view);
+        if !self.tensors.contains_key(&view.tensor)
+            && let Some(stack) = naming.view_of_stack(spec, part, kind).map(place)
+            && self.tensors.contains_key(&stack.tensor)
+        {
+            return Ok(stack);
+        }
+        Ok(view)
     }
 
     /// The root under which the embedding is found.

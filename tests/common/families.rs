@@ -9,13 +9,16 @@ pub(crate) fn checkpoints() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/families")
 }
 
-/// The folders that hold a checkpoint.
+/// The folders that hold a checkpoint; of these only those that `CANDOR_FAMILIES` names, separated by commas, where it is
+/// set: whoever works on a family need not wait for all.
 pub(crate) fn families() -> Vec<String> {
+    let only = std::env::var("CANDOR_FAMILIES").ok();
     let mut names: Vec<String> = std::fs::read_dir(checkpoints())
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.join("config.json").exists())
         .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .filter(|name| only.as_ref().is_none_or(|only| only.split(',').any(|one| one == name)))
         .collect();
     names.sort();
     names
@@ -42,7 +45,7 @@ pub(crate) fn open(name: &str, config: &str) -> (tempfile::TempDir, Fixture) {
 /// Runs a check on every family and shows all that fail.
 pub(crate) fn each(check: impl Fn(&str)) {
     let names = families();
-    assert!(names.len() >= 7, "{names:?}");
+    assert!(names.len() >= 7 || std::env::var("CANDOR_FAMILIES").is_ok(), "{names:?}");
     let failed: Vec<&String> = names
         .iter()
         .filter(|name| {

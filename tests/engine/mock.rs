@@ -86,6 +86,7 @@ impl Mock {
             instruction_set: "none".into(),
             weight_bytes: 1000,
             kv_bytes_per_token: 1,
+            state_bytes: 0,
             step_bytes_per_token: 1,
             prefill_chunk: 8,
             draft_width: 16,

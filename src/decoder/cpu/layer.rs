@@ -3,6 +3,7 @@
 //! Shapes: T tokens, D width, G key-value heads, E width of keys, U of values.
 
 use super::attention::{Heads, Place, attend};
+use super::delta::DeltaRule;
 use super::experts::Experts;
 use super::loader::Loader;
 use super::mlp::Mlp;
@@ -19,11 +20,19 @@ use crate::model::{LayerPart, LayerSpec, Parallel, Part, Projection, Spec};
 pub(super) struct Layer {
     form: LayerSpec,
     attention_norm: Option<Norm>,
-    attention: Projections,
+    /// Among the layers that keep the same kind of memory.
+    place: usize,
+    mixer: Mixer,
     attention_post_norm: Option<Norm>,
     mlp_norm: Option<Norm>,
     mlp: Either,
     mlp_post_norm: Option<Norm>,
+}
+
+/// What looks at other tokens.
+enum Mixer {
+    Attention(Box<Projections>),
+    Delta(Box<DeltaRule>),
 }
 
 enum Either {
@@ -55,7 +64,11 @@ impl Layer {
         Ok(Self {
             form,
             attention_norm: norm(spec.pre_norm, LayerPart::AttentionNorm)?,
-            attention: Projections::load(loader, index)?,
+            place: spec.place_in_memory(index),
+            mixer: match form.delta {
+                true => Mixer::Delta(Box::new(DeltaRule::load(loader, index)?)),
+                false => Mixer::Attention(Box::new(Projections::load(loader, index)?)),
+            },
             attention_post_norm: norm(spec.post_norm, LayerPart::AttentionPostNorm)?,
             mlp_norm: norm(own_mlp_norm, LayerPart::MlpNorm)?,
             mlp: match form.experts {
@@ -74,11 +87,16 @@ impl Layer {
             Either::Dense(mlp) => mlp.matrices().collect(),
             Either::Experts(experts) => experts.matrices().collect(),
         };
-        self.attention.matrices().chain(mlp).collect()
+        let mixer: Vec<&Matrix> = match &self.mixer {
+            Mixer::Attention(attention) => attention.matrices().collect(),
+            Mixer::Delta(delta) => delta.matrices().collect(),
+        };
+        mixer.into_iter().chain(mlp).collect()
     }
 
-    /// Adds what the layer computes to the residual stream `x` [T, D]; keys and values go to the tails.
-    pub(super) fn forward(&self, index: usize, x: &mut [f32], step: &mut Step<'_, '_>) {
+    /// Adds what the layer computes to the residual stream `x` [T, D]; keys and values go to the tails, states
+    /// go on.
+    pub(super) fn forward(&self, x: &mut [f32], step: &mut Step<'_, '_>) {
         let spec = step.spec;
         let d = spec.hidden_size;
         let normed = |norm: &Option<Norm>, x: &[f32]| match norm {
@@ -91,8 +109,14 @@ impl Layer {
             Parallel::OneNorm => Some(self.mlp(&h, d)),
             Parallel::TwoNorms => Some(self.mlp(&normed(&self.mlp_norm, x), d)),
         };
-        let attended = self.attend(index, &h, step);
-        let stride = self.attention.output.stride();
+        let (attended, stride) = match &self.mixer {
+            Mixer::Attention(attention) => {
+                (self.attend(attention, &h, step), attention.output.stride())
+            }
+            Mixer::Delta(delta) => {
+                (delta.apply(self.place, &h, d, step.rows), delta.output.stride())
+            }
+        };
         contribute(x, d, &attended, stride, &self.attention_post_norm, spec.residual_scale);
         let (out, stride) = match beside {
             Some(out) => out,
@@ -102,10 +126,10 @@ impl Layer {
     }
 
     /// The attention's result [T, ≥ D] for `h` [T, D].
-    fn attend(&self, index: usize, h: &[f32], step: &mut Step<'_, '_>) -> Vec<f32> {
+    fn attend(&self, attention: &Projections, h: &[f32], step: &mut Step<'_, '_>) -> Vec<f32> {
         let spec = step.spec;
         let angles = self.form.rope.map(|rope| &step.angles[rope][..]);
-        let [queries, keys, values] = self.attention.project(spec, h, angles, step.growth);
+        let [queries, keys, values] = attention.project(spec, h, angles, step.growth);
         let (g, e, u) = (spec.kv_heads, spec.head_dim, spec.value_dim);
         for (token, place) in step.places.iter().enumerate() {
             let sequence = &mut *step.rows[place.row].sequence;
@@ -113,7 +137,7 @@ impl Layer {
             for head in 0..g {
                 let key = &keys.values[token * keys.stride + head * e..][..e];
                 let value = &values.values[token * values.stride + head * u..][..u];
-                sequence.tail.put(index * g + head, at, key, value);
+                sequence.tail.put(self.place * g + head, at, key, value);
             }
         }
         let sequences: Vec<&Sequence> = step.rows.iter().map(|r| &*r.sequence).collect();
@@ -125,11 +149,12 @@ impl Layer {
             window: self.form.window,
             chunked: self.form.chunked,
             softcap: spec.attention.softcap.map(|cap| cap as f32),
-            sinks: self.attention.sinks.as_deref(),
+            sinks: attention.sinks.as_deref(),
         };
-        let attended =
-            attend(index, &heads, &queries.values, queries.stride, step.places, &sequences);
-        self.attention.output.apply(&attended, spec.heads * u)
+        let (queries, stride) = (&queries.values, queries.stride);
+        let mut attended = attend(self.place, &heads, queries, stride, step.places, &sequences);
+        attention.gate(h, spec, &mut attended);
+        attention.output.apply(&attended, spec.heads * u)
     }
 
     /// The MLP's result for `h` [T, D], and how far its rows are apart.

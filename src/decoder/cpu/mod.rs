@@ -4,6 +4,7 @@
 //! Knows nothing about files, devices or text.
 
 mod attention;
+mod delta;
 mod experts;
 mod layer;
 mod loader;
@@ -20,7 +21,7 @@ use self::norm::Norm;
 use super::kernels;
 use super::logits::{Rows, spoiled_rows};
 use super::matrix::Matrix;
-use super::memory::{Prefix, Sequence, Shape, Store};
+use super::memory::{Prefix, Sequence, Shape, States, Store, first_states};
 use super::quantize::Quantize;
 use super::rope::{self, Angles, Frequencies};
 use super::{Hidden, HiddenStates, LanguageModel, Logits, ModelInfo, Row, Steering, Stream};
@@ -61,6 +62,8 @@ pub struct CpuDecoder {
     ropes: Vec<Frequencies>,
     /// What a sequence holds.
     kv: Shape,
+    /// States before the first token, where layers keep some.
+    first: Option<States>,
 }
 
 impl CpuDecoder {
@@ -97,9 +100,11 @@ impl CpuDecoder {
         );
         let f =
             spec.intermediate_size.max(spec.experts.map_or(0, |e| e.intermediate_size * e.used));
+        let delta = spec.delta.map_or(0, |delta| 2 * delta.channels() + 2 * delta.values());
         let mut model = Self {
+            first: first_states(spec),
             kv: Shape {
-                slots: spec.layers.len() * spec.kv_heads,
+                slots: spec.attention_layers() * spec.kv_heads,
                 head_dim: spec.head_dim,
                 value_dim: spec.value_dim,
                 half: false,
@@ -115,9 +120,11 @@ impl CpuDecoder {
                 instruction_set: kernels::instruction_set().into(),
                 weight_bytes: 0,
                 kv_bytes_per_token: 0,
-                step_bytes_per_token: (4 * d + 3 * q + k + u + 3 * f) * size_of::<f32>(),
+                state_bytes: spec.state_len() * size_of::<f32>(),
+                step_bytes_per_token: (4 * d + 3 * q + k + u + 3 * f + delta) * size_of::<f32>(),
                 prefill_chunk: PREFILL_CHUNK,
-                draft_width: DRAFT_WIDTH,
+                // A guess that is taken back would cost as much as it wins.
+                draft_width: if spec.delta.is_some() { 1 } else { DRAFT_WIDTH },
             },
             ropes: spec.ropes.iter().map(Frequencies::new).collect(),
             spec: spec.clone(),
@@ -163,7 +170,7 @@ impl CpuDecoder {
             self.info.check(r.sequence.len(), r.tokens)?;
             let start = r.sequence.len();
             places.extend((start..start + r.tokens.len()).map(|position| Place { row, position }));
-            r.sequence.tail.extend(r.tokens.len());
+            r.sequence.extend(r.tokens);
         }
         let angles: Vec<Vec<Angles>> = self
             .ropes
@@ -188,7 +195,7 @@ impl CpuDecoder {
         let mut step = Step { spec, rows, places: &places, angles: &angles, growth };
         between(0, &mut x);
         for (i, layer) in self.layers.iter().enumerate() {
-            layer.forward(i, &mut x, &mut step);
+            layer.forward(&mut x, &mut step);
             between(i + 1, &mut x);
         }
         Ok(x)
@@ -221,7 +228,7 @@ impl LanguageModel for CpuDecoder {
     }
 
     fn truncate(&self, sequence: &mut Sequence, len: usize) {
-        sequence.tail.truncate(len.saturating_sub(sequence.tail_start()));
+        sequence.truncate(len);
     }
 
     fn step(&self, rows: &mut [Row<'_, Sequence>]) -> Result<Logits> {
@@ -269,6 +276,13 @@ impl CpuDecoder {
         rows: &mut [Row<'_, Sequence>],
         read: &mut impl FnMut(usize, &[f32]),
     ) -> Result<Rows> {
+        for row in rows.iter_mut() {
+            self.catch_up(row.sequence)?;
+            // Several tokens at once are often taken back: a copy of the states costs less than they do.
+            if row.tokens.len() > 1 {
+                row.sequence.mark();
+            }
+        }
         let x = self.forward(rows, &mut |depth, x| {
             self.info.steering.iter().for_each(|steering| steering.apply(depth, x));
             read(depth, x);
@@ -302,7 +316,23 @@ impl CpuDecoder {
         Ok(Rows { values, spoiled })
     }
 
+    /// Computes again what a sequence owes to its states; it was computed in steps before, so it is steered.
+    fn catch_up(&self, sequence: &mut Sequence) -> Result<()> {
+        let owed = sequence.owed();
+        if owed.is_empty() {
+            return Ok(());
+        }
+        for tokens in owed.chunks(PREFILL_CHUNK) {
+            let row = Row { sequence: &mut *sequence, tokens, logits: 0 };
+            self.forward(&mut [row], &mut |depth, x| {
+                self.info.steering.iter().for_each(|steering| steering.apply(depth, x));
+            })?;
+        }
+        sequence.mark();
+        Ok(())
+    }
+
     fn sequence(&self, prefix: Option<&Prefix>) -> Sequence {
-        Sequence::new(prefix, Store::new(self.kv))
+        Sequence::new(prefix, Store::new(self.kv), self.first.as_ref())
     }
 }

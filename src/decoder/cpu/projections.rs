@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::ROWS_PER_TASK;
 use super::loader::Loader;
 use super::norm::Norm;
+use crate::decoder::kernels;
 use crate::decoder::matrix::Matrix;
 use crate::decoder::rope::{self, Angles};
 use crate::error::Result;
@@ -18,6 +19,7 @@ pub(super) struct Projections {
     key: Matrix,
     value: Matrix,
     pub(super) output: Matrix,
+    output_gate: Option<Matrix>,
     query_norms: Vec<Norm>,
     key_norms: Vec<Norm>,
     latent: Option<Latent>,
@@ -91,6 +93,10 @@ impl Projections {
             key: matrix(LayerPart::Key, [g * key_width, kv_inputs], bias)?,
             value: matrix(LayerPart::Value, [g * u, kv_inputs], bias)?,
             output: matrix(LayerPart::AttentionOutput, [d, h * u], attention.output_bias)?,
+            output_gate: attention
+                .output_gate
+                .then(|| matrix(LayerPart::AttentionGate, [h * u, d], bias))
+                .transpose()?,
             query_norms: head_norms(h, LayerPart::QueryNorm)?,
             key_norms: head_norms(g, LayerPart::KeyNorm)?,
             latent,
@@ -106,7 +112,20 @@ impl Projections {
             let query = latent.query.iter().map(|(down, _)| down);
             query.chain([&latent.down, &latent.shared_key])
         });
-        [&self.query, &self.key, &self.value, &self.output].into_iter().chain(latent)
+        let always = [&self.query, &self.key, &self.value, &self.output];
+        always.into_iter().chain(&self.output_gate).chain(latent)
+    }
+
+    /// Multiplies the heads' results `attended` [T, H·U] by the sigmoid of what a projection of `h` [T, D] gives,
+    /// where there is one.
+    pub(super) fn gate(&self, h: &[f32], spec: &Spec, attended: &mut [f32]) {
+        let Some(gate) = &self.output_gate else { return };
+        let gates = gate.apply(h, spec.hidden_size);
+        let width = spec.heads * spec.value_dim;
+        let rows = attended.chunks_exact_mut(width).zip(gates.chunks_exact(gate.stride()));
+        for (row, gates) in rows {
+            row.iter_mut().zip(gates).for_each(|(x, &gate)| *x *= kernels::sigmoid(gate));
+        }
     }
 
     /// Queries [T, H·E], scaled, keys [T, G·E] and values [T, G·U] of `h` [T, D]. `angles` [T] are those of

@@ -4,6 +4,7 @@
 mod activation;
 mod blocks;
 mod chacha;
+mod delta;
 mod distribution;
 mod gemm;
 mod math;
@@ -17,6 +18,7 @@ mod stripe;
 pub(crate) use activation::{activate, gate};
 pub(crate) use blocks::{Block, Blocks, Layout, Scaling, Width};
 pub(crate) use chacha::{GROUP_WORDS, WordStream};
+pub(crate) use delta::{convolve, delta_step};
 pub(crate) use distribution::{divergences, exponential_sum};
 pub(crate) use gemm::{COLUMN_STEP, Element, gemm};
 pub(crate) use math::BLOCK;

@@ -6,6 +6,7 @@
 use candle_core::{DType, Result, Tensor};
 
 use super::attention::{Heads, attend};
+use super::delta::DeltaRule;
 use super::experts::Experts;
 use super::linear::Linear;
 use super::loader::Loader;
@@ -19,11 +20,19 @@ pub(super) struct Layer {
     form: LayerSpec,
     dtype: DType,
     attention_norm: Option<Norm>,
-    attention: Projections,
+    /// Among the layers that keep the same kind of memory.
+    place: usize,
+    mixer: Mixer,
     attention_post_norm: Option<Norm>,
     mlp_norm: Option<Norm>,
     mlp: Either,
     mlp_post_norm: Option<Norm>,
+}
+
+/// What looks at other tokens.
+enum Mixer {
+    Attention(Box<Projections>),
+    Delta(Box<DeltaRule>),
 }
 
 enum Either {
@@ -44,7 +53,11 @@ impl Layer {
             form,
             dtype: loader.dtype,
             attention_norm: norm(spec.pre_norm, LayerPart::AttentionNorm)?,
-            attention: Projections::load(loader, index)?,
+            place: spec.place_in_memory(index),
+            mixer: match form.delta {
+                true => Mixer::Delta(Box::new(DeltaRule::load(loader, index)?)),
+                false => Mixer::Attention(Box::new(Projections::load(loader, index)?)),
+            },
             attention_post_norm: norm(spec.post_norm, LayerPart::AttentionPostNorm)?,
             mlp_norm: norm(own_mlp_norm, LayerPart::MlpNorm)?,
             mlp: match form.experts {
@@ -64,17 +77,15 @@ impl Layer {
             Either::Dense(mlp) => mlp.matrices().map(Linear::bytes).sum(),
             Either::Experts(experts) => experts.matrices().map(Linear::bytes).sum(),
         };
-        mlp + self.attention.matrices().map(Linear::bytes).sum::<usize>()
+        mlp + match &self.mixer {
+            Mixer::Attention(attention) => attention.matrices().map(Linear::bytes).sum::<usize>(),
+            Mixer::Delta(delta) => delta.matrices().map(Linear::bytes).sum(),
+        }
     }
 
-    /// The residual stream `x` [W, D], f32, after this layer; keys and values go to the pass's target.
-    pub(super) fn forward(
-        &self,
-        spec: &Spec,
-        index: usize,
-        x: &Tensor,
-        pass: &Pass<'_>,
-    ) -> Result<Tensor> {
+    /// The residual stream `x` [W, D], f32, after this layer; keys and values go to the pass's target, whose
+    /// states go on.
+    pub(super) fn forward(&self, spec: &Spec, x: &Tensor, pass: &Pass<'_>) -> Result<Tensor> {
         let normed = |norm: &Option<Norm>, x: &Tensor| match norm {
             Some(norm) => norm.forward(x),
             None => Ok(x.clone()),
@@ -85,7 +96,10 @@ impl Layer {
             Parallel::OneNorm => Some(self.mlp(&h)?),
             Parallel::TwoNorms => Some(self.mlp(&normed(&self.mlp_norm, x)?)?),
         };
-        let attended = self.attend(spec, index, &h, pass)?;
+        let attended = match &self.mixer {
+            Mixer::Attention(attention) => self.attend(attention, spec, &h, pass)?,
+            Mixer::Delta(delta) => delta.forward(self.place, &h, pass)?,
+        };
         let x = (x + contribution(attended, &self.attention_post_norm, spec.residual_scale)?)?;
         let out = match beside {
             Some(out) => out,
@@ -95,10 +109,17 @@ impl Layer {
     }
 
     /// The attention's result for `h`, both f32 [W, D].
-    fn attend(&self, spec: &Spec, index: usize, h: &Tensor, pass: &Pass<'_>) -> Result<Tensor> {
+    fn attend(
+        &self,
+        attention: &Projections,
+        spec: &Spec,
+        h: &Tensor,
+        pass: &Pass<'_>,
+    ) -> Result<Tensor> {
+        let index = self.place;
         let turns = self.form.rope.map(|rope| &pass.turns[rope]);
         let h = h.to_dtype(self.dtype)?;
-        let [queries, keys, values] = self.attention.project(spec, &h, pass, turns)?;
+        let [queries, keys, values] = attention.project(spec, &h, pass, turns)?;
         match &pass.target {
             Target::Run { store, slot, at, len } => {
                 let run = |t: &Tensor| {
@@ -106,15 +127,16 @@ impl Layer {
                 };
                 store.put_run(index, *slot, *at, &run(&keys)?, &run(&values)?)?;
             }
-            Target::Each { store, at } => store.put_each(index, at, &keys, &values)?,
+            Target::Each { store, at, .. } => store.put_each(index, at, &keys, &values)?,
         }
         let heads = Heads {
             mask: pass.mask((self.form.window, self.form.chunked))?,
             softcap: spec.attention.softcap,
-            sinks: self.attention.sinks.as_ref(),
+            sinks: attention.sinks.as_ref(),
         };
-        let attended = attend(index, &heads, &queries, pass)?.to_dtype(self.dtype)?;
-        self.attention.output.forward(&attended)?.to_dtype(DType::F32)
+        let attended = attend(index, &heads, &queries, pass)?;
+        let attended = attention.gate(&h, attended)?.to_dtype(self.dtype)?;
+        attention.output.forward(&attended)?.to_dtype(DType::F32)
     }
 
     /// The MLP's result for `h`, both f32 [W, D].

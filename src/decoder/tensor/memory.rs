@@ -6,7 +6,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::store::{BLOCK, Format, Store};
+use super::store::{BLOCK, Format, State, Store};
+use crate::decoder::past::Past;
 use crate::error::Result;
 
 /// A link of the chain from a prefix back to position 0.
@@ -63,8 +64,17 @@ impl Prefix {
         blocks
     }
 
-    /// Copies the last block, if it is not full, to the start of `slot`.
+    /// Gives a slot the states after the last token.
+    pub(super) fn hand_over_states(&self, store: &Store, slot: usize) -> Result<()> {
+        match &self.0 {
+            Some(segment) => put_states(store, slot, &segment.store.state_of(0)?),
+            None => Ok(store.clear_state(slot)?),
+        }
+    }
+
+    /// Copies the last block, if it is not full, to the start of `slot`, and the states there.
     pub(super) fn hand_over(&self, store: &Store, slot: usize) -> Result<()> {
+        self.hand_over_states(store, slot)?;
         match &self.0 {
             Some(segment) if !segment.end.is_multiple_of(BLOCK) => {
                 store.start_with(slot, &segment.store, (segment.end - segment.base) / BLOCK)
@@ -97,16 +107,78 @@ pub struct Sequence {
     pub(super) tail: usize,
     /// Where they are kept; none before the first of them.
     pub(super) slot: Option<Slot>,
+    running: Option<Running>,
+}
+
+/// Copies of one text's states; none: those at the end of its prefix.
+type Kept = Option<Arc<Vec<State>>>;
+
+/// The way back in a text whose layers keep states. Those after its last computed token are in its slot.
+struct Running {
+    past: Past<Kept>,
+    /// What the slot has to be given before it goes on.
+    restore: Option<Kept>,
+}
+
+fn put_states(store: &Store, slot: usize, states: &[State]) -> Result<()> {
+    let mut states = states.iter().enumerate();
+    Ok(states.try_for_each(|(place, state)| store.put_state(place, slot, state))?)
 }
 
 impl Sequence {
-    pub(super) fn new(prefix: &Prefix) -> Self {
-        Self { prefix: prefix.clone(), shared: prefix.blocks(), tail: 0, slot: None }
+    /// `states`: whether its layers keep any.
+    pub(super) fn new(prefix: &Prefix, states: bool) -> Self {
+        let running = states.then(|| Running { past: Past::new(None), restore: None });
+        let shared = prefix.blocks();
+        Self { prefix: prefix.clone(), shared, tail: 0, slot: None, running }
     }
 
     /// Number of tokens from position 0.
     pub fn len(&self) -> usize {
-        self.prefix.len() + self.tail
+        self.prefix.len() + self.running.as_ref().map_or(self.tail, |running| running.past.len())
+    }
+
+    /// Notes tokens whose keys, values and states were computed.
+    pub(super) fn extend(&mut self, tokens: &[u32]) {
+        self.tail += tokens.len();
+        if let Some(running) = &mut self.running {
+            running.past.see(tokens);
+        }
+    }
+
+    /// Keeps the first `len` tokens, and the prefix in any case.
+    pub(super) fn truncate(&mut self, len: usize) {
+        let len = len.saturating_sub(self.prefix.len());
+        match &mut self.running {
+            None => self.tail = self.tail.min(len),
+            Some(running) => {
+                if let Some((state, seen)) = running.past.truncate(len) {
+                    running.restore = Some(state);
+                    self.tail = seen;
+                }
+            }
+        }
+    }
+
+    /// Gives the slot the states that were gone back to, and takes out the tokens that have to be computed again
+    /// before others follow.
+    pub(super) fn owed(&mut self) -> Result<Vec<u32>> {
+        let Some(running) = &mut self.running else { return Ok(Vec::new()) };
+        if let (Some(kept), Some(slot)) = (running.restore.take(), &self.slot) {
+            match kept {
+                Some(states) => put_states(&slot.slab.store(), slot.index, &states)?,
+                None => self.prefix.hand_over_states(&slot.slab.store(), slot.index)?,
+            }
+        }
+        Ok(running.past.owed())
+    }
+
+    /// Keeps the states as they are now, to come back to.
+    pub(super) fn mark(&mut self) -> Result<()> {
+        if let (Some(running), Some(slot)) = (&mut self.running, &self.slot) {
+            running.past.mark(Some(Arc::new(slot.slab.store().state_of(slot.index)?)));
+        }
+        Ok(())
     }
 
     /// Whether it has no token at all.

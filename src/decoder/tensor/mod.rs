@@ -4,6 +4,7 @@
 //! Shapes: W tokens of a pass, D width, V vocabulary. Knows nothing about files or text.
 
 mod attention;
+mod delta;
 mod experts;
 mod identity;
 mod layer;
@@ -118,6 +119,7 @@ impl TensorDecoder {
                 instruction_set: identity.device().to_owned(),
                 weight_bytes,
                 kv_bytes_per_token: format.position_bytes(),
+                state_bytes: format.state_bytes(),
                 step_bytes_per_token: (4 * d + 3 * q + kv + 3 * f) * size_of::<f32>(),
                 prefill_chunk: width,
                 draft_width: 1,
@@ -170,7 +172,7 @@ impl TensorDecoder {
         }
         x = between(0, x)?;
         for (i, layer) in self.layers.iter().enumerate() {
-            x = between(i + 1, layer.forward(&self.spec, i, &x, pass)?)?;
+            x = between(i + 1, layer.forward(&self.spec, &x, pass)?)?;
         }
         Ok(x)
     }
@@ -254,6 +256,17 @@ impl TensorDecoder {
         slot.slab.store().grow(positions.div_ceil(BLOCK))
     }
 
+    /// Computes again what a sequence owes to its states.
+    fn catch_up(&self, sequence: &mut Sequence) -> Result<()> {
+        let owed = sequence.owed()?;
+        if !owed.is_empty() {
+            let mut row = Row { sequence, tokens: &owed, logits: 0 };
+            self.step_run(&mut row, &mut |_, _, _| Ok(()))?;
+            row.sequence.mark()?;
+        }
+        Ok(())
+    }
+
     /// A row of several tokens: a run in its sequence's slot. `read` is shown the stream as it is steered, and
     /// told how many of the row's tokens came before.
     fn step_run(
@@ -262,6 +275,8 @@ impl TensorDecoder {
         read: &mut dyn FnMut(usize, usize, &Tensor) -> Result<()>,
     ) -> Result<Vec<Rows>> {
         self.make_room(row.sequence, row.tokens.len())?;
+        // Several tokens at once are often taken back: a copy of the states costs less than they do.
+        row.sequence.mark()?;
         let sequence = &*row.sequence;
         let Some(slot) = &sequence.slot else { return Ok(Vec::new()) };
         let base = sequence.prefix.base_of_next();
@@ -275,7 +290,7 @@ impl TensorDecoder {
             };
             self.run(&sequence.shared, &tail, sequence.len(), row.tokens, row.logits, between)?
         };
-        row.sequence.tail += row.tokens.len();
+        row.sequence.extend(row.tokens);
         Ok(logits)
     }
 
@@ -300,7 +315,8 @@ impl TensorDecoder {
         let x = self.forward(&pass, &mut |depth, x| self.steer(depth, x))?;
         drop(pass);
         for &i in members {
-            rows[i].sequence.tail += 1;
+            let tokens = rows[i].tokens;
+            rows[i].sequence.extend(tokens);
         }
         if asked.is_empty() { Ok(Rows::default()) } else { self.logits(&x, &asked) }
     }
@@ -330,16 +346,17 @@ impl LanguageModel for TensorDecoder {
     }
 
     fn fork(&self, prefix: &Prefix) -> Sequence {
-        Sequence::new(prefix)
+        Sequence::new(prefix, self.format.delta.is_some())
     }
 
     fn truncate(&self, sequence: &mut Sequence, len: usize) {
-        sequence.tail = sequence.tail.min(len.saturating_sub(sequence.prefix.len()));
+        sequence.truncate(len);
     }
 
     fn step(&self, rows: &mut [Row<'_, Sequence>]) -> Result<Logits> {
-        for row in rows.iter() {
+        for row in rows.iter_mut() {
             self.info.check(row.sequence.len(), row.tokens)?;
+            self.catch_up(row.sequence)?;
         }
         // Rows of one token, by the slab that their sequences are in; the others go one by one.
         let mut groups: Vec<(Arc<Slab>, Vec<usize>)> = Vec::new();
@@ -379,6 +396,7 @@ impl HiddenStates for TensorDecoder {
 
     fn hidden(&self, mut row: Row<'_, Sequence>, depths: &[usize], at: &[usize]) -> Result<Hidden> {
         self.info.check(row.sequence.len(), row.tokens)?;
+        self.catch_up(row.sequence)?;
         let d = self.spec.hidden_size;
         let mut states = vec![0f32; depths.len() * at.len() * d];
         let parts = self.step_run(&mut row, &mut |start, depth, x| {

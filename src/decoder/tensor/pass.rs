@@ -32,8 +32,9 @@ pub(super) enum Block<'a> {
 pub(super) enum Target<'a> {
     /// Those of the first `len` tokens to the positions from `at` on of one slot.
     Run { store: &'a Store, slot: usize, at: usize, len: usize },
-    /// That of token w to slot w, at the position that the tensor [W, G, 1, max(E, U)] says.
-    Each { store: &'a Store, at: Tensor },
+    /// That of token w to slot w, at the position that the tensor [W, G, 1, max(E, U)] says; `active` [W] is 0
+    /// for slots without a token.
+    Each { store: &'a Store, at: Tensor, active: Tensor },
 }
 
 /// What a pass works on.
@@ -165,7 +166,9 @@ impl Frame {
         let at = Tensor::from_vec(places, (self.width, 1, 1, 1), &self.device)?
             .broadcast_as((self.width, self.kv_heads, 1, self.head_width))?
             .contiguous()?;
-        self.pass(ids, views, blocks, Target::Each { store, at })
+        let active = seats.iter().map(|seat| u8::from(seat.is_some())).collect();
+        let active = Tensor::from_vec(active, self.width, &self.device)?;
+        self.pass(ids, views, blocks, Target::Each { store, at, active })
     }
 
     fn pass<'a>(

@@ -4,7 +4,7 @@
 //! Shapes: W tokens, D width, H query heads, G key-value heads, E width of queries and keys, U of values.
 
 use candle_core::{D, DType, Result, Tensor};
-use candle_nn::rotary_emb;
+use candle_nn::{ops, rotary_emb};
 
 use super::linear::Linear;
 use super::loader::Loader;
@@ -17,6 +17,7 @@ pub(super) struct Projections {
     key: Linear,
     value: Linear,
     pub(super) output: Linear,
+    output_gate: Option<Linear>,
     query_norms: Vec<Norm>,
     key_norms: Vec<Norm>,
     latent: Option<Latent>,
@@ -86,6 +87,10 @@ impl Projections {
             key: matrix(LayerPart::Key, [g * key_width, kv_inputs], bias)?,
             value: matrix(LayerPart::Value, [g * u, kv_inputs], bias)?,
             output: matrix(LayerPart::AttentionOutput, [d, h * u], attention.output_bias)?,
+            output_gate: attention
+                .output_gate
+                .then(|| matrix(LayerPart::AttentionGate, [h * u, d], bias))
+                .transpose()?,
             query_norms: head_norms(h, LayerPart::QueryNorm)?,
             key_norms: head_norms(g, LayerPart::KeyNorm)?,
             sinks: sinks.transpose()?,
@@ -97,7 +102,17 @@ impl Projections {
             let query = latent.query.iter().map(|(down, _)| down);
             query.chain([&latent.down, &latent.shared_key])
         });
-        [&self.query, &self.key, &self.value, &self.output].into_iter().chain(latent)
+        let always = [&self.query, &self.key, &self.value, &self.output];
+        always.into_iter().chain(&self.output_gate).chain(latent)
+    }
+
+    /// The heads' results `attended`, f32 [W, H · U], times the sigmoid of what a projection of `h` [W, D] gives,
+    /// where there is one.
+    pub(super) fn gate(&self, h: &Tensor, attended: Tensor) -> Result<Tensor> {
+        match &self.output_gate {
+            Some(gate) => attended * ops::sigmoid(&gate.forward(h)?.to_dtype(DType::F32)?)?,
+            None => Ok(attended),
+        }
     }
 
     /// Queries [W, G, H / G, E], scaled, keys [W, G, 1, E] and values [W, G, 1, U] of `h` [W, D], all in the

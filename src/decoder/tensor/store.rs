@@ -1,4 +1,5 @@
-//! Keys and values of consecutive positions as tensors that are written in place, block by block.
+//! Keys and values of consecutive positions as tensors that are written in place, block by block, and the states of
+//! layers that keep one.
 //! Knows nothing about prefixes, sequences or attention.
 //!
 //! Shapes: S slots, G key-value heads, P positions of a block, E width of keys, U of values.
@@ -6,7 +7,7 @@
 use candle_core::{D, DType, Device, Tensor};
 
 use crate::error::Result;
-use crate::model::Spec;
+use crate::model::{Delta, Spec};
 
 /// Positions of a block, P. Attention reduces over one block at a time, so that a sum has the same shape
 /// whatever the length of a text.
@@ -19,20 +20,37 @@ pub(super) struct Format {
     pub(super) kv_heads: usize,
     pub(super) head_dim: usize,
     pub(super) value_dim: usize,
+    /// The delta rule, and how many layers have it.
+    pub(super) delta: Option<(Delta, usize)>,
     pub(super) dtype: DType,
     pub(super) device: Device,
+}
+
+/// What a layer of the delta rule keeps, f32.
+#[derive(Clone)]
+pub(super) struct State {
+    /// What the convolution saw last, oldest first: [kernel − 1, C], of all slots [S, kernel − 1, C].
+    pub(super) inputs: Tensor,
+    /// The matrices of all value heads, [heads, K, U] or [S, heads, K, U].
+    pub(super) heads: Tensor,
 }
 
 impl Format {
     pub(super) fn new(spec: &Spec, dtype: DType, device: &Device) -> Self {
         Self {
-            layers: spec.layers.len(),
+            layers: spec.attention_layers(),
+            delta: spec.delta.map(|delta| (delta, spec.layers.len() - spec.attention_layers())),
             kv_heads: spec.kv_heads,
             head_dim: spec.head_dim,
             value_dim: spec.value_dim,
             dtype,
             device: device.clone(),
         }
+    }
+
+    /// Bytes of the states of one text.
+    pub(super) fn state_bytes(&self) -> usize {
+        self.delta.map_or(0, |(delta, layers)| layers * delta.state_len() * size_of::<f32>())
     }
 
     /// Bytes of the keys and values of one position.
@@ -51,6 +69,8 @@ pub(super) struct Store {
     keys: Vec<Tensor>,
     /// Per layer [S, G, blocks · P, U].
     values: Vec<Tensor>,
+    /// By layer of the delta rule. These too stay in here.
+    states: Vec<State>,
 }
 
 impl Store {
@@ -61,7 +81,16 @@ impl Store {
             (0..format.layers).map(zeros).collect::<candle_core::Result<_>>()
         };
         let (keys, values) = (layers(format.head_dim)?, layers(format.value_dim)?);
-        Ok(Self { format: format.clone(), blocks, keys, values })
+        let state = |delta: &Delta| {
+            let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &format.device);
+            let heads = [slots, delta.value_heads, delta.key_dim, delta.value_dim];
+            let inputs = [slots, delta.kernel - 1, delta.channels()];
+            Ok(State { inputs: zeros(&inputs)?, heads: zeros(&heads)? })
+        };
+        let states = format.delta.iter();
+        let states = states.flat_map(|(delta, layers)| (0..*layers).map(move |_| state(delta)));
+        let states = states.collect::<candle_core::Result<_>>()?;
+        Ok(Self { format: format.clone(), blocks, keys, values, states })
     }
 
     /// Blocks that each slot has room for.
@@ -131,6 +160,61 @@ impl Store {
         for (tensor, new) in [(&self.keys[layer], keys), (&self.values[layer], values)] {
             let at = at.narrow(D::Minus1, 0, new.dim(D::Minus1)?)?.contiguous()?;
             tensor.scatter_set(&at, new, 2)?;
+        }
+        Ok(())
+    }
+
+    /// The states of all slots in one layer. To read: what is made of them is written with [`Self::put_states`].
+    pub(super) fn states(&self, place: usize) -> &State {
+        &self.states[place]
+    }
+
+    /// A copy of the state of one slot in one layer.
+    pub(super) fn state(&self, place: usize, slot: usize) -> candle_core::Result<State> {
+        let State { inputs, heads } = &self.states[place];
+        Ok(State { inputs: inputs.get(slot)?.copy()?, heads: heads.get(slot)?.copy()? })
+    }
+
+    /// Copies of the states of one slot in all layers.
+    pub(super) fn state_of(&self, slot: usize) -> candle_core::Result<Vec<State>> {
+        (0..self.states.len()).map(|place| self.state(place, slot)).collect()
+    }
+
+    /// Writes the state of one slot in one layer.
+    pub(super) fn put_state(
+        &self,
+        place: usize,
+        slot: usize,
+        state: &State,
+    ) -> candle_core::Result<()> {
+        let State { inputs, heads } = &self.states[place];
+        inputs.slice_set(&state.inputs.unsqueeze(0)?, 0, slot)?;
+        heads.slice_set(&state.heads.unsqueeze(0)?, 0, slot)
+    }
+
+    /// Writes the states of the slots in one layer that `active` [S] is not 0 for; the others stay as they are.
+    pub(super) fn put_states(
+        &self,
+        place: usize,
+        active: &Tensor,
+        states: &State,
+    ) -> candle_core::Result<()> {
+        let old = &self.states[place];
+        for (old, new) in [(&old.inputs, &states.inputs), (&old.heads, &states.heads)] {
+            let mut shape = vec![1; old.rank()];
+            shape[0] = old.dim(0)?;
+            let active = active.reshape(shape)?.broadcast_as(old.shape())?;
+            old.slice_set(&active.where_cond(new, old)?, 0, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a slot the states before the first token.
+    pub(super) fn clear_state(&self, slot: usize) -> candle_core::Result<()> {
+        for State { inputs, heads } in &self.states {
+            for tensor in [inputs, heads] {
+                tensor.slice_set(&tensor.get(slot)?.unsqueeze(0)?.zeros_like()?, 0, slot)?;
+            }
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{BASE, DEFAULTS, Defaults, Family};
 use crate::error::{Error, Result};
-use crate::model::config::{CONTEXT_MAX, Draft, EXPERTS_MAX, HEAD_DIM_MAX, WIDTH_MAX};
+use crate::model::draft::{CONTEXT_MAX, Draft, EXPERTS_MAX, HEAD_DIM_MAX, WIDTH_MAX};
 use crate::model::json::Keys;
 use crate::model::layout::{LLAMA, Layout, Mlp, Qkv};
 use crate::model::spec::{Experts, Groups, Latent, Shares};

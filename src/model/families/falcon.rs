@@ -2,7 +2,7 @@
 
 use super::{BASE, DEFAULTS, Defaults, Family};
 use crate::error::Result;
-use crate::model::config::{Draft, WIDTH_MAX};
+use crate::model::draft::{Draft, WIDTH_MAX};
 use crate::model::json::Keys;
 use crate::model::layout::{LLAMA, Layout, Mlp, Qkv};
 use crate::model::spec::{NormKind, Parallel};

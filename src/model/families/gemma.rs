@@ -2,7 +2,7 @@
 
 use super::{BASE, DEFAULTS, Defaults, Family};
 use crate::error::{Error, Result};
-use crate::model::config::Draft;
+use crate::model::draft::Draft;
 use crate::model::layout::{LLAMA, Layout};
 use crate::model::rope::{ROPE, RopeDefaults};
 use crate::model::spec::{Activation, QkSpan};

@@ -2,7 +2,7 @@
 
 use super::{BASE, Family};
 use crate::error::{Error, Result};
-use crate::model::config::{Draft, EXPERTS_MAX, WIDTH_MAX};
+use crate::model::draft::{Draft, EXPERTS_MAX, WIDTH_MAX};
 use crate::model::layout::{self, LLAMA, Layout, Mlp};
 use crate::model::spec::{Experts, Shares};
 
@@ -11,8 +11,8 @@ const SHARED: Mlp = Mlp::Together("shared_mlp.input_linear", "shared_mlp.output_
 const WITH_EXPERTS: Layout = Layout {
     router: "block_sparse_moe.router.layer",
     experts: layout::Experts::Stacked(
-        "block_sparse_moe.input_linear",
-        "block_sparse_moe.output_linear",
+        "block_sparse_moe.input_linear.weight",
+        "block_sparse_moe.output_linear.weight",
     ),
     ..LLAMA
 };

@@ -3,7 +3,7 @@
 
 use super::{BASE, DEFAULTS, Defaults, Family};
 use crate::error::{Error, Result};
-use crate::model::config::Draft;
+use crate::model::draft::Draft;
 use crate::model::json::Keys;
 use crate::model::layout::{LLAMA, Layout, Mlp};
 use crate::model::rope::{ROPE, RopeDefaults};

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{BASE, DEFAULTS, Defaults, Family};
 use crate::error::{Error, Result};
-use crate::model::config::{CONTEXT_MAX, Draft, EXPERTS_MAX, WIDTH_MAX};
+use crate::model::draft::{CONTEXT_MAX, Draft, EXPERTS_MAX, WIDTH_MAX};
 use crate::model::layout::{self, LLAMA, Layout, Mlp};
 use crate::model::rope::{ROPE, RopeDefaults};
 use crate::model::spec::{Experts, Growth, Norm, NormKind, QkNorm, QkSpan, Shares};

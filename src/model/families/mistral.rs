@@ -2,7 +2,7 @@
 
 use super::{BASE, DEFAULTS, Defaults, Family};
 use crate::error::{Error, Result};
-use crate::model::config::{Draft, EXPERTS_MAX};
+use crate::model::draft::{Draft, EXPERTS_MAX};
 use crate::model::layout::{self, LLAMA, Layout};
 use crate::model::rope::{ROPE, RopeDefaults};
 use crate::model::spec::Experts;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{BASE, DEFAULTS, Defaults, Family};
 use crate::error::{Error, Result};
-use crate::model::config::{Draft, EXPERTS_MAX, WIDTH_MAX};
+use crate::model::draft::{Draft, EXPERTS_MAX, WIDTH_MAX};
 use crate::model::layout::{self, Correction, LLAMA, Layout, Mlp, QkNorms};
 use crate::model::rope::{ROPE, RopeDefaults};
 use crate::model::spec::{Experts, NormKind, QkSpan, Shares};

@@ -18,10 +18,11 @@ mod olmo;
 mod others;
 mod phi;
 mod qwen;
+mod qwen_hybrid;
 mod stablelm;
 mod wrappers;
 
-use super::config::Draft;
+use super::draft::Draft;
 use super::json::Keys;
 use super::layout::{LLAMA, Layout};
 use super::rope::{ROPE, RopeDefaults};
@@ -92,6 +93,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Family> {
         llama::FAMILIES,
         mistral::FAMILIES,
         qwen::FAMILIES,
+        qwen_hybrid::FAMILIES,
         gemma::FAMILIES,
         phi::FAMILIES,
         olmo::FAMILIES,

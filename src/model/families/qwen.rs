@@ -3,7 +3,7 @@
 
 use super::{BASE, DEFAULTS, Defaults, Family};
 use crate::error::Result;
-use crate::model::config::{Draft, EXPERTS_MAX, WIDTH_MAX};
+use crate::model::draft::{Draft, EXPERTS_MAX, WIDTH_MAX};
 use crate::model::layout::{self, LLAMA, Layout};
 use crate::model::rope::{ROPE, RopeDefaults};
 use crate::model::spec::{Experts, QkSpan};
@@ -147,7 +147,8 @@ fn windows(draft: &mut Draft) -> Result<()> {
     draft.windows_by_type(window.filter(|_| on), |i| i as u64 >= first)
 }
 
-fn experts(
+/// The keys of a mixture of experts, with what holds where they are missing.
+pub(super) fn experts(
     draft: &mut Draft,
     count: usize,
     used: usize,

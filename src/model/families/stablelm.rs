@@ -2,7 +2,7 @@
 
 use super::{BASE, DEFAULTS, Defaults, Family};
 use crate::error::Result;
-use crate::model::config::Draft;
+use crate::model::draft::Draft;
 use crate::model::layout::{LLAMA, Layout, Mlp, QkNorms};
 use crate::model::rope::{ROPE, RopeDefaults};
 use crate::model::spec::{Norm, NormKind, Parallel, QkNorm, QkSpan};

@@ -63,6 +63,18 @@ const WRAPPERS: &[Wrapper] = &[
         ..PLAIN
     },
     Wrapper {
+        architecture: "Qwen3_5ForConditionalGeneration",
+        model_type: "qwen3_5",
+        text: "qwen3_5_text",
+        ..PLAIN
+    },
+    Wrapper {
+        architecture: "Qwen3_5MoeForConditionalGeneration",
+        model_type: "qwen3_5_moe",
+        text: "qwen3_5_moe_text",
+        ..PLAIN
+    },
+    Wrapper {
         architecture: "Gemma3ForConditionalGeneration",
         model_type: "gemma3",
         text: "gemma3_text",

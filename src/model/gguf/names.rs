@@ -60,7 +60,17 @@ impl Names {
             | LayerPart::Curve(_)
             | LayerPart::Latent
             | LayerPart::LatentNorm
-            | LayerPart::SharedKey => return None,
+            | LayerPart::SharedKey
+            | LayerPart::AttentionGate
+            | LayerPart::DeltaInputs
+            | LayerPart::DeltaGate
+            | LayerPart::DeltaDecay
+            | LayerPart::DeltaStrength
+            | LayerPart::DeltaKernel
+            | LayerPart::DeltaRate
+            | LayerPart::DeltaShift
+            | LayerPart::DeltaNorm
+            | LayerPart::DeltaOutput => return None,
         })
     }
 

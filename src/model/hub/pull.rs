@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-
 use super::Progress;
 use super::access::Access;
 use super::cache::{Cache, is_commit};

@@ -123,6 +123,9 @@ pub(super) fn check(spec: &Spec) -> Result<()> {
     if spec.attention.latent.is_some() || spec.value_dim > spec.head_dim {
         return refused("a model with latent attention");
     }
+    if spec.delta.is_some() || spec.attention.output_gate {
+        return refused("a model with gated attention or layers that keep a state");
+    }
     if spec.mlp.activation == Activation::Xielu {
         return refused("a model with xIELU units");
     }
