@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::adapter::{Adapter, Adapters, Change};
 use super::beside::no_safetensors;
 use super::bytes::Bytes;
-use super::coded::{self, Coded, Scheme};
+use super::coded::{self, Coded, Packing, Raw, Scheme};
 use super::files::ModelFiles;
 use super::gguf::TensorInfo;
 use super::json::Keys;
@@ -130,13 +130,25 @@ impl Entry {
         if name.ends_with("ffn_gate_inp_shexp.weight") && shape.len() == 1 {
             shape.insert(0, 1);
         }
+        let element = info.element.to_string();
+        let coded = Packing::of(&element).and_then(|(packing, called)| {
+            let raw = Raw {
+                place: format!("tensor `{name}` in `{file}`"),
+                bytes: bytes.clone(),
+                range: info.range.clone(),
+                dtype: element.clone(),
+                shape: shape.clone(),
+            };
+            Coded::in_blocks(raw, packing, called)
+        });
+        let dense = coded.as_ref().map(Coded::dtype);
         Self {
             file: file.to_owned(),
             bytes: bytes.clone(),
             range: info.range.clone(),
-            dtype: info.element.dtype().ok_or_else(|| info.element.to_string()),
+            dtype: dense.or(info.element.dtype()).ok_or(element),
             shape,
-            coded: None,
+            coded,
         }
     }
 

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::bits::{awq_place, code};
 use super::float::{e2m1, e4m3, e5m2};
+use super::ggml::Packing;
 use super::normal::Normal;
 use super::raw::Raw;
 use super::rounding::Rounding;
@@ -34,6 +35,8 @@ pub(super) enum Form {
     Grid(Box<Grid>),
     /// bitsandbytes' four bits.
     Normal(Box<Normal>),
+    /// Blocks of a GGUF file, each row a whole number of them.
+    Blocks(Raw, Packing),
 }
 
 #[derive(Debug, Clone)]
@@ -94,6 +97,26 @@ pub(super) enum Zeros {
 }
 
 impl Coded {
+    /// A tensor of a GGUF file in blocks, [rows, columns] or [slices, rows, columns]; none if it has another shape or
+    /// its bytes are not as many as the blocks take.
+    pub(in crate::model) fn in_blocks(
+        raw: Raw,
+        packing: Packing,
+        name: &'static str,
+    ) -> Option<Self> {
+        let (slices, rows, columns) = match *raw.shape.as_slice() {
+            [rows, columns] => (None, rows, columns),
+            [slices, rows, columns] => (Some(slices), rows, columns),
+            _ => return None,
+        };
+        let (elements, bytes) = packing.block();
+        let blocks = raw.count() / elements;
+        let whole = columns.is_multiple_of(elements) && raw.range.len() == blocks * bytes;
+        let form = Form::Blocks(raw, packing);
+        let dtype = GgmlDType::F32;
+        whole.then_some(Self { slices, rows, columns, turned: false, dtype, form, name })
+    }
+
     /// The shape of the checkpoint's dense tensor, outermost dimension first.
     pub(in crate::model) fn shape(&self) -> Vec<usize> {
         let (a, b) =
@@ -175,6 +198,18 @@ impl Coded {
                         normal.number(&values, row * self.columns + column)
                     });
                 });
+            }
+            Form::Blocks(raw, packing) => {
+                let (elements, size) = packing.block();
+                let row_bytes = self.columns / elements * size;
+                let data = raw.data().get(slice * self.rows * row_bytes..).unwrap_or_default();
+                let rows = bytes.par_chunks_mut((self.columns * width).max(1));
+                rows.zip(data.par_chunks(row_bytes.max(1))).for_each(|(out, data)| {
+                    narrow(self.dtype, out, |column| {
+                        packing.number(&data[column / elements * size..], column % elements)
+                    });
+                });
+                raw.release();
             }
         }
         Ok(bytes)

@@ -12,6 +12,7 @@
 mod bits;
 mod float;
 mod gather;
+mod ggml;
 mod matrix;
 mod normal;
 mod raw;
@@ -19,5 +20,7 @@ mod rounding;
 mod scheme;
 
 pub(super) use gather::gather;
+pub(super) use ggml::Packing;
 pub(super) use matrix::Coded;
+pub(super) use raw::Raw;
 pub(super) use scheme::Scheme;
