@@ -208,9 +208,19 @@ mod tests {
             compared += 1;
         }
         assert!(compared >= 20, "{compared}");
-        // Mixtures of experts, latent attention, xIELU, chunks, attention that grows with the place.
-        let other =
-            ["moe", "mixtral", "gpt_oss", "deepseek", "apertus", "llama4", "minimax", "ministral3"];
+        // Mixtures of experts, latent attention, xIELU, chunks, attention that grows with the place, layers with a state.
+        let other = [
+            "moe",
+            "mixtral",
+            "gpt_oss",
+            "deepseek",
+            "apertus",
+            "llama4",
+            "minimax",
+            "ministral3",
+            "qwen3_5",
+            "qwen3_next",
+        ];
         let is_other = |name: &String| other.iter().any(|of| name.contains(of));
         assert!(refused.iter().all(is_other), "{refused:?}");
     }

@@ -72,7 +72,7 @@ fn words(text: Option<String>, turns: Option<Vec<Turn>>) -> Result<(Vec<Turn>, S
             "with `turns` the last of them is the text; leave `text` out",
         )),
         (None, None) => {
-            Err(Complaint::new("missing key `text`", "a request has `text`, or `turns`"))
+            Err(Complaint::new("missing field `text`", "a request has `text`, or `turns`"))
         }
         (None, Some(mut turns)) => {
             let Some(last) = turns.pop().filter(|last| last.role == Role::User) else {
