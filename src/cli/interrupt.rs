@@ -11,7 +11,7 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static HANDLER: OnceLock<Result<(), String>> = OnceLock::new();
 
 /// The flag that is set by Ctrl-C (and by SIGTERM and SIGHUP).
-pub(super) fn flag() -> Result<&'static AtomicBool> {
+pub(in crate::cli) fn flag() -> Result<&'static AtomicBool> {
     let set = HANDLER.get_or_init(|| {
         let handler = || {
             if INTERRUPTED.swap(true, Ordering::Relaxed) {
@@ -29,7 +29,7 @@ pub(super) fn flag() -> Result<&'static AtomicBool> {
 
 /// Sets the flag when stdin is closed, which the system does when the process at its other end is gone, however it
 /// ended.
-pub(super) fn when_stdin_closes() {
+pub(in crate::cli) fn when_stdin_closes() {
     std::thread::spawn(|| {
         // What is said there means nothing, and one that cannot be read is closed.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
@@ -39,7 +39,7 @@ pub(super) fn when_stdin_closes() {
 
 /// A write beyond the limit on the size of files fails, and is told like that on a full disk, instead of ending the
 /// process without a word (SIGXFSZ).
-pub(super) fn let_writes_fail() {
+pub(in crate::cli) fn let_writes_fail() {
     #[cfg(unix)]
     {
         let noted = std::sync::Arc::new(AtomicBool::new(false));

@@ -3,11 +3,11 @@
 use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device};
 
+use super::decoder::Decoder;
 use super::memory;
 use crate::decoder::tensor::Identity;
 use crate::decoder::{
-    CpuDecoder, DeviceChoice, LanguageModel, ModelInfo, Quantize, Steering, TensorDecoder,
-    parse_dtype,
+    CpuDecoder, DeviceChoice, LanguageModel, Quantize, Steering, TensorDecoder, parse_dtype,
 };
 use crate::error::{Error, Result};
 use crate::events::Events;
@@ -132,20 +132,5 @@ impl Compute {
         talk.say(format!("device: {} ({})", info.instruction_set, dtype.as_str()));
         talk.say(format!("promise: {}", info.promise));
         Ok(Decoder::Tensor(Box::new(decoder)))
-    }
-}
-
-/// A decoder with its weights in memory.
-pub(crate) enum Decoder {
-    Cpu(Box<CpuDecoder>),
-    Tensor(Box<TensorDecoder>),
-}
-
-impl Decoder {
-    pub(crate) fn info(&self) -> &ModelInfo {
-        match self {
-            Self::Cpu(decoder) => decoder.info(),
-            Self::Tensor(decoder) => decoder.info(),
-        }
     }
 }

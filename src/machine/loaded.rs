@@ -1,6 +1,7 @@
 //! A model with its weights in memory.
 
-use super::compute::{Compute, Decoder};
+use super::compute::Compute;
+use super::decoder::Decoder;
 use super::open::open_model;
 use crate::error::Result;
 use crate::events::Events;

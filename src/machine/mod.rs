@@ -2,12 +2,14 @@
 //! no terminal; what happens meanwhile is told to [`crate::events::Events`].
 
 mod compute;
+mod decoder;
 mod fit;
 mod loaded;
 pub(crate) mod memory;
 mod open;
 
-pub(crate) use compute::{Compute, Decoder};
+pub(crate) use compute::Compute;
+pub(crate) use decoder::{Decoder, with_decoder};
 pub(crate) use fit::fit_prompts;
 pub(crate) use loaded::Loaded;
 pub(crate) use open::open_model;

@@ -13,7 +13,7 @@ use super::verdicts::settle;
 use crate::engine::MemoryPlan;
 use crate::error::{Error, Kind, Result};
 use crate::events::{Events, TrialEvents};
-use crate::machine::{Decoder, Loaded};
+use crate::machine::{Loaded, with_decoder};
 use crate::report::RunView;
 use crate::run::{
     End, Folder, Making, Manifest, Pace, Part, Plan, Progress, Watcher, departures, execute,
@@ -132,10 +132,7 @@ pub(crate) fn make(
     let (aside, last) = (Duration::ZERO, Progress::default());
     let warned = false;
     let mut watch = Watch { loaded, memory, open, started, aside, last, bar, ended, talk, warned };
-    let made = match &loaded.decoder {
-        Decoder::Cpu(decoder) => execute(&**decoder, runs, pace, stop, &mut watch),
-        Decoder::Tensor(decoder) => execute(&**decoder, runs, pace, stop, &mut watch),
-    };
+    let made = with_decoder!(&loaded.decoder, it => execute(it, runs, pace, stop, &mut watch));
     made.map_err(|error| match error.kind() {
         Kind::Interrupted => watch.interrupted(),
         _ => error,

@@ -19,6 +19,7 @@ pub(crate) mod model_judge;
 pub(crate) mod page;
 pub(crate) mod performance;
 pub(crate) mod pool;
+pub(crate) mod reckoning;
 pub(crate) mod recorded;
 mod single;
 pub(crate) mod state_reader;

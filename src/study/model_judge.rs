@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::events::{Events, visible};
 use crate::judge::rubric::{Form, Question, Reply, Rubric, Votes};
 use crate::judge::{Exchange, Finding, JudgeCard, JudgeModel, QuestionJournal, judge_name};
-use crate::machine::{Compute, Decoder, Loaded};
+use crate::machine::{Compute, Loaded, with_decoder};
 use crate::model::{ChatTemplate, Message, Model, RenderOptions, SystemPrompt};
 
 /// Raised whenever the same model and rubric may say something else.
@@ -175,10 +175,7 @@ impl ModelJudge {
                 bar.done(done);
             };
             let stop = talk.stop()?;
-            let made = match &self.loaded.decoder {
-                Decoder::Cpu(decoder) => choose(&**decoder, &choices, self.batch, stop, visit),
-                Decoder::Tensor(decoder) => choose(&**decoder, &choices, self.batch, stop, visit),
-            };
+            let made = with_decoder!(&self.loaded.decoder, it => choose(it, &choices, self.batch, stop, visit));
             made.map_err(|error| self.stopped(error, &found))?;
             kept?;
             let answers = |place: &usize| {
@@ -287,10 +284,7 @@ impl ModelJudge {
             }
             Ok(())
         };
-        match &self.loaded.decoder {
-            Decoder::Cpu(decoder) => generate(&**decoder, jobs, &limits, stop, step),
-            Decoder::Tensor(decoder) => generate(&**decoder, jobs, &limits, stop, step),
-        }
+        with_decoder!(&self.loaded.decoder, it => generate(it, jobs, &limits, stop, step))
     }
 
     /// What the model would have said to the first of these questions.

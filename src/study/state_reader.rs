@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::judge::JudgeModel;
 use crate::judge::fitted::StateModel;
-use crate::machine::{Compute, Decoder, Loaded};
+use crate::machine::{Compute, Loaded, with_decoder};
 
 /// States that are averaged of a text at most: of its last token, and of others evenly spread before it.
 const PLACES_MAX: usize = 64;
@@ -32,10 +32,7 @@ impl StateReader {
         talk: &dyn Events,
     ) -> Result<Self> {
         let loaded = Loaded::open_hashed(name, compute, |model| Ok(longest(model)), talk)?;
-        let layers = match &loaded.decoder {
-            Decoder::Cpu(decoder) => decoder.stream().layers,
-            Decoder::Tensor(decoder) => decoder.stream().layers,
-        };
+        let layers = with_decoder!(&loaded.decoder, it => it.stream().layers);
         let depth = depth.unwrap_or(2 * layers / 3);
         if depth > layers {
             return Err(Error::input(format!(
@@ -102,10 +99,7 @@ impl StateReader {
             Ok(())
         };
         let (stop, depths) = (talk.stop()?, [self.depth]);
-        match &self.loaded.decoder {
-            Decoder::Cpu(decoder) => states(&**decoder, &readings, &depths, stop, &mut keep)?,
-            Decoder::Tensor(decoder) => states(&**decoder, &readings, &depths, stop, &mut keep)?,
-        }
+        with_decoder!(&self.loaded.decoder, it => states(it, &readings, &depths, stop, &mut keep))?;
         drop(bar);
         Ok(found)
     }

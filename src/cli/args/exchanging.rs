@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use clap_complete::Shell;
 
-use super::OptionsArgs;
-use super::replies::{ImportFormat, ReplyTableArgs};
+use crate::cli::args::OptionsArgs;
+use crate::cli::args::replies::{ImportFormat, ReplyTableArgs};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::super::bounds::check_count;
-use super::super::input;
+use crate::cli::args::bounds::check_count;
+use crate::cli::given::input;
 use crate::decoder::Quantize;
 use crate::engine::BATCH_MAX;
 use crate::error::Result;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{JudgeModelArgs, OptionsArgs};
+use crate::cli::args::{JudgeModelArgs, OptionsArgs};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

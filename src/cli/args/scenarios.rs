@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::RequestColumnsArgs;
+use crate::cli::args::RequestColumnsArgs;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ScenariosArgs {

@@ -1,6 +1,6 @@
 //! The sizes of `candor bench`'s job, as they are typed. Knows nothing about what is measured.
 
-use super::super::bounds::REPEATS_MAX;
+use crate::cli::args::bounds::REPEATS_MAX;
 
 /// Sizes of the two-tier job, in tokens and pieces.
 #[derive(Debug, Clone, Copy)]

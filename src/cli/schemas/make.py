@@ -29,9 +29,9 @@ WHAT = {
     "seal": ("`seal.json`", ["run/folder.rs"]),
     "performance": ("`performance.json`", ["study/performance.rs"]),
     "ls": ("what `candor ls --json` prints", ["study/listing.rs", "run/found.rs"]),
-    "diff": ("what `candor diff --json` prints", ["cli/diff.rs"]),
-    "show": ("an entry of what `candor show --trial … --json` prints", ["cli/show_run.rs", "transcript/record.rs", "judge/verdict.rs"]),
-    "verify": ("what `candor verify --json` prints", ["cli/verify.rs"]),
+    "diff": ("what `candor diff --json` prints", ["cli/command/diff.rs"]),
+    "show": ("an entry of what `candor show --trial … --json` prints", ["cli/command/show.rs", "transcript/record.rs", "judge/verdict.rs"]),
+    "verify": ("what `candor verify --json` prints", ["cli/command/verify.rs"]),
     "plan": ("what `candor plan --json` prints", ["stats/plan.rs"]),
 }
 
