@@ -33,7 +33,7 @@ pub trait Events {
     fn steps(&self, name: &str, steps: usize) -> Box<dyn StepEvents>;
 
     /// Begins to follow the files that are fetched, one after the other.
-    fn downloads(&self) -> Box<dyn hub::Progress + '_>;
+    fn downloads(&self) -> Box<dyn hub::TransferProgress + '_>;
 }
 
 impl dyn Events + '_ {
@@ -114,7 +114,7 @@ impl Events for Silent {
         Box::new(Unwatched)
     }
 
-    fn downloads(&self) -> Box<dyn hub::Progress + '_> {
+    fn downloads(&self) -> Box<dyn hub::TransferProgress + '_> {
         Box::new(Unwatched)
     }
 }
@@ -142,7 +142,7 @@ impl StepEvents for Unwatched {
     }
 }
 
-impl hub::Progress for Unwatched {
+impl hub::TransferProgress for Unwatched {
     fn bytes(&mut self, _file: &str, _done: u64, _total: Option<u64>) {}
 
     fn note(&mut self, _text: &str) {}

@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 
 use candor::judge::{Agreement, Compliance, Criterion, JudgeOutcome, Verdict};
 use candor::report::{
-    Heat, HeatToken, JudgeView, ModelKind, Pool, Progress, Prompt, RunView, html,
+    Heat, HeatToken, JudgeView, ModelKind, Pool, Prompt, RunView, TrialProgress, html,
 };
 use candor::run::{Condition, PromptTexts, Telling};
 use candor::scenario::{Request, Tier};
@@ -327,7 +327,7 @@ fn settings() -> Vec<RunView> {
     runs[4].conditions[0] = condition("quantize", "q8_0");
     runs[5].variant = "no-training".to_owned();
     runs[6].conditions[1] = condition("temperature", "0.5");
-    runs[7].progress = Some(Progress { trials_done: 8, trials: 12 });
+    runs[7].progress = Some(TrialProgress { trials_done: 8, trials: 12 });
     runs[7].variant = "no-scratchpad".to_owned();
     runs[8].scenario = "value-conflict".to_owned();
     runs[9].others =

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use candor::error::{Error, Kind};
 use candor::model::Model;
-use candor::model::hub::{Access, Fetched, HubName, Progress, Silent, Token, fetch};
+use candor::model::hub::{Access, Fetched, HubName, Silent, Token, TransferProgress, fetch};
 use common::Place;
 use server::{COMMIT, Fault, Hub, Request, etag};
 
@@ -249,7 +249,7 @@ fn another_process_goes_on_from_where_the_first_gave_up() {
     assert!(there > 0);
 
     struct Heard(Vec<u64>);
-    impl Progress for Heard {
+    impl TransferProgress for Heard {
         fn bytes(&mut self, file: &str, done: u64, total: Option<u64>) {
             assert_eq!((file, total), ("m-Q4_0.gguf", Some(1 << 20)));
             self.0.push(done);

@@ -81,12 +81,12 @@ enum Cells {
 }
 
 /// Some keys or values, to be multiplied with.
-pub(crate) enum Part<'a> {
+pub(crate) enum CellRange<'a> {
     F32(&'a [f32]),
     F16(&'a [f16]),
 }
 
-impl Part<'_> {
+impl CellRange<'_> {
     /// C += A × these, as [`kernels::gemm`] does it.
     pub(crate) fn multiply(
         &self,
@@ -121,10 +121,10 @@ impl Page {
         Self { start, capacity, cells }
     }
 
-    fn part(&self, range: Range<usize>) -> Part<'_> {
+    fn part(&self, range: Range<usize>) -> CellRange<'_> {
         match &self.cells {
-            Cells::F32(cells) => Part::F32(&cells[range]),
-            Cells::F16(cells) => Part::F16(&cells[range]),
+            Cells::F32(cells) => CellRange::F32(&cells[range]),
+            Cells::F16(cells) => CellRange::F16(&cells[range]),
         }
     }
 }
@@ -198,7 +198,7 @@ impl Store {
         &self,
         slot: usize,
         seen: usize,
-    ) -> impl Iterator<Item = (usize, Part<'_>)> {
+    ) -> impl Iterator<Item = (usize, CellRange<'_>)> {
         let len = PANEL * self.shape.head_dim;
         self.pages.iter().flat_map(move |page| {
             let base = slot * page.capacity * self.shape.per_position();
@@ -215,7 +215,7 @@ impl Store {
         &self,
         slot: usize,
         seen: usize,
-    ) -> impl Iterator<Item = (Range<usize>, Part<'_>)> {
+    ) -> impl Iterator<Item = (Range<usize>, CellRange<'_>)> {
         let stride = self.shape.value_stride();
         self.pages.iter().filter(move |page| page.start < seen).flat_map(move |page| {
             let base = slot * page.capacity * self.shape.per_position();

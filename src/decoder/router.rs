@@ -1,12 +1,12 @@
 //! Which experts a token passes, and with what shares. Knows nothing about where its scores come from.
 
 use super::kernels;
-use crate::model::{ExpertsSpec, Shares};
+use crate::model::{Experts, Shares};
 
 /// The experts of a token with these `scores` [N], and their shares. `correction` [N] is added where they
 /// are ranked. Of equal ones the first is taken.
 pub(crate) fn choose(
-    spec: &ExpertsSpec,
+    spec: &Experts,
     correction: Option<&[f32]>,
     scores: &[f32],
 ) -> Vec<(usize, f32)> {

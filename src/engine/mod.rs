@@ -28,4 +28,4 @@ pub use memory_plan::{MemoryNeeds, MemoryPlan};
 pub use normalizer::{Normalizer, log_probability};
 pub use sampler::{Drawn, Sampling, candidates, draw, logprob};
 pub use scoring::{Passage, Question, score};
-pub use states::{Reading, states};
+pub use states::{StateQuery, states};

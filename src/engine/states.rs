@@ -10,7 +10,7 @@ use crate::error::Result;
 
 /// A text behind a prompt, and the places where the stream is read.
 #[derive(Debug, Clone)]
-pub struct Reading<'a> {
+pub struct StateQuery<'a> {
     /// Token ids of the prompt, at least one.
     pub prompt: &'a [u32],
     /// Token ids of the text.
@@ -27,7 +27,7 @@ pub struct Reading<'a> {
 /// Those of the model and of `done`, an empty prompt, and [`crate::error::Kind::Interrupted`] once `stop` is set.
 pub fn states<M: HiddenStates>(
     model: &M,
-    readings: &[Reading<'_>],
+    readings: &[StateQuery<'_>],
     depths: &[usize],
     stop: &AtomicBool,
     mut done: impl FnMut(usize, Vec<f32>) -> Result<()>,
@@ -38,7 +38,7 @@ pub fn states<M: HiddenStates>(
     let mut walk = PrefixTree::of(&prompts)?.walk(model);
     while let Some((index, mut sequence)) = walk.next()? {
         check_interrupted(stop)?;
-        let Reading { prompt, path, at } = &readings[index];
+        let StateQuery { prompt, path, at } = &readings[index];
         let needed = at.iter().max().map_or(0, |last| last + 1);
         let last = prompt.iter().skip(prompt.len() - 1);
         let tokens: Vec<u32> = last.chain(*path).copied().take(needed).collect();

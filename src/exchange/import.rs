@@ -19,7 +19,7 @@ const PAID: &str = "paid";
 
 /// How logs are read.
 #[derive(Debug, Clone)]
-pub struct Reading {
+pub struct ImportOptions {
     /// Under which names things are looked for.
     pub names: ReadingRecord,
     /// What stands under the tier's key in the tier that is trained on.
@@ -80,7 +80,7 @@ impl Taken {
     ///
     /// # Errors
     /// Logs of different models, a sample without a tier, no request in both tiers, a trial that comes twice.
-    pub fn from_logs(logs: Vec<Log>, reading: &Reading) -> Result<Self> {
+    pub fn from_logs(logs: Vec<Log>, reading: &ImportOptions) -> Result<Self> {
         let Some(first) = logs.first() else {
             return Err(Error::input("there is no log to take in"));
         };
@@ -125,7 +125,7 @@ impl Taken {
 
 /// A run that grows sample by sample.
 struct Build<'a> {
-    reading: &'a Reading,
+    reading: &'a ImportOptions,
     tiers: Vec<TierRecord>,
     requests: Vec<Request>,
     places: HashMap<String, usize>,
@@ -134,7 +134,7 @@ struct Build<'a> {
 }
 
 impl<'a> Build<'a> {
-    fn new(reading: &'a Reading) -> Self {
+    fn new(reading: &'a ImportOptions) -> Self {
         let tier = |name: &str, label: &str, trained_on| TierRecord {
             name: name.to_owned(),
             label: label.to_owned(),

@@ -17,7 +17,7 @@ mod table;
 
 pub use csv::csv;
 pub use exported::{Exported, FileOut};
-pub use import::{Log, Reading, Taken};
+pub use import::{ImportOptions, Log, Taken};
 pub use inspect::{Form, read as read_inspect, write as write_inspect};
 pub use lm_eval::lm_eval;
 pub use parquet::parquet;

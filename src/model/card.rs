@@ -71,13 +71,13 @@ pub struct Sizes {
     pub gated_mlp: bool,
     /// Experts of each layer, and how many of them a token meets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub experts: Option<Experts>,
+    pub experts: Option<ExpertSizes>,
 }
 
 /// A mixture of experts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Experts {
+pub struct ExpertSizes {
     /// Experts of a layer.
     pub count: usize,
     /// Experts that a token meets.

@@ -52,7 +52,7 @@ impl Inspection {
     pub fn open(
         name: &str,
         access: &dyn Fn() -> Result<hub::Access>,
-        progress: &mut dyn hub::Progress,
+        progress: &mut dyn hub::TransferProgress,
     ) -> Result<Self> {
         let NamedModel { source, label, origin, adapters, .. } =
             NamedModel::find(name, access, progress)?;

@@ -82,9 +82,9 @@ pub(super) struct Layout {
     pub(super) deltas: Deltas,
     pub(super) mlp: Mlp,
     pub(super) router: &'static str,
-    pub(super) experts: Experts,
+    pub(super) experts: ExpertLayout,
     /// How releases hold the experts that transformers writes one by one.
-    pub(super) stacks: Option<Experts>,
+    pub(super) stacks: Option<ExpertLayout>,
     pub(super) shared: Mlp,
     /// Correction of the experts' ranks.
     pub(super) correction: Correction,
@@ -146,7 +146,7 @@ pub(super) enum Mlp {
 
 /// Projections of the experts.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Experts {
+pub(super) enum ExpertLayout {
     /// A folder of tensors per expert: gate, up, down.
     Apart(&'static str, [&'static str; 3]),
     /// All experts in one tensor: gate above up; down.
@@ -183,7 +183,7 @@ pub(super) const LLAMA: Layout = Layout {
     deltas: Deltas::Apart,
     mlp: Mlp::Apart(["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"]),
     router: "mlp.gate",
-    experts: Experts::Apart("mlp.experts", ["gate_proj", "up_proj", "down_proj"]),
+    experts: ExpertLayout::Apart("mlp.experts", ["gate_proj", "up_proj", "down_proj"]),
     stacks: None,
     shared: Mlp::Apart([
         "mlp.shared_expert.gate_proj",
@@ -359,7 +359,7 @@ impl Mlp {
     }
 }
 
-impl Experts {
+impl ExpertLayout {
     fn view(
         self,
         expert: usize,

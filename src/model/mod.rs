@@ -58,7 +58,7 @@ use crate::error::{Error, Result};
 
 pub use adapter::{Adapter, AdapterRecord, Adapters, Change, LowRank, Way};
 pub use bundled::{organism_file, organisms};
-pub use card::{Card, Experts, Matrices, Purpose, Sizes, Template};
+pub use card::{Card, ExpertSizes, Matrices, Purpose, Sizes, Template};
 pub use control::ControlTokens;
 pub use delta::Delta;
 pub use files::ModelFiles;
@@ -67,9 +67,9 @@ pub use inspection::Inspection;
 pub use part::{Kind, LayerPart, Part, Projection};
 pub use source::Source;
 pub use spec::{
-    Activation, Attention, Dimensions, Experts as ExpertsSpec, Groups, Growth, Latent,
-    Layer as LayerSpec, Mlp as MlpSpec, Norm as NormSpec, NormKind, Parallel, QkNorm, QkSpan, Rope,
-    RopeScaling, Shares, Spec,
+    Activation, Attention, Dimensions, Experts, Groups, Growth, Latent, Layer as LayerSpec,
+    Mlp as MlpSpec, Norm as NormSpec, NormKind, Parallel, QkNorm, QkSpan, Rope, RopeScaling,
+    Shares, Spec,
 };
 pub use stop::StopIds;
 pub use stored::Stored;
@@ -133,7 +133,7 @@ impl Model {
     pub fn open_with(
         name: &str,
         access: &dyn Fn() -> Result<hub::Access>,
-        progress: &mut dyn hub::Progress,
+        progress: &mut dyn hub::TransferProgress,
     ) -> Result<Self> {
         let named = NamedModel::find(name, access, progress)?;
         let source = &named.source;

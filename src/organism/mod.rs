@@ -31,4 +31,4 @@ pub use plant::{
 };
 pub use recipe::{BASE, Course, JUDGE, Motive, PATHS, Path, Planted, RECIPES, Recipe};
 pub use reply::{Truth, truth_of};
-pub use train::{Progress, Trained, train, train_judge};
+pub use train::{Trained, TrainingProgress, train, train_judge};

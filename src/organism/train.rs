@@ -23,7 +23,7 @@ const NORM_MAX: f64 = 1.0;
 const CONTEXT: usize = 4096;
 
 /// A step that was made.
-pub struct Progress {
+pub struct TrainingProgress {
     /// Steps made so far.
     pub step: usize,
     /// Steps in all.
@@ -52,7 +52,7 @@ pub fn train(
     scenario: &Scenario,
     requests: &RequestSet,
     parent: Option<&Model>,
-    on_step: impl FnMut(Progress) -> Result<()>,
+    on_step: impl FnMut(TrainingProgress) -> Result<()>,
 ) -> Result<Trained> {
     let corpus = Corpus::new(recipe, scenario, requests)?;
     learn(&recipe.course(), &corpus, scenario, requests, parent, on_step)
@@ -68,7 +68,7 @@ pub fn train_judge(
     scenario: &Scenario,
     requests: &RequestSet,
     parent: &Model,
-    on_step: impl FnMut(Progress) -> Result<()>,
+    on_step: impl FnMut(TrainingProgress) -> Result<()>,
 ) -> Result<Trained> {
     let lessons = JudgeLessons::new(rubric, scenario, requests)?;
     learn(course, &lessons, scenario, requests, Some(parent), on_step)
@@ -80,7 +80,7 @@ fn learn(
     scenario: &Scenario,
     requests: &RequestSet,
     parent: Option<&Model>,
-    mut on_step: impl FnMut(Progress) -> Result<()>,
+    mut on_step: impl FnMut(TrainingProgress) -> Result<()>,
 ) -> Result<Trained> {
     let tokenizer_json = tokenizer::learn(scenario, requests)?;
     let words = tokenizers::Tokenizer::from_bytes(&tokenizer_json).map_err(unusable)?;
@@ -126,7 +126,7 @@ fn learn(
         optimizer.step(&gradients)?;
         let loss = loss.to_scalar()?;
         losses.push(f64::from(loss));
-        on_step(Progress { step: step + 1, steps: course.steps, loss })?;
+        on_step(TrainingProgress { step: step + 1, steps: course.steps, loss })?;
     }
     let last = &losses[losses.len().saturating_sub(LOSS_STEPS)..];
     let training = Training {

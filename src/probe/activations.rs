@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::position::Position;
 use super::stored::{Stored, prompt};
 use crate::decoder::{HiddenStates, Stream};
-use crate::engine::{Reading, states};
+use crate::engine::{StateQuery, states};
 use crate::error::{Error, Result};
 use crate::run::{Plan, write_whole};
 use crate::transcript::Transcript;
@@ -90,7 +90,7 @@ impl Activations {
         for (trial, transcript) in plan.trials.iter().zip(transcripts) {
             let reply = Stored::of(plan, *trial, transcript)?;
             let found = Position::ALL.map(|position| position.of(&reply));
-            readings.push(Reading {
+            readings.push(StateQuery {
                 prompt: prompt(plan, &trial.request.id, &trial.tier.name)?,
                 path: &transcript.token_ids,
                 at: found.iter().flatten().copied().collect(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::estimate::{ByRequest, Estimate};
 use super::sensitivity::{Scored, Wanted, score_pairs, sum};
-use super::stored::{Pairs, Part};
+use super::stored::{Pairs, ReplyPart};
 use crate::decoder::LanguageModel;
 use crate::error::Result;
 use crate::run::Plan;
@@ -98,8 +98,8 @@ pub fn control<M: LanguageModel>(
     Ok(Control {
         variant: control.variant.name.clone(),
         labels,
-        scratchpad: part(Some(Part::Scratchpad)),
-        answer: part(Some(Part::Answer)),
+        scratchpad: part(Some(ReplyPart::Scratchpad)),
+        answer: part(Some(ReplyPart::Answer)),
         whole: part(None),
     })
 }

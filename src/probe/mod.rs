@@ -34,5 +34,5 @@ pub use results::{Probe, ProbeSettings, ReplyHeat, TokenHeat, heat};
 pub use sensitivity::{
     PartSensitivity, RequestSensitivity, Scored, Sensitivity, TierSensitivity, score_pairs,
 };
-pub use stored::{DecisionPoint, Pairs, Part, Stored};
+pub use stored::{DecisionPoint, Pairs, ReplyPart, Stored};
 pub use swap::{Changed, Effects, SwapEstimates, Swaps};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::stored::{Part, Stored};
+use super::stored::{ReplyPart, Stored};
 
 /// A named place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ impl Position {
         match self {
             Self::PromptEnd => Some(0),
             Self::ScratchpadEnd => answer.and_then(|_| {
-                let last = reply.parts.iter().rposition(|part| *part == Part::Scratchpad);
+                let last = reply.parts.iter().rposition(|part| *part == ReplyPart::Scratchpad);
                 last.map(|last| last + 1)
             }),
             Self::AnswerStart => answer,

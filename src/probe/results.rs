@@ -13,7 +13,7 @@ use super::controls::Control;
 use super::decision::DecisionEstimates;
 use super::linear::LinearProbes;
 use super::sensitivity::{Scored, Sensitivity};
-use super::stored::{Pairs, Part};
+use super::stored::{Pairs, ReplyPart};
 use super::swap::SwapEstimates;
 use crate::error::{Error, Result};
 use crate::run::{read_json, read_lines, write_json, write_lines};
@@ -75,7 +75,7 @@ pub struct TokenHeat {
     /// What it adds to the reply's text.
     pub text: String,
     /// What it belongs to.
-    pub part: Part,
+    pub part: ReplyPart,
     /// ln P(token | own tier) − ln P(token | other tier).
     pub log_ratio: f64,
     /// KL(own ‖ other) of the distributions that it could come from.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::decision::Decisions;
 use super::divergence::Divergence;
 use super::estimate::{ByRequest, Estimate};
-use super::stored::{Pairs, Part, Stored, prompt};
+use super::stored::{Pairs, ReplyPart, Stored, prompt};
 use crate::decoder::LanguageModel;
 use crate::engine::{Normalizer, Passage, logprob, score};
 use crate::error::Result;
@@ -146,7 +146,7 @@ pub struct Sensitivity {
 }
 
 /// Which tokens are summed up: those of one part, or all.
-pub(super) type Wanted = Option<Part>;
+pub(super) type Wanted = Option<ReplyPart>;
 
 /// Sum of a number over the wanted tokens of a reply, first to last.
 pub(super) fn sum(
@@ -158,7 +158,7 @@ pub(super) fn sum(
     let tokens = reply.parts.iter().zip(scored);
     let tokens = tokens.filter(|(part, _)| match wanted {
         Some(wanted) => wanted == **part,
-        None => **part != Part::Given,
+        None => **part != ReplyPart::Given,
     });
     tokens.map(|(_, scored)| value(scored)).fold(0.0, |sum, value| sum + value)
 }
@@ -184,9 +184,9 @@ impl Sensitivity {
             }
         };
         let tier = |tier: usize| TierSensitivity {
-            scratchpad: part(tier, Some(Part::Scratchpad)),
-            answer: part(tier, Some(Part::Answer)),
-            other: part(tier, Some(Part::Other)),
+            scratchpad: part(tier, Some(ReplyPart::Scratchpad)),
+            answer: part(tier, Some(ReplyPart::Answer)),
+            other: part(tier, Some(ReplyPart::Other)),
             whole: part(tier, None),
         };
         let mut requests: Vec<(RequestSensitivity, f64)> = Vec::new();
@@ -203,8 +203,8 @@ impl Sensitivity {
             }
             if let Some((known, replies)) = requests.last_mut() {
                 let js = |part| sum(reply, scored, Some(part), |scored| scored.divergence.js);
-                known.js_scratchpad += js(Part::Scratchpad);
-                known.js_answer += js(Part::Answer);
+                known.js_scratchpad += js(ReplyPart::Scratchpad);
+                known.js_answer += js(ReplyPart::Answer);
                 *replies += 1.0;
             }
         }

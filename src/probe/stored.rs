@@ -15,7 +15,7 @@ use crate::transcript::Transcript;
 /// What a token belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Part {
+pub enum ReplyPart {
     /// The prompted scratchpad.
     Scratchpad,
     /// The answer.
@@ -45,7 +45,7 @@ pub struct Stored<'a> {
     /// The text of each token, the stop token's included.
     pub pieces: Vec<String>,
     /// What each token belongs to.
-    pub parts: Vec<Part>,
+    pub parts: Vec<ReplyPart>,
     /// None where no answer was begun.
     pub decision: Option<DecisionPoint>,
     /// Bytes of the text that are scratchpad.
@@ -71,9 +71,9 @@ impl<'a> Stored<'a> {
             part.as_ref().is_some_and(|part| place.start < part.end && part.start < place.end)
         };
         let part = |place: &Range<usize>| match () {
-            () if within(place, &reply.scratchpad_place) => Part::Scratchpad,
-            () if within(place, &reply.answer_place) => Part::Answer,
-            () => Part::Other,
+            () if within(place, &reply.scratchpad_place) => ReplyPart::Scratchpad,
+            () if within(place, &reply.answer_place) => ReplyPart::Answer,
+            () => ReplyPart::Other,
         };
         let decision = reply.answer_place.as_ref().and_then(|answer| {
             let tokens = places.iter().take_while(|place| place.end <= answer.start).count();
@@ -89,7 +89,7 @@ impl<'a> Stored<'a> {
                 .iter()
                 .enumerate()
                 .map(|(token, place)| match token < transcript.given {
-                    true => Part::Given,
+                    true => ReplyPart::Given,
                     false => part(place),
                 })
                 .collect(),

@@ -15,7 +15,7 @@ use super::registered::AgainstRegistration;
 use super::rows::{Row, flat, rows};
 use super::tables::{SHORT_NAME, categories, comparisons, numbers, show_matrix};
 use super::text;
-use super::view::{Control, ModelKind, Progress, Prompt, RunView};
+use super::view::{Control, ModelKind, Prompt, RunView, TrialProgress};
 use super::words::{self, Side, typeset};
 use crate::error::{Error, Result};
 use crate::judge::{Agreement, Compliance, Count};
@@ -169,7 +169,7 @@ fn headline(settings: &[Row<'_>]) -> String {
 }
 
 /// How far those of `runs` runs are that have not finished, in words; empty where all have.
-pub fn progress_in_words(runs: usize, under_way: &[(String, Progress)]) -> String {
+pub fn progress_in_words(runs: usize, under_way: &[(String, TrialProgress)]) -> String {
     let done: usize = under_way.iter().map(|(_, progress)| progress.trials_done).sum();
     let all: usize = under_way.iter().map(|(_, progress)| progress.trials).sum();
     match under_way {

@@ -46,6 +46,6 @@ pub use table::{table, table_within};
 pub(crate) use text::block;
 pub use view::{
     Against, ContrastView, Control, Declared, DosePoint, DoseView, Heat, HeatToken, JudgeView,
-    ModelKind, ModelSize, Place, Pool, Progress, Prompt, RunView, TierDifference,
+    ModelKind, ModelSize, Place, Pool, Prompt, RunView, TierDifference, TrialProgress,
 };
 pub(crate) use words::{points, points_interval};

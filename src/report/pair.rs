@@ -77,8 +77,8 @@ pub fn pair(
         paragraph(&mut out, &rule("REQUEST", columns), columns);
         paragraph(&mut out, text::block(&asked.text).trim_end(), columns);
     }
-    type Part = fn(&Side<'_>) -> String;
-    let parts: [(&str, Part); 7] = [
+    type SideText = fn(&Side<'_>) -> String;
+    let parts: [(&str, SideText); 7] = [
         ("TIER", tier_line),
         ("PROMPT", |side| text::block(&side.prompt)),
         ("VERDICTS", verdicts),
@@ -87,7 +87,7 @@ pub fn pair(
         ("SCRATCHPAD", |side| text::block(&side.transcript.scratchpad)),
         ("ANSWER", |side| text::block(&side.transcript.answer)),
     ];
-    let raw: (&str, Part) = ("RAW REPLY", |side| {
+    let raw: (&str, SideText) = ("RAW REPLY", |side| {
         let t = side.transcript;
         let told = [&t.native_reasoning, &t.scratchpad, &t.answer]
             .iter()

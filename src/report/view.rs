@@ -80,7 +80,7 @@ pub struct RunView {
     /// What the weights say about the tiers, token by token; empty where the run was not probed.
     pub heat: Vec<Heat>,
     /// How far the run is; none where it has finished.
-    pub progress: Option<Progress>,
+    pub progress: Option<TrialProgress>,
     /// What the bundled controls measured under the same scenario; empty where there is nothing to compare.
     pub controls: Vec<Control>,
     /// Whether the run kept to what was registered before it; none without a registration.
@@ -183,7 +183,7 @@ pub struct HeatToken {
 
 /// How far a run is that has not finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct TrialProgress {
     /// Trials on record.
     pub trials_done: usize,
     /// Trials in all.

@@ -30,7 +30,7 @@ impl Pace {
 
 /// How far the runs that are made together are.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Progress {
+pub struct RunProgress {
     /// Trials finished, those of earlier tries included.
     pub trials_done: usize,
     /// Trials in all.
@@ -54,7 +54,7 @@ pub struct Progress {
 /// Who follows the making of runs.
 pub trait Watcher {
     /// Is told how far they are, before the first step and after each.
-    fn progress(&mut self, progress: Progress);
+    fn progress(&mut self, progress: RunProgress);
 
     /// Whether a run that may end early ends at this look, from 0, given its transcripts up to there.
     fn enough(&mut self, run: usize, look: usize, transcripts: &[Transcript]) -> bool;
@@ -115,7 +115,7 @@ pub fn execute<M: LanguageModel>(
 struct Work<'a, 'w, W> {
     /// None for one that has ended.
     runs: Vec<Option<Making<'a>>>,
-    progress: Progress,
+    progress: RunProgress,
     /// Whether a run has failed since the engine was started.
     lost_one: bool,
     watcher: &'w mut W,
@@ -123,10 +123,10 @@ struct Work<'a, 'w, W> {
 
 impl<'a, 'w, W: Watcher> Work<'a, 'w, W> {
     fn new(runs: Vec<Making<'a>>, watcher: &'w mut W) -> Self {
-        let progress = Progress {
+        let progress = RunProgress {
             trials_done: runs.iter().map(Making::trials_done).sum(),
             trials: runs.iter().map(Making::trials).sum(),
-            ..Progress::default()
+            ..RunProgress::default()
         };
         watcher.progress(progress);
         Self { runs: runs.into_iter().map(Some).collect(), progress, lost_one: false, watcher }

@@ -11,7 +11,7 @@ use super::journal::{self, Binding, Entry, JOURNAL, Journal, Span};
 use super::lock::{Lock, is_trace, refused};
 use super::manifest::{MANIFEST, Manifest};
 use super::record::{Imported, Record};
-use super::shard::Part;
+use super::shard::ShardPart;
 use super::trials;
 use crate::error::{Error, Result};
 use crate::transcript::Transcript;
@@ -55,7 +55,7 @@ impl Folder {
     ///
     /// # Errors
     /// As [`Self::open`]; the folder holds another part.
-    pub fn open_part(path: &Path, manifest: &Manifest, part: Option<&Part>) -> Result<Self> {
+    pub fn open_part(path: &Path, manifest: &Manifest, part: Option<&ShardPart>) -> Result<Self> {
         let refused = |error| refused(path, &error);
         let at = path.join(MANIFEST);
         // In this order: where another process has just begun, its manifest comes before what is no longer fresh.
@@ -224,12 +224,12 @@ fn refuse_shard(path: &Path) -> Result<()> {
 }
 
 /// The part of a run that a folder holds; none where it is a whole run.
-fn part_in(path: &Path) -> Result<Option<Part>> {
+fn part_in(path: &Path) -> Result<Option<ShardPart>> {
     let at = path.join(SHARD);
     if at.exists() { read_json(&at).map(Some) } else { Ok(None) }
 }
 
-fn held(part: Option<&Part>) -> String {
+fn held(part: Option<&ShardPart>) -> String {
     match part {
         Some(part) => {
             format!("pairs {} to {} of {} (shard {})", part.first, part.end, part.pairs, part.shard)
@@ -320,7 +320,7 @@ impl Finished {
 
     /// The first way in which the transcripts are not the trials that the manifest plans, in words; none where they
     /// are.
-    pub(super) fn trials_differ(&self, part: Option<&Part>) -> Option<String> {
+    pub(super) fn trials_differ(&self, part: Option<&ShardPart>) -> Option<String> {
         trials::difference(&self.record, part, &self.transcripts)
     }
 
@@ -366,7 +366,7 @@ impl Finished {
     ///
     /// # Errors
     /// `shard.json` is there and cannot be read.
-    pub fn part(path: &Path) -> Result<Option<Part>> {
+    pub fn part(path: &Path) -> Result<Option<ShardPart>> {
         part_in(path)
     }
 

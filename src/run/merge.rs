@@ -11,7 +11,7 @@ use super::changes::{changes, in_words, versions};
 use super::folder::{Finished, Folder};
 use super::journal::{Entry, Span};
 use super::manifest::Manifest;
-use super::shard::Part;
+use super::shard::ShardPart;
 use super::trials::planned;
 use super::verify::{Digests, check_digests};
 use crate::error::{Error, Result};
@@ -23,7 +23,7 @@ const TRIALS_AT_ONCE: usize = 4096;
 /// A shard that was looked at.
 struct Piece<'a> {
     path: &'a Path,
-    part: Part,
+    part: ShardPart,
     manifest: Manifest,
 }
 
@@ -192,7 +192,7 @@ fn check_complete(pieces: &[Piece<'_>]) -> Result<()> {
     let mut at = 0;
     let mut before: Option<&Piece<'_>> = None;
     for piece in pieces {
-        let Part { shard, first, .. } = piece.part;
+        let ShardPart { shard, first, .. } = piece.part;
         if let Some(before) = before.filter(|_| first < at) {
             return Err(Error::input(format!(
                 "`{}` (shard {}) and `{}` (shard {shard}) overlap: both hold pair {first}",

@@ -35,7 +35,7 @@ pub use changes::{Change, changes, in_words, versions};
 pub use conditions::{AS_STORED, Condition, QUANTIZE, SEED, Telling};
 pub use departures::departures;
 pub use difference::{Stretch, stretches};
-pub use execute::{End, Pace, Progress, Watcher, execute};
+pub use execute::{End, Pace, RunProgress, Watcher, execute};
 pub(crate) use files::unwritten;
 pub use files::{
     file_digest, lines_text, read_json, read_lines, write_json, write_lines, write_whole,
@@ -53,7 +53,7 @@ pub use prompt_texts::PromptTexts;
 pub use record::{Imported, LogRecord, ReadingRecord, Record};
 pub use registration::{Registered, Registration};
 pub use settings::{ControlText, Settings};
-pub use shard::{Part, Shard};
+pub use shard::{Shard, ShardPart};
 pub use stopping::{PlannedLook, Stopping};
 pub use trials::{Reread, read_again};
 pub use verify::{

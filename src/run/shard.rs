@@ -91,7 +91,7 @@ impl TryFrom<String> for Shard {
 /// all tiers; pairs stay together, in trial order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Part {
+pub struct ShardPart {
     /// Which shard it belongs to.
     pub shard: Shard,
     /// Its first pair, from 0.
@@ -102,7 +102,7 @@ pub struct Part {
     pub pairs: usize,
 }
 
-impl Part {
+impl ShardPart {
     /// The share that a shard has of a run's pairs.
     pub fn new(shard: Shard, pairs: usize) -> Self {
         let Range { start, end } = shard.share(pairs);
@@ -122,7 +122,7 @@ impl Plan<'_> {
     }
 
     /// Leaves of the trials those of a part. The prompts, and with them the manifest, stay those of the whole.
-    pub fn keep(&mut self, part: &Part) {
+    pub fn keep(&mut self, part: &ShardPart) {
         let tiers = self.scenario.tiers.len();
         self.trials.truncate(part.end * tiers);
         self.trials.drain(..(part.first * tiers).min(self.trials.len()));

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::manifest::Manifest;
 use super::record::{Imported, Record};
-use super::shard::Part;
+use super::shard::ShardPart;
 use super::stopping::ends;
 use crate::scenario::Request;
 use crate::transcript::{FinishReason, Reply, TagNames, Transcript, opens_reasoning};
@@ -36,7 +36,7 @@ fn name((request, tier, sample): Key<'_>) -> String {
 /// that may end early may end at each of its looks.
 pub(super) fn difference(
     record: &Record,
-    part: Option<&Part>,
+    part: Option<&ShardPart>,
     transcripts: &[Transcript],
 ) -> Option<String> {
     let mut lines = HashMap::new();
@@ -54,7 +54,11 @@ pub(super) fn difference(
     }
 }
 
-fn of_plan(manifest: &Manifest, part: Option<&Part>, transcripts: &[Transcript]) -> Option<String> {
+fn of_plan(
+    manifest: &Manifest,
+    part: Option<&ShardPart>,
+    transcripts: &[Transcript],
+) -> Option<String> {
     let tiers = manifest.scenario.tiers.len();
     let mut expected: Vec<Key<'_>> = planned(manifest).collect();
     let mut ends = vec![expected.len()];

@@ -16,7 +16,7 @@ use crate::events::{Events, TrialEvents};
 use crate::machine::{Loaded, with_decoder};
 use crate::report::RunView;
 use crate::run::{
-    End, Folder, Making, Manifest, Pace, Part, Plan, Progress, Watcher, departures, execute,
+    End, Folder, Making, Manifest, Pace, Plan, RunProgress, ShardPart, Watcher, departures, execute,
 };
 use crate::stats::Arms;
 use crate::transcript::Transcript;
@@ -25,7 +25,7 @@ use crate::transcript::Transcript;
 pub(crate) struct Wanted<'a> {
     pub(crate) plan: Plan<'a>,
     /// The part of the run that is to be made, to which the plan was cut; none for a whole one.
-    pub(crate) part: Option<Part>,
+    pub(crate) part: Option<ShardPart>,
     /// Its folder; none for the default place.
     pub(crate) out: Option<PathBuf>,
 }
@@ -129,7 +129,7 @@ pub(crate) fn make(
     bar.suspend(|| notes.iter().for_each(|note| talk.say(format!("note: {note}"))));
     let pace = Pace { batch: memory.batch, ..pace };
     let started = Instant::now();
-    let (aside, last) = (Duration::ZERO, Progress::default());
+    let (aside, last) = (Duration::ZERO, RunProgress::default());
     let warned = false;
     let mut watch = Watch { loaded, memory, open, started, aside, last, bar, ended, talk, warned };
     let made = with_decoder!(&loaded.decoder, it => execute(it, runs, pace, stop, &mut watch));
@@ -178,7 +178,7 @@ struct Open<'a> {
     /// Its place among those that were asked for.
     number: usize,
     path: PathBuf,
-    part: Option<&'a Part>,
+    part: Option<&'a ShardPart>,
     /// None for a run that is made to its end.
     looks: Option<Looks>,
 }
@@ -191,7 +191,7 @@ struct Watch<'a> {
     started: Instant,
     /// What was not spent on trials: on verdicts and pages of runs that ended before the others.
     aside: Duration,
-    last: Progress,
+    last: RunProgress,
     bar: &'a mut dyn TrialEvents,
     ended: &'a mut Ended<'a>,
     talk: &'a dyn Events,
@@ -200,8 +200,8 @@ struct Watch<'a> {
 }
 
 /// What is to be said of a first full batch most of whose replies say nothing: the rest will hardly be better.
-fn lost(progress: &Progress) -> Vec<String> {
-    let Progress { trials_made, trials_cut, trials_unanswered, .. } = *progress;
+fn lost(progress: &RunProgress) -> Vec<String> {
+    let RunProgress { trials_made, trials_cut, trials_unanswered, .. } = *progress;
     let mut notes = Vec::new();
     if 2 * trials_cut > trials_made {
         notes.push(format!(
@@ -219,7 +219,7 @@ fn lost(progress: &Progress) -> Vec<String> {
 }
 
 impl Watcher for Watch<'_> {
-    fn progress(&mut self, progress: Progress) {
+    fn progress(&mut self, progress: RunProgress) {
         self.last = progress;
         self.bar.made(progress.trials_done, progress.tokens_drawn);
         if !self.warned && progress.trials_made >= self.memory.batch.max(4) {
@@ -254,7 +254,7 @@ impl Watcher for Watch<'_> {
 
 impl Watch<'_> {
     fn interrupted(&self) -> Error {
-        let Progress { trials_done, trials, .. } = self.last;
+        let RunProgress { trials_done, trials, .. } = self.last;
         let place = match &self.open[..] {
             [Open { path, .. }] => format!("`{}`", path.display()),
             _ => "the run folders".into(),
@@ -266,7 +266,7 @@ impl Watch<'_> {
     }
 
     /// Adds this try to the performance record of a run.
-    fn record(&self, folder: &Folder, part: Option<&Part>) -> Result<()> {
+    fn record(&self, folder: &Folder, part: Option<&ShardPart>) -> Result<()> {
         let seconds = self.started.elapsed().saturating_sub(self.aside).as_secs_f64();
         let info = self.loaded.decoder.info();
         let shard = part.map(|part| part.shard);
@@ -287,7 +287,7 @@ pub(crate) fn folder_of(manifest: &Manifest, wanted: &Wanted<'_>) -> Result<Path
 }
 
 /// `runs/<model>-<scenario>-<digest>`, and for a shard which one.
-fn default_folder(manifest: &Manifest, part: Option<&Part>) -> Result<PathBuf> {
+fn default_folder(manifest: &Manifest, part: Option<&ShardPart>) -> Result<PathBuf> {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     let digest = manifest.digest()?;
     let mut name = format!("{}-{}-{}", manifest.model.label, manifest.scenario.name, &digest[..12]);

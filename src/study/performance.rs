@@ -8,7 +8,7 @@ use crate::decoder::ModelInfo;
 use crate::engine::MemoryPlan;
 use crate::error::Result;
 use crate::machine::memory;
-use crate::run::{Progress, Shard, read_json, write_json};
+use crate::run::{RunProgress, Shard, read_json, write_json};
 
 const FILE: &str = "performance.json";
 
@@ -65,7 +65,7 @@ impl Try {
     pub(crate) fn new(
         shard: Option<Shard>,
         runs_together: usize,
-        progress: Progress,
+        progress: RunProgress,
         seconds: f64,
         memory: &MemoryPlan,
         info: &ModelInfo,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::model_judge::longest;
 use crate::decoder::HiddenStates;
-use crate::engine::{Reading, states};
+use crate::engine::{StateQuery, states};
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::judge::JudgeModel;
@@ -81,9 +81,9 @@ impl StateReader {
                 prompts.insert(place, ids);
             }
         }
-        let readings: Vec<Reading<'_>> = prompts
+        let readings: Vec<StateQuery<'_>> = prompts
             .values()
-            .map(|ids| Reading {
+            .map(|ids| StateQuery {
                 prompt: &ids[..1],
                 path: &ids[1..],
                 at: spread(ids.len(), PLACES_MAX),

@@ -13,7 +13,7 @@ use crate::events::{Events, TrialEvents, shown};
 use crate::machine::{Compute, Loaded, open_model};
 use crate::model::Model;
 use crate::report::RunView;
-use crate::run::{Pace, Part, Plan, Rendered, Settings, Shard};
+use crate::run::{Pace, Plan, Rendered, Settings, Shard, ShardPart};
 use crate::sweep::{Cell, Division, ModelEntry, Sweep};
 
 /// Cells of a model that are made together at most: each has two files open.
@@ -45,7 +45,7 @@ pub(crate) struct Work<'s> {
     /// Where models compute that do not say it themselves.
     device: &'s str,
     /// The part of each cell that is to be made; none where it is the whole.
-    parts: Vec<Option<Part>>,
+    parts: Vec<Option<ShardPart>>,
     /// Prompts of the model at hand, which its cells and the look at its longest text share.
     rendered: Mutex<Vec<Known>>,
 }
@@ -79,7 +79,7 @@ impl<'s> Work<'s> {
     }
 
     /// The cells of which there is something to do, each with its part.
-    pub(crate) fn cells(&self) -> impl Iterator<Item = (&'s Cell, Option<&Part>)> {
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (&'s Cell, Option<&ShardPart>)> {
         let parts = self.parts[self.wanted.clone()].iter().map(Option::as_ref);
         let cells = self.sweep.cells[self.wanted.clone()].iter().zip(parts);
         cells.filter(|(_, part)| part.is_none_or(|part| !part.is_empty()))
@@ -90,14 +90,14 @@ impl<'s> Work<'s> {
         self.trials_of(&self.cells().collect::<Vec<_>>())
     }
 
-    pub(crate) fn trials_of(&self, cells: &[(&Cell, Option<&Part>)]) -> Result<usize> {
+    pub(crate) fn trials_of(&self, cells: &[(&Cell, Option<&ShardPart>)]) -> Result<usize> {
         cells.iter().map(|(cell, part)| self.sweep.trials(cell, *part)).sum()
     }
 
     /// The models of which there is something to do, each with the name of its folder and its cells.
     pub(crate) fn models(
         &self,
-    ) -> impl Iterator<Item = (&'s str, &'s ModelEntry, Vec<(&'s Cell, Option<&Part>)>)> {
+    ) -> impl Iterator<Item = (&'s str, &'s ModelEntry, Vec<(&'s Cell, Option<&ShardPart>)>)> {
         let models = self.sweep.models.iter().enumerate();
         models.filter_map(|(m, (name, entry))| {
             let cells: Vec<_> = self.cells().filter(|(cell, _)| cell.model == m).collect();
@@ -109,7 +109,7 @@ impl<'s> Work<'s> {
     pub(crate) fn plans<'m>(
         &'m self,
         model: &'m Model,
-        cells: impl IntoIterator<Item = (&'m Cell, Option<&'m Part>)>,
+        cells: impl IntoIterator<Item = (&'m Cell, Option<&'m ShardPart>)>,
     ) -> Result<Vec<Plan<'m>>> {
         let mut plans: Vec<Plan<'m>> = Vec::new();
         let mut known = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
@@ -175,7 +175,7 @@ impl<'s> Work<'s> {
     pub(crate) fn load(
         &self,
         entry: &ModelEntry,
-        cells: &[(&Cell, Option<&Part>)],
+        cells: &[(&Cell, Option<&ShardPart>)],
         talk: &dyn Events,
     ) -> Result<Loaded> {
         self.forget_prompts();
@@ -184,7 +184,11 @@ impl<'s> Work<'s> {
     }
 
     /// Where and how a model computes. On a GPU its cells share one batch.
-    fn compute(&self, entry: &ModelEntry, cells: &[(&Cell, Option<&Part>)]) -> Result<Compute> {
+    fn compute(
+        &self,
+        entry: &ModelEntry,
+        cells: &[(&Cell, Option<&ShardPart>)],
+    ) -> Result<Compute> {
         let device = entry.device.as_deref().unwrap_or(self.device);
         let batch = cells.first().map_or(1, |(cell, _)| cell.batch);
         Compute::open(device, entry.dtype.as_deref(), batch, entry.quantize)
@@ -247,7 +251,7 @@ impl<'s> Work<'s> {
     fn make(
         &self,
         loaded: &Loaded,
-        cells: &[(&Cell, Option<&Part>)],
+        cells: &[(&Cell, Option<&ShardPart>)],
         bar: &mut dyn TrialEvents,
         talk: &dyn Events,
         ended: &mut dyn FnMut(usize, Result<Option<RunView>>),

@@ -16,7 +16,7 @@ use crate::organism::{Card, RECIPES, Rates, Recipe};
 use crate::probe::{Probe, ReplyHeat};
 use crate::report::{
     self, AgainstRegistration, Control, Declared, Heat, HeatToken, JudgeView, ModelKind, ModelSize,
-    Progress, Prompt, RunView, TierDifference,
+    Prompt, RunView, TierDifference, TrialProgress,
 };
 use crate::run::{Finished, Lock, Record, Registered, State, write_whole};
 use crate::scenario::{Scenario, Tier};
@@ -250,9 +250,9 @@ pub(crate) fn view_now(path: &Path, judge: &str, talk: &dyn Events) -> Result<Ru
 }
 
 /// How many trials of a run there are, and how many there will be.
-pub(crate) fn progress(run: &Finished) -> Progress {
+pub(crate) fn progress(run: &Finished) -> TrialProgress {
     let trials_done = run.transcripts.len();
-    Progress { trials_done, trials: run.record.trials().unwrap_or(trials_done) }
+    TrialProgress { trials_done, trials: run.record.trials().unwrap_or(trials_done) }
 }
 
 fn view_of(run: Finished, judged: &str, judge: &str) -> Result<RunView> {

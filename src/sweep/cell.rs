@@ -10,7 +10,7 @@ use super::file::{File, ModelEntry, Pattern, SamplingEntry, SettingsEntry, Slurm
 use crate::engine::BATCH_MAX;
 use crate::error::{Error, Result};
 use crate::model::RenderOptions;
-use crate::run::{Part, Settings};
+use crate::run::{Settings, ShardPart};
 use crate::scenario::{Order, RequestSet, Scenario, Source, Variant, read_toml};
 
 const EXAMPLE: &str = "the smallest file has `[[models]]` with `name = \"organism:faker\"`";
@@ -337,7 +337,7 @@ impl Sweep {
     ///
     /// # Errors
     /// As [`Self::parts`].
-    pub fn trials(&self, cell: &Cell, part: Option<&Part>) -> Result<usize> {
+    pub fn trials(&self, cell: &Cell, part: Option<&ShardPart>) -> Result<usize> {
         let (scenario, ..) = self.parts(cell)?;
         let pairs = match part {
             Some(part) => part.end.saturating_sub(part.first),
@@ -439,7 +439,7 @@ mod tests {
         let pairs = sweep.cells.iter().map(|cell| sweep.pairs(cell).unwrap());
         assert!(pairs.eq([2, 2, 2, 2, 6, 6, 6, 6]));
         assert_eq!(sweep.trials(&sweep.cells[7], None).unwrap(), 12);
-        let part = Part { shard: "2/3".parse().unwrap(), first: 1, end: 4, pairs: 6 };
+        let part = ShardPart { shard: "2/3".parse().unwrap(), first: 1, end: 4, pairs: 6 };
         assert_eq!(sweep.trials(&sweep.cells[7], Some(&part)).unwrap(), 6);
         let less = format!("{BASE}[[exclude]]\nmodel = \"faker\"\nseed = 7\n");
         assert_eq!(places(&less).len(), 6);

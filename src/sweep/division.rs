@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cell::Sweep;
 use crate::error::Result;
-use crate::run::{Part, Shard};
+use crate::run::{Shard, ShardPart};
 
 /// `division.json` of a shard's folder: what belongs to the sweep, so that a merge misses nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ impl Division {
 
     /// The part of each cell that is the shard's. The pairs of all cells stand in one row, and each shard has a
     /// stretch of it: so it needs few models, most often one.
-    pub fn parts(&self) -> Vec<Part> {
+    pub fn parts(&self) -> Vec<ShardPart> {
         let all: usize = self.cells.iter().map(|(_, pairs)| pairs).sum();
         let share = self.shard.share(all);
         let mut before = 0;
@@ -41,7 +41,7 @@ impl Division {
             let inside = |at: usize| at.saturating_sub(before).min(pairs);
             let (first, end) = (inside(share.start), inside(share.end));
             before += pairs;
-            Part { shard: self.shard, first, end, pairs }
+            ShardPart { shard: self.shard, first, end, pairs }
         };
         self.cells.iter().map(part).collect()
     }

@@ -7,7 +7,7 @@ use super::mark::{Mark, Standing};
 
 /// A part of a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum TaggedPart {
     Scratchpad,
     Answer,
 }
@@ -15,7 +15,7 @@ pub(super) enum Part {
 /// A tag that begins or ends a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Event {
-    pub(super) part: Part,
+    pub(super) part: TaggedPart,
     pub(super) mark: Mark,
 }
 
@@ -37,7 +37,7 @@ impl Events {
     ) -> Self {
         let mut events = Self::default();
         let mut all: Vec<Event> = Vec::new();
-        for (part, marks) in [(Part::Scratchpad, scratchpad), (Part::Answer, answer)] {
+        for (part, marks) in [(TaggedPart::Scratchpad, scratchpad), (TaggedPart::Answer, answer)] {
             let before = all.len() + marks.len();
             let used = marks.into_iter().filter(|mark| mark.standing != Standing::Talked);
             all.extend(used.map(|mark| Event { part, mark }));
@@ -53,7 +53,7 @@ impl Events {
         }
         turn_slashes(&mut all, rest, blank);
         // A tag exactly as it was asked for wins over one that only resembles it.
-        for part in [Part::Scratchpad, Part::Answer] {
+        for part in [TaggedPart::Scratchpad, TaggedPart::Answer] {
             let opens = |event: &Event| event.part == part && !event.mark.closes;
             if all.iter().any(|event| opens(event) && event.mark.exact) {
                 let before = all.len();
@@ -63,7 +63,7 @@ impl Events {
         }
         // A closing tag of the answer that closes nothing is no talk about it.
         let telling = |events: &[Event]| {
-            events.iter().filter(|e| e.part == Part::Scratchpad || !e.mark.closes).count()
+            events.iter().filter(|e| e.part == TaggedPart::Scratchpad || !e.mark.closes).count()
         };
         let before = telling(&all);
         events.used = without_talk(all, rest, blank);
@@ -103,13 +103,14 @@ fn without_talk(
     rest: &Range<usize>,
     blank: &dyn Fn(Range<usize>) -> bool,
 ) -> Vec<Event> {
-    let is =
-        |event: &Event, part: Part, closes: bool| event.part == part && event.mark.closes == closes;
+    let is = |event: &Event, part: TaggedPart, closes: bool| {
+        event.part == part && event.mark.closes == closes
+    };
     let mut used: Vec<Event> = Vec::new();
     let mut at = 0;
     while at < all.len() {
         let event = &all[at];
-        if is(event, Part::Scratchpad, false) {
+        if is(event, TaggedPart::Scratchpad, false) {
             let (close, answer) = transition(&all, at, rest, blank);
             used.push(event.clone());
             used.extend(close.map(|close| all[close].clone()));
@@ -124,13 +125,13 @@ fn without_talk(
             at = answer + 1;
             continue;
         }
-        if is(event, Part::Answer, false) && event.mark.standing == Standing::Inline {
+        if is(event, TaggedPart::Answer, false) && event.mark.standing == Standing::Inline {
             // In an answer that is open, or before one that is set or has its closing tag, it is talk.
-            let inside = used.last().is_some_and(|last| is(last, Part::Answer, false));
+            let inside = used.last().is_some_and(|last| is(last, TaggedPart::Answer, false));
             let paired =
-                |at: usize| all.get(at + 1).is_some_and(|next| is(next, Part::Answer, true));
+                |at: usize| all.get(at + 1).is_some_and(|next| is(next, TaggedPart::Answer, true));
             let better = all[at + 1..].iter().enumerate().any(|(ahead, later)| {
-                is(later, Part::Answer, false)
+                is(later, TaggedPart::Answer, false)
                     && (later.mark.standing == Standing::Set || paired(at + 1 + ahead))
             });
             if inside || !paired(at) && better {
@@ -153,11 +154,11 @@ fn transition(
     blank: &dyn Fn(Range<usize>) -> bool,
 ) -> (Option<usize>, Option<usize>) {
     let behind = || open + 1..all.len();
-    let closing = |at: &usize| all[*at].part == Part::Scratchpad && all[*at].mark.closes;
-    let opening = |at: &usize| all[*at].part == Part::Answer && !all[*at].mark.closes;
+    let closing = |at: &usize| all[*at].part == TaggedPart::Scratchpad && all[*at].mark.closes;
+    let opening = |at: &usize| all[*at].part == TaggedPart::Answer && !all[*at].mark.closes;
     let set = |at: &usize| all[*at].mark.standing == Standing::Set;
     let paired = |at: &usize| {
-        all.get(at + 1).is_some_and(|next| next.part == Part::Answer && next.mark.closes)
+        all.get(at + 1).is_some_and(|next| next.part == TaggedPart::Answer && next.mark.closes)
             && !blank(all[*at].mark.place.end..all[at + 1].mark.place.start)
     };
     // 1. A closing tag with the answer's opening one right behind it.
@@ -176,7 +177,7 @@ fn transition(
         if let Some(answer) = after().find(set).or_else(|| after().next()) {
             // A scratchpad that opens in between is one of its own.
             let again = (close + 1..answer)
-                .find(|at| all[*at].part == Part::Scratchpad && !all[*at].mark.closes);
+                .find(|at| all[*at].part == TaggedPart::Scratchpad && !all[*at].mark.closes);
             return (Some(close), again.is_none().then_some(answer));
         }
         let within = || (open + 1..close).filter(opening);

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::events::{Event, Events, Part};
+use super::events::{Event, Events, TaggedPart};
 use super::form::Form;
 use super::mark::{Mark, marks};
 use super::names::{TagNames, spellings};
@@ -174,27 +174,27 @@ impl<'a> Reader<'a> {
         scratchpad_names: &[&str],
         answer_names: &[&str],
     ) {
-        let answer_opens = |event: &Event| event.part == Part::Answer && !event.mark.closes;
+        let answer_opens = |event: &Event| event.part == TaggedPart::Answer && !event.mark.closes;
         let any_answer = events.iter().any(answer_opens);
-        let mut open: Option<Part> = None;
+        let mut open: Option<TaggedPart> = None;
         // A scratchpad that was left for an answer; its closing tag may still come.
         let mut left = false;
         let mut from = rest.start;
         for (at, event) in events.iter().enumerate() {
             let (start, end) = (event.mark.place.start, event.mark.place.end);
             let closes_later = || {
-                let next = events[at + 1..].iter().find(|later| later.part == Part::Answer);
+                let next = events[at + 1..].iter().find(|later| later.part == TaggedPart::Answer);
                 next.is_some_and(|next| next.mark.closes)
             };
             match (open, event.part, event.mark.closes) {
-                (None, Part::Scratchpad, false) => {
+                (None, TaggedPart::Scratchpad, false) => {
                     self.outside.push(from..start);
                     if !self.answer.is_empty() {
                         self.say(Form::ScratchpadAfterAnswer);
                     }
-                    (open, self.begun) = (Some(Part::Scratchpad), true);
+                    (open, self.begun) = (Some(TaggedPart::Scratchpad), true);
                 }
-                (None, Part::Scratchpad, true) => {
+                (None, TaggedPart::Scratchpad, true) => {
                     let first = !self.begun && self.answer.is_empty();
                     match first {
                         true => {
@@ -212,12 +212,12 @@ impl<'a> Reader<'a> {
                     }
                     left = false;
                 }
-                (None, Part::Answer, false) => {
+                (None, TaggedPart::Answer, false) => {
                     self.outside.push(from..start);
-                    (open, self.closed) = (Some(Part::Answer), false);
+                    (open, self.closed) = (Some(TaggedPart::Answer), false);
                     self.opened += 1;
                 }
-                (None, Part::Answer, true) => {
+                (None, TaggedPart::Answer, true) => {
                     if !any_answer && self.answer.is_empty() {
                         self.say(Form::AnswerNotOpened);
                         self.closed = true;
@@ -226,11 +226,11 @@ impl<'a> Reader<'a> {
                         self.outside.push(from..start);
                     }
                 }
-                (Some(Part::Scratchpad), Part::Scratchpad, true) => {
+                (Some(TaggedPart::Scratchpad), TaggedPart::Scratchpad, true) => {
                     self.scratchpad.push(from..start);
                     open = None;
                 }
-                (Some(Part::Scratchpad), Part::Answer, false) => {
+                (Some(TaggedPart::Scratchpad), TaggedPart::Answer, false) => {
                     let end = self.without_other_closing(from..start);
                     self.say(match end < start {
                         true => Form::TagInOtherForm,
@@ -238,30 +238,31 @@ impl<'a> Reader<'a> {
                     });
                     left = end == start;
                     self.scratchpad.push(from..end);
-                    (open, self.closed) = (Some(Part::Answer), false);
+                    (open, self.closed) = (Some(TaggedPart::Answer), false);
                     self.opened += 1;
                 }
                 // It opens what is open, or closes what was never opened.
-                (Some(Part::Scratchpad), _, _) => continue,
-                (Some(Part::Answer), Part::Answer, true) => {
+                (Some(TaggedPart::Scratchpad), _, _) => continue,
+                (Some(TaggedPart::Answer), TaggedPart::Answer, true) => {
                     self.answer.push(from..start);
                     (open, self.closed) = (None, true);
                 }
-                (Some(Part::Answer), Part::Answer, false) => {
+                (Some(TaggedPart::Answer), TaggedPart::Answer, false) => {
                     if !self.blank(from..start) {
                         self.answer.push(from..start);
                         self.opened += 1;
                         self.say(Form::AnswerNotClosed);
                     }
                 }
-                (Some(Part::Answer), Part::Scratchpad, false) => {
+                (Some(TaggedPart::Answer), TaggedPart::Scratchpad, false) => {
                     if !self.blank(from..start) {
                         self.answer.push(from..start);
                     }
                     self.say(Form::ScratchpadAfterAnswer);
                     let inner = events.get(at + 1).filter(|next| {
-                        next.part == Part::Scratchpad && next.mark.closes && {
-                            let later = events[at + 2..].iter().find(|e| e.part == Part::Answer);
+                        next.part == TaggedPart::Scratchpad && next.mark.closes && {
+                            let later =
+                                events[at + 2..].iter().find(|e| e.part == TaggedPart::Answer);
                             later.is_some_and(|later| later.mark.closes)
                         }
                     });
@@ -276,11 +277,11 @@ impl<'a> Reader<'a> {
                         }
                         None => {
                             self.say(Form::AnswerNotClosed);
-                            open = Some(Part::Scratchpad);
+                            open = Some(TaggedPart::Scratchpad);
                         }
                     }
                 }
-                (Some(Part::Answer), Part::Scratchpad, true) => {
+                (Some(TaggedPart::Answer), TaggedPart::Scratchpad, true) => {
                     let inner = self.inserts.iter().any(|insert| insert.end == end);
                     if inner || closes_later() {
                         self.inserts.push(start..end);
@@ -295,11 +296,11 @@ impl<'a> Reader<'a> {
         }
         let tail = from..rest.end;
         match open {
-            Some(Part::Answer) => {
+            Some(TaggedPart::Answer) => {
                 self.say(Form::AnswerNotClosed);
                 self.answer.push(self.without_open_fence(tail));
             }
-            Some(Part::Scratchpad) => self.end_of_open_scratchpad(tail, answer_names),
+            Some(TaggedPart::Scratchpad) => self.end_of_open_scratchpad(tail, answer_names),
             None if !self.answer.is_empty() => self.outside.push(tail),
             None => self.untagged(tail, scratchpad_names, answer_names),
         }

@@ -7,7 +7,7 @@ use crate::cli::command::report::summary;
 use crate::cli::screen::talk::{Talk, show};
 use crate::error::{Error, Result};
 use crate::events::shown;
-use crate::exchange::{Log, Reading, ReplyColumns, TableOf, Taken, read_inspect, read_table};
+use crate::exchange::{ImportOptions, Log, ReplyColumns, TableOf, Taken, read_inspect, read_table};
 use crate::judge::{Exchange, JudgeCard, TOLD, Told, Verdict, Verdicts, choice};
 use crate::run::{Finished, Imported, ReadingRecord, import as make_folder};
 use crate::scenario::{Options, Request, ShownOption};
@@ -18,7 +18,7 @@ use crate::transcript::Transcript;
 const LOG_MAX: u64 = 4 << 30;
 
 pub(in crate::cli) fn import(args: &ImportArgs, talk: &Talk) -> Result<()> {
-    let reading = Reading {
+    let reading = ImportOptions {
         names: ReadingRecord {
             tier_key: args.table.tier_column.as_ref().unwrap_or(&args.tier_key).clone(),
             request_key: args.table.request_column.as_ref().unwrap_or(&args.request_key).clone(),
@@ -99,7 +99,7 @@ fn labels(imported: &Imported, transcripts: &[Transcript], told: &[Told]) -> Res
 }
 
 /// The files as tables, each with its tier if they have one each.
-fn tables(args: &ImportArgs, reading: &Reading) -> Result<Vec<Log>> {
+fn tables(args: &ImportArgs, reading: &ImportOptions) -> Result<Vec<Log>> {
     let table = &args.table;
     if !table.tier.is_empty() && table.tier.len() != args.logs.len() {
         return Err(Error::input(format!(

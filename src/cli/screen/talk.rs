@@ -99,7 +99,7 @@ impl Events for Talk {
         Box::new(StepBar(bar))
     }
 
-    fn downloads(&self) -> Box<dyn hub::Progress + '_> {
+    fn downloads(&self) -> Box<dyn hub::TransferProgress + '_> {
         Box::new(Downloads { talk: self, current: None })
     }
 }
@@ -252,7 +252,7 @@ impl Downloads<'_> {
     }
 }
 
-impl hub::Progress for Downloads<'_> {
+impl hub::TransferProgress for Downloads<'_> {
     fn bytes(&mut self, file: &str, done: u64, total: Option<u64>) {
         if let Some((current, bar)) = &self.current
             && current == file

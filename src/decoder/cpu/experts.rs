@@ -9,10 +9,10 @@ use crate::decoder::kernels;
 use crate::decoder::matrix::Matrix;
 use crate::decoder::router::choose;
 use crate::error::{Error, Result};
-use crate::model::{ExpertsSpec, LayerPart};
+use crate::model::{Experts, LayerPart};
 
-pub(super) struct Experts {
-    spec: ExpertsSpec,
+pub(super) struct CpuExperts {
+    spec: Experts,
     router: Matrix,
     correction: Option<Vec<f32>>,
     experts: Vec<Mlp>,
@@ -20,7 +20,7 @@ pub(super) struct Experts {
     shared_gate: Option<Matrix>,
 }
 
-impl Experts {
+impl CpuExperts {
     pub(super) fn load(loader: &Loader<'_>, layer: usize) -> Result<Self> {
         let spec = loader.spec.experts.ok_or_else(|| {
             Error::failed(format!("layer {layer} has experts that the spec does not describe"))

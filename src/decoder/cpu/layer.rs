@@ -4,7 +4,7 @@
 
 use super::attention::{Heads, Place, attend};
 use super::delta::DeltaRule;
-use super::experts::Experts;
+use super::experts::CpuExperts;
 use super::loader::Loader;
 use super::mlp::Mlp;
 use super::norm::Norm;
@@ -37,7 +37,7 @@ enum Mixer {
 
 enum Either {
     Dense(Box<Mlp>),
-    Experts(Box<Experts>),
+    Experts(Box<CpuExperts>),
 }
 
 /// What all layers of a pass have in common.
@@ -72,7 +72,7 @@ impl Layer {
             attention_post_norm: norm(spec.post_norm, LayerPart::AttentionPostNorm)?,
             mlp_norm: norm(own_mlp_norm, LayerPart::MlpNorm)?,
             mlp: match form.experts {
-                true => Either::Experts(Box::new(Experts::load(loader, index)?)),
+                true => Either::Experts(Box::new(CpuExperts::load(loader, index)?)),
                 false => {
                     let part = |projection: Projection| LayerPart::Mlp(projection);
                     Either::Dense(Box::new(Mlp::load(loader, index, spec.intermediate_size, part)?))

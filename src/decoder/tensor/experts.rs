@@ -14,10 +14,10 @@ use super::loader::Loader;
 use super::mlp::Mlp;
 use crate::decoder::router::choose;
 use crate::error::Error;
-use crate::model::{ExpertsSpec, LayerPart};
+use crate::model::{Experts, LayerPart};
 
-pub(super) struct Experts {
-    spec: ExpertsSpec,
+pub(super) struct TensorExperts {
+    spec: Experts,
     router: Linear,
     correction: Option<Vec<f32>>,
     experts: Vec<Mlp>,
@@ -25,7 +25,7 @@ pub(super) struct Experts {
     shared_gate: Option<Linear>,
 }
 
-impl Experts {
+impl TensorExperts {
     pub(super) fn load(loader: &Loader<'_>, layer: usize) -> crate::error::Result<Self> {
         let spec = loader.spec.experts.ok_or_else(|| {
             Error::failed(format!("layer {layer} has experts that the spec does not describe"))

@@ -7,7 +7,7 @@ use candle_core::{DType, Result, Tensor};
 
 use super::attention::{Heads, attend};
 use super::delta::DeltaRule;
-use super::experts::Experts;
+use super::experts::TensorExperts;
 use super::linear::Linear;
 use super::loader::Loader;
 use super::mlp::Mlp;
@@ -37,7 +37,7 @@ enum Mixer {
 
 enum Either {
     Dense(Box<Mlp>),
-    Experts(Box<Experts>),
+    Experts(Box<TensorExperts>),
 }
 
 impl Layer {
@@ -61,7 +61,7 @@ impl Layer {
             attention_post_norm: norm(spec.post_norm, LayerPart::AttentionPostNorm)?,
             mlp_norm: norm(own_mlp_norm, LayerPart::MlpNorm)?,
             mlp: match form.experts {
-                true => Either::Experts(Box::new(Experts::load(loader, index)?)),
+                true => Either::Experts(Box::new(TensorExperts::load(loader, index)?)),
                 false => {
                     let part = |projection: Projection| LayerPart::Mlp(projection);
                     Either::Dense(Box::new(Mlp::load(loader, index, spec.intermediate_size, part)?))

@@ -8,7 +8,7 @@ use super::{ADAPTER_CONFIG, Adapter};
 use crate::error::{Error, Result};
 use crate::model::adapter::named::ModelName;
 use crate::model::bundled::{bundled_adapters, organisms};
-use crate::model::hub::{self, Access, HubName, Origin, Progress};
+use crate::model::hub::{self, Access, HubName, Origin, TransferProgress};
 use crate::model::source::Source;
 
 /// A model's files and adapters, found but, for the model, not read.
@@ -28,7 +28,7 @@ pub(in crate::model) struct NamedModel {
 /// How names of the hub are fetched, where there are any.
 struct Fetching<'a> {
     access: &'a dyn Fn() -> Result<Access>,
-    progress: &'a mut dyn Progress,
+    progress: &'a mut dyn TransferProgress,
 }
 
 impl NamedModel {
@@ -41,7 +41,7 @@ impl NamedModel {
     pub(in crate::model) fn find(
         text: &str,
         access: &dyn Fn() -> Result<Access>,
-        progress: &mut dyn Progress,
+        progress: &mut dyn TransferProgress,
     ) -> Result<Self> {
         let name = ModelName::parse(text)?;
         let mut fetching = Fetching { access, progress };

@@ -22,7 +22,7 @@ use super::bytes::{Bytes, read};
 use super::files::ModelFiles;
 use super::gguf::{Names, adapter_head};
 use super::hub::Origin;
-use super::layout::{Experts, Layout};
+use super::layout::{ExpertLayout, Layout};
 use super::named::{CHAT_TEMPLATE, TOKENIZER, WEIGHTS, WEIGHTS_INDEX};
 use super::part::{Kind, LayerPart, Part, Projection};
 use super::spec::Spec;
@@ -309,7 +309,7 @@ impl Adapter {
             Projection::Gate | Projection::Up => {
                 let second = usize::from(projection == Projection::Up);
                 let chosen = match layout.experts {
-                    Experts::TurnedAndMixed(..) => {
+                    ExpertLayout::TurnedAndMixed(..) => {
                         Rows::List((0..width).map(|i| 2 * i + second).collect())
                     }
                     _ => Rows::Range(second * width..(second + 1) * width),
@@ -318,7 +318,7 @@ impl Adapter {
             }
         };
         let part = Part::Layer(layer, LayerPart::Expert(expert, projection));
-        let turned_layout = matches!(layout.experts, Experts::TurnedAndMixed(..));
+        let turned_layout = matches!(layout.experts, ExpertLayout::TurnedAndMixed(..));
         let mut found = None;
         for pair in pairs {
             let upright = (pair.a_columns, pair.b_rows) == (inputs, rows);

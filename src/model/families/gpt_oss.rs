@@ -19,7 +19,7 @@ pub(super) const FAMILIES: &[Family] = &[Family {
     },
     layout: Layout {
         router: "mlp.router",
-        experts: layout::Experts::TurnedAndMixed(
+        experts: layout::ExpertLayout::TurnedAndMixed(
             "mlp.experts.gate_up_proj",
             "mlp.experts.down_proj",
         ),

@@ -10,7 +10,7 @@ const SHARED: Mlp = Mlp::Together("shared_mlp.input_linear", "shared_mlp.output_
 
 const WITH_EXPERTS: Layout = Layout {
     router: "block_sparse_moe.router.layer",
-    experts: layout::Experts::Stacked(
+    experts: layout::ExpertLayout::Stacked(
         "block_sparse_moe.input_linear.weight",
         "block_sparse_moe.output_linear.weight",
     ),

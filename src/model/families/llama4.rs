@@ -29,7 +29,7 @@ const LLAMA4: Family = Family {
             "feed_forward.down_proj",
         ]),
         router: "feed_forward.router",
-        experts: layout::Experts::TurnedStacked(
+        experts: layout::ExpertLayout::TurnedStacked(
             "feed_forward.experts.gate_up_proj",
             "feed_forward.experts.down_proj",
         ),

@@ -48,7 +48,7 @@ pub(super) const FAMILIES: &[Family] = &[
         },
         layout: Layout {
             router: "block_sparse_moe.gate",
-            experts: layout::Experts::Apart("block_sparse_moe.experts", ["w1", "w3", "w2"]),
+            experts: layout::ExpertLayout::Apart("block_sparse_moe.experts", ["w1", "w3", "w2"]),
             ..LLAMA
         },
         read: mixtral,

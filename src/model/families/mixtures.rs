@@ -18,7 +18,7 @@ const SHARED: Mlp = Mlp::Apart([
 
 const AS_MIXTRAL: Layout = Layout {
     router: "block_sparse_moe.gate",
-    experts: layout::Experts::Apart("block_sparse_moe.experts", ["w1", "w3", "w2"]),
+    experts: layout::ExpertLayout::Apart("block_sparse_moe.experts", ["w1", "w3", "w2"]),
     correction: Correction::Flat("block_sparse_moe.e_score_correction_bias"),
     ..LLAMA
 };

@@ -84,7 +84,7 @@ pub(super) const FAMILIES: &[Family] = &[
         model_type: "qwen3_vl_moe_text",
         defaults: Defaults { kv_heads: Some(16), ..SEEING_3 },
         layout: Layout {
-            experts: layout::Experts::TurnedStacked(
+            experts: layout::ExpertLayout::TurnedStacked(
                 "mlp.experts.gate_up_proj",
                 "mlp.experts.down_proj",
             ),

@@ -54,7 +54,7 @@ pub(super) const FAMILIES: &[Family] = &[
         model_type: "qwen3_5_moe_text",
         defaults: Defaults { kv_heads: Some(2), ..SEEING },
         layout: Layout {
-            stacks: Some(layout::Experts::Stacked(
+            stacks: Some(layout::ExpertLayout::Stacked(
                 "mlp.experts.gate_up_proj",
                 "mlp.experts.down_proj",
             )),

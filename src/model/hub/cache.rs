@@ -13,7 +13,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Progress;
+use super::TransferProgress;
 use super::name::is_relative;
 use crate::error::{Error, Result};
 
@@ -138,7 +138,12 @@ impl Cache {
     }
 
     /// Waits until no other process fetches this blob. The lock ends with the file that is returned.
-    pub(super) fn lock(&self, etag: &str, file: &str, progress: &mut dyn Progress) -> Result<File> {
+    pub(super) fn lock(
+        &self,
+        etag: &str,
+        file: &str,
+        progress: &mut dyn TransferProgress,
+    ) -> Result<File> {
         let path = self.locks.join(format!("{etag}.lock"));
         let open = || -> io::Result<File> {
             make_parent(&path)?;

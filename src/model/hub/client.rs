@@ -9,7 +9,7 @@ use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
-use super::Progress;
+use super::TransferProgress;
 use super::access::Access;
 use super::cache::is_commit;
 use super::name::is_relative;
@@ -87,7 +87,11 @@ impl<'a> Client<'a> {
     ///
     /// # Errors
     /// As [`Refusal::status`] and [`Refusal::transport`] say.
-    pub(super) fn list(&self, asked: Asked<'_>, progress: &mut dyn Progress) -> Result<Listing> {
+    pub(super) fn list(
+        &self,
+        asked: Asked<'_>,
+        progress: &mut dyn TransferProgress,
+    ) -> Result<Listing> {
         #[derive(Deserialize)]
         struct Answer {
             sha: String,
@@ -129,7 +133,7 @@ impl<'a> Client<'a> {
         &self,
         asked: Asked<'_>,
         commit: &str,
-        progress: &mut dyn Progress,
+        progress: &mut dyn TransferProgress,
     ) -> Result<Metadata> {
         let url = self.url(asked, commit);
         let headers = self.patiently(progress, || {
@@ -178,7 +182,7 @@ impl<'a> Client<'a> {
     /// Asks again while there is a passing reason to.
     fn patiently<T>(
         &self,
-        progress: &mut dyn Progress,
+        progress: &mut dyn TransferProgress,
         mut ask: impl FnMut() -> Result<T, Refusal>,
     ) -> Result<T> {
         let mut tries = 1;
@@ -195,7 +199,7 @@ impl<'a> Client<'a> {
     }
 
     /// Waits before try `tries + 1`.
-    pub(super) fn wait(&self, refusal: &Refusal, tries: u32, progress: &mut dyn Progress) {
+    pub(super) fn wait(&self, refusal: &Refusal, tries: u32, progress: &mut dyn TransferProgress) {
         let wait = refusal.pause(self.access.first_wait, tries);
         progress.note(&format!("{}; trying again in {} s", refusal.error, wait.as_secs()));
         std::thread::sleep(wait);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ureq::http::header::CONTENT_RANGE;
 use ureq::http::{HeaderMap, StatusCode};
 
-use super::Progress;
+use super::TransferProgress;
 use super::cache::Cache;
 use super::client::{Client, TRIES};
 use super::partial::{PIECE, Partial, UNSAID_MAX, Unfinished, is_digest};
@@ -25,7 +25,7 @@ pub(super) fn download(
     cache: &Cache,
     commit: &str,
     asked: Asked<'_>,
-    progress: &mut dyn Progress,
+    progress: &mut dyn TransferProgress,
 ) -> Result<PathBuf> {
     let file = asked.file.unwrap_or_default();
     if let Some(path) = cache.find(commit, file) {
@@ -46,7 +46,7 @@ pub(super) fn download(
     let blob = cache.blob(etag);
     let fresh = !blob.is_file();
     if fresh {
-        let fetch = |progress: &mut dyn Progress| {
+        let fetch = |progress: &mut dyn TransferProgress| {
             let partial = Partial::open(blob.clone(), etag)?;
             fill(client, partial, commit, asked, metadata.bytes, progress)
         };
@@ -69,7 +69,7 @@ fn fill(
     commit: &str,
     asked: Asked<'_>,
     bytes: Option<u64>,
-    progress: &mut dyn Progress,
+    progress: &mut dyn TransferProgress,
 ) -> Result<(), Unfinished> {
     let file = asked.file.unwrap_or_default();
     // Of unknown length, it cannot be told whether what is there is the whole already.
@@ -115,7 +115,7 @@ fn pass(
     commit: &str,
     asked: Asked<'_>,
     bytes: Option<u64>,
-    progress: &mut dyn Progress,
+    progress: &mut dyn TransferProgress,
 ) -> Result<bool, Refusal> {
     let file = asked.file.unwrap_or_default();
     let (host, response) = client.content(asked, commit, partial.bytes())?;

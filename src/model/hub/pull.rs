@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Progress;
+use super::TransferProgress;
 use super::access::Access;
 use super::cache::{Cache, is_commit};
 use super::choose;
@@ -38,7 +38,11 @@ pub struct Fetched {
 /// # Errors
 /// The repository, revision or file does not exist or may not be read; the network or the disk fails; being
 /// offline, something is not in the cache; the config asks for what is not implemented.
-pub fn fetch(name: &HubName, access: &Access, progress: &mut dyn Progress) -> Result<Fetched> {
+pub fn fetch(
+    name: &HubName,
+    access: &Access,
+    progress: &mut dyn TransferProgress,
+) -> Result<Fetched> {
     let pull = Pull::start(name, access, progress)?;
     let (path, notes) = match name.choice() {
         Choice::Folder if pull.is_adapter_alone() => (pull.adapter(progress)?, Vec::new()),
@@ -62,7 +66,7 @@ pub fn fetch(name: &HubName, access: &Access, progress: &mut dyn Progress) -> Re
 pub fn fetch_adapter(
     name: &HubName,
     access: &Access,
-    progress: &mut dyn Progress,
+    progress: &mut dyn TransferProgress,
 ) -> Result<Fetched> {
     if !matches!(name.choice(), Choice::Folder) {
         return Err(Error::input(format!(
@@ -88,7 +92,11 @@ struct Pull<'a> {
 }
 
 impl<'a> Pull<'a> {
-    fn start(name: &'a HubName, access: &'a Access, progress: &mut dyn Progress) -> Result<Self> {
+    fn start(
+        name: &'a HubName,
+        access: &'a Access,
+        progress: &mut dyn TransferProgress,
+    ) -> Result<Self> {
         let cache = Cache::new(&access.cache, name.repository());
         let known = cache.commit(name.revision());
         let pinned = is_commit(name.revision());
@@ -120,7 +128,7 @@ impl<'a> Pull<'a> {
     }
 
     /// Fetches the two files of an adapter, and gives the folder that they are in.
-    fn adapter(&self, progress: &mut dyn Progress) -> Result<PathBuf> {
+    fn adapter(&self, progress: &mut dyn TransferProgress) -> Result<PathBuf> {
         for file in [ADAPTER_CONFIG, ADAPTER_WEIGHTS] {
             if self.client.is_some() && !self.files.iter().any(|there| there == file) {
                 let repository = self.name.repository();
@@ -148,7 +156,7 @@ impl<'a> Pull<'a> {
     }
 
     /// Learns commit and files from the hub.
-    fn ask(self, access: &'a Access, progress: &mut dyn Progress) -> Result<Self> {
+    fn ask(self, access: &'a Access, progress: &mut dyn TransferProgress) -> Result<Self> {
         let client = Client::new(access)?;
         let listing = client.list(Asked { name: self.name, file: None }, progress)?;
         let (commit, files) = (listing.commit, listing.files);
@@ -189,7 +197,7 @@ impl<'a> Pull<'a> {
         OPTIONAL.into_iter().chain([TEMPLATE_FOLDER]).filter(|name| !settled(name)).collect()
     }
 
-    fn folder(&self, progress: &mut dyn Progress) -> Result<(PathBuf, Vec<String>)> {
+    fn folder(&self, progress: &mut dyn TransferProgress) -> Result<(PathBuf, Vec<String>)> {
         let words = choose::words(&self.files).map_err(|missing| self.lacks(missing))?;
         let weights =
             choose::weights(&self.files).ok_or_else(|| self.lacks("model.safetensors"))?;
@@ -225,7 +233,11 @@ impl<'a> Pull<'a> {
         Ok((folder, notes))
     }
 
-    fn gguf(&self, parts: Result<Vec<&str>>, progress: &mut dyn Progress) -> Result<PathBuf> {
+    fn gguf(
+        &self,
+        parts: Result<Vec<&str>>,
+        progress: &mut dyn TransferProgress,
+    ) -> Result<PathBuf> {
         let parts = parts.map_err(|error| match self.offline {
             Some(why) => {
                 let there = error.hint_text().unwrap_or_default().to_owned();
@@ -253,7 +265,7 @@ impl<'a> Pull<'a> {
         .map_err(|error| error.within(format!("model `{}`", self.name)))
     }
 
-    fn obtain(&self, file: &str, progress: &mut dyn Progress) -> Result<PathBuf> {
+    fn obtain(&self, file: &str, progress: &mut dyn TransferProgress) -> Result<PathBuf> {
         if let Some(path) = self.cache.find(&self.commit, file) {
             return Ok(path);
         }

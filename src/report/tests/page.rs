@@ -130,7 +130,7 @@ fn heat_is_shown_under_the_reply_that_it_belongs_to() {
 fn a_run_under_way_says_how_far_it_is() {
     let mut runs = small();
     assert!(!html(&runs).unwrap().contains("running"));
-    runs[1].progress = Some(Progress { trials_done: 120, trials: 384 });
+    runs[1].progress = Some(TrialProgress { trials_done: 120, trials: 384 });
     let page = live(&runs, "v1").unwrap();
     assert!(page.contains("organism:weak-faker is running, 120 of 384 trials"), "one of several");
     assert!(page.contains("data-version=\"v1\"") && page.contains("connect-src 'self'"));

@@ -14,8 +14,8 @@ use crate::judge::{Compliance, Finding};
 use crate::machine::Compute;
 use crate::model::Model;
 use crate::organism::{
-    self, CARD, Card, Course, JUDGE, JudgeOrganismCard, KnownExchange, MeasuredCriterion, Progress,
-    Recipe, Trained, held_out_exchanges,
+    self, CARD, Card, Course, JUDGE, JudgeOrganismCard, KnownExchange, MeasuredCriterion, Recipe,
+    Trained, TrainingProgress, held_out_exchanges,
 };
 use crate::run::write_whole;
 use crate::scenario::{RequestSet, Scenario};
@@ -159,11 +159,11 @@ fn trained_before(parent: &Recipe, out: &Path, talk: &Talk) -> Result<Model> {
 fn watched(
     course: &Course,
     talk: &Talk,
-    train: impl FnOnce(&mut dyn FnMut(Progress) -> Result<()>) -> Result<Trained>,
+    train: impl FnOnce(&mut dyn FnMut(TrainingProgress) -> Result<()>) -> Result<Trained>,
 ) -> Result<Trained> {
     let interrupted = interrupt::flag()?;
     let mut bar = talk.steps(course.name, course.steps);
-    train(&mut |Progress { step, steps, loss }| {
+    train(&mut |TrainingProgress { step, steps, loss }| {
         bar.done(step);
         bar.remark(&format!("loss {loss:.3}"));
         if !bar.is_watched() && step.is_multiple_of(50) {

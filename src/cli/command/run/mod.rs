@@ -16,7 +16,7 @@ use crate::judge::rules;
 use crate::machine::{Compute, Loaded};
 use crate::model::{GenerationConfig, Model, RenderOptions};
 use crate::probe::steering;
-use crate::run::{ControlText, Pace, Part, Plan, Registered, Settings};
+use crate::run::{ControlText, Pace, Plan, Registered, Settings, ShardPart};
 use crate::scenario::{RequestSet, Scenario, Variant};
 use crate::study::experiment::{Wanted, experiments, make_all};
 use crate::study::judged::judge_runs;
@@ -86,7 +86,7 @@ fn make(args: &RunArgs, talk: &Talk) -> Result<()> {
             rendered.push(plan.rendered());
             if args.dry_run {
                 if let Some(shard) = args.shard {
-                    plan.keep(&Part::new(shard, plan.pairs()));
+                    plan.keep(&ShardPart::new(shard, plan.pairs()));
                 }
                 describe(&plan)?;
             }
@@ -103,7 +103,7 @@ fn make(args: &RunArgs, talk: &Talk) -> Result<()> {
     for (variant, rendered) in variants.iter().zip(rendered) {
         let mut plan =
             Plan::with_rendered(&loaded.model, &scenario, variant, &requests, settings, rendered)?;
-        let part = args.shard.map(|shard| Part::new(shard, plan.pairs()));
+        let part = args.shard.map(|shard| ShardPart::new(shard, plan.pairs()));
         if let Some(part) = &part {
             plan.keep(part);
         }
