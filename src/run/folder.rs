@@ -339,7 +339,7 @@ impl Finished {
     ///
     /// # Errors
     /// The folder is no run folder, or its files cannot be read.
-    pub fn so_far(path: &Path) -> Result<Self> {
+    pub fn partial(path: &Path) -> Result<Self> {
         Self::check_begun(path)?;
         refuse_shard(path)?;
         let record = Record::read(&path.join(MANIFEST))?;

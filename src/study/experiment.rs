@@ -9,7 +9,7 @@ use super::exchanges::arms;
 use super::fit::fit;
 use super::performance::{Performance, Try};
 use super::stopping::enough;
-use super::verdicts::settle;
+use super::verdicts::judge_and_publish;
 use crate::engine::MemoryPlan;
 use crate::error::{Error, Kind, Result};
 use crate::events::{Events, TrialEvents};
@@ -41,7 +41,7 @@ pub(crate) fn experiments(
     talk: &dyn Events,
 ) -> Result<Vec<(PathBuf, RunView)>> {
     make_all(loaded, wanted, pace, talk, &|folder| {
-        let view = settle(folder.lock(), talk)?;
+        let view = judge_and_publish(folder.lock(), talk)?;
         Ok((folder.path().to_owned(), view))
     })
 }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::judged_run::JudgedRun;
 use super::judges::{Judge, JudgeSettings};
-use super::verdicts::{add, judged_by, settle, view};
+use super::verdicts::{add, judge_and_publish, judged_by};
 use crate::error::Result;
 use crate::events::{Events, shown};
 use crate::judge::{JudgeOutcome, Verdict, Verdicts, rules};
@@ -46,7 +47,8 @@ pub(crate) fn judged(
     judge: impl FnOnce() -> Option<Result<Judge>>,
     talk: &dyn Events,
 ) -> Result<Vec<RunView>> {
-    let mut views = locks.iter().map(|lock| settle(lock, talk)).collect::<Result<Vec<_>>>()?;
+    let mut views =
+        locks.iter().map(|lock| judge_and_publish(lock, talk)).collect::<Result<Vec<_>>>()?;
     if let Some(judge) = judge().transpose()? {
         let card = judge.card()?;
         views.clear();
@@ -66,7 +68,7 @@ pub(crate) fn judged(
             let verdicts = judged_by(&judge, card, &run, talk)?;
             tell_unjudged(&verdicts, talk);
             add(run, verdicts)?;
-            views.push(view(path, &name)?);
+            views.push(JudgedRun::open(path, &name)?.view()?);
         }
     }
     for (run, view) in runs.iter().zip(&views) {

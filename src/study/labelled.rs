@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::exchanges::exchanges;
-use super::verdicts::{add, settle, view};
+use super::judged_run::JudgedRun;
+use super::verdicts::{add, judge_and_publish};
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::judge::{Exchange, Label, Labels, Verdicts};
@@ -31,7 +32,7 @@ impl Labelled {
         Finished::check_sealed(path)?;
         let lock = Lock::take(path)?;
         // The page shows the labels beside the verdicts of `rules`.
-        settle(&lock, talk)?;
+        judge_and_publish(&lock, talk)?;
         Ok(Self { _lock: Some(lock), ..Self::read(path, labeler)? })
     }
 
@@ -79,7 +80,7 @@ impl Labelled {
             labels.verdicts(&exchanges(&run.record, &run.transcripts).collect::<Vec<_>>());
         let path = run.path.clone();
         add(run, verdicts)?;
-        view(&path, &labels.judge)
+        JudgedRun::open(&path, &labels.judge)?.view()
     }
 }
 

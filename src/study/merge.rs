@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::compare::compare_together;
 use super::page::write_page;
 use super::performance::Performance;
-use super::verdicts::settle;
+use super::verdicts::judge_and_publish;
 use crate::error::{Error, Result};
 use crate::events::{Events, shown};
 use crate::report::RunView;
@@ -32,7 +32,7 @@ pub(crate) fn merge_all(
         let path = if place.as_os_str().is_empty() { out.to_owned() } else { out.join(place) };
         let joined = merge_runs(shards, &path).and_then(|folder| {
             Performance::merge(shards, &path)?;
-            settle(folder.lock(), talk)
+            judge_and_publish(folder.lock(), talk)
         });
         match joined {
             Ok(view) => {

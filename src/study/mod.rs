@@ -2,6 +2,7 @@
 //! of a sweep. Knows no arguments, no stdout and no progress bar; what happens meanwhile is told to
 //! [`crate::events::Events`].
 
+mod about_run;
 pub(crate) mod compare;
 mod contrasts;
 pub(crate) mod exchanges;
@@ -10,6 +11,7 @@ pub(crate) mod fit;
 pub(crate) mod fitting;
 mod judge_errors;
 pub(crate) mod judged;
+pub(crate) mod judged_run;
 pub(crate) mod judges;
 pub(crate) mod labelled;
 pub(crate) mod listing;
@@ -21,10 +23,12 @@ pub(crate) mod performance;
 pub(crate) mod pool;
 pub(crate) mod reckoning;
 pub(crate) mod recorded;
+pub(crate) mod rejudge;
 mod single;
 pub(crate) mod state_reader;
 pub(crate) mod stopping;
 pub(crate) mod sweep_work;
 pub(crate) mod verdicts;
 
+pub use judged_run::JudgedRun;
 pub use single::Experiment;

@@ -1,7 +1,7 @@
 //! The seeds of one setting taken together: their replies are further samples of the same requests, so that the
 //! interval still treats a request as the unit.
 
-use super::verdicts::observations;
+use super::judged_run::observations;
 use crate::report::{Pool, RunView};
 use crate::run::Telling;
 use crate::scenario::Tier;

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::experiment::{Wanted, make};
 use super::longest::one_side;
-use super::verdicts::settle;
+use super::verdicts::judge_and_publish;
 use crate::error::{Error, Kind, Result};
 use crate::events::{Events, TrialEvents, shown};
 use crate::machine::{Compute, Loaded, open_model};
@@ -267,7 +267,7 @@ impl<'s> Work<'s> {
         make(loaded, &wanted, pace, bar, talk, &mut |cell, folder| {
             let view = folder.and_then(|folder| match cells[cell].1 {
                 Some(_) => Ok(None),
-                None => settle(folder.lock(), talk).map(Some),
+                None => judge_and_publish(folder.lock(), talk).map(Some),
             });
             ended(cell, view);
             ControlFlow::Continue(())

@@ -1,6 +1,7 @@
 //! `candor diff`: what two runs differ in, in their settings and in what was said of their replies.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -13,7 +14,7 @@ use crate::judge::{Compliance, Verdict};
 use crate::report::{RunView, labels, points, points_interval};
 use crate::run::Condition;
 use crate::stats::Interval;
-use crate::study::verdicts::view_now;
+use crate::study::JudgedRun;
 
 /// What is printed as JSON.
 #[derive(Serialize)]
@@ -65,8 +66,8 @@ struct Said {
 }
 
 pub(in crate::cli) fn diff(args: &DiffArgs, talk: &Talk) -> Result<()> {
-    let views =
-        [view_now(&args.first, &args.judge, talk)?, view_now(&args.second, &args.judge, talk)?];
+    let view = |run: &Path| JudgedRun::now(run, &args.judge, talk)?.view();
+    let views = [view(&args.first)?, view(&args.second)?];
     let found = difference(&views);
     if args.json {
         return show::json(&found);

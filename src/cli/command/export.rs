@@ -14,7 +14,7 @@ use crate::exchange::{self, Exported, FileOut, Form};
 use crate::model::Message;
 use crate::run::{Finished, Record, write_whole};
 use crate::scenario::Scenario;
-use crate::study::verdicts::{self, view_now};
+use crate::study::JudgedRun;
 
 pub(in crate::cli) fn export(args: &ExportArgs, talk: &Talk) -> Result<()> {
     let runs = folders::runs(&args.runs, Want::Any, talk)?;
@@ -51,7 +51,7 @@ fn write(path: &Path, bytes: &[u8], talk: &Talk) -> Result<()> {
 
 /// A run with what the formats hold of it.
 fn exported(path: &Path, judge: &str, talk: &Talk) -> Result<Exported> {
-    let view = view_now(path, judge, talk)?;
+    let view = JudgedRun::now(path, judge, talk)?.view()?;
     let record = Finished::record(path)?;
     let finished = view.progress.is_none();
     if !finished {
@@ -61,7 +61,7 @@ fn exported(path: &Path, judge: &str, talk: &Talk) -> Result<Exported> {
             view.transcripts.len()
         ));
     }
-    let others = view.others.iter().map(|other| Ok(verdicts::view(path, &other.name)?.estimates));
+    let others = view.others.iter().map(|other| JudgedRun::open(path, &other.name)?.estimates());
     let others = others.collect::<Result<Vec<_>>>()?;
     Ok(Exported { messages: messages(&record)?, view, record, others, finished })
 }

@@ -11,7 +11,7 @@ use crate::exchange::{ImportOptions, Log, ReplyColumns, TableOf, Taken, read_ins
 use crate::judge::{Exchange, JudgeCard, TOLD, Told, Verdict, Verdicts, choice};
 use crate::run::{Finished, Imported, ReadingRecord, import as make_folder};
 use crate::scenario::{Options, Request, ShownOption};
-use crate::study::verdicts::{add, settle};
+use crate::study::verdicts::{add, judge_and_publish};
 use crate::transcript::Transcript;
 
 /// Bytes of a log that is read.
@@ -49,7 +49,7 @@ pub(in crate::cli) fn import(args: &ImportArgs, talk: &Talk) -> Result<()> {
     }
     let labels = labels(&imported, &transcripts, &told)?;
     let lock = make_folder(&args.out, &imported, &transcripts)?;
-    let view = settle(&lock, talk)?;
+    let view = judge_and_publish(&lock, talk)?;
     show(&summary(&[view]))?;
     if !labels.lines.is_empty() {
         let count = labels.lines.len();

@@ -12,12 +12,15 @@ use crate::error::{Error, Result};
 use crate::events::shown;
 use crate::report::{self, RunView};
 use crate::run::write_whole;
+use crate::study::JudgedRun;
 use crate::study::compare::compare_together;
-use crate::study::verdicts::view;
 
 pub(in crate::cli) fn report(args: &ReportArgs, talk: &Talk) -> Result<()> {
     let runs = folders::runs(&args.runs, Want::Finished, talk)?;
-    let mut views = runs.iter().map(|run| view(run, &args.judge)).collect::<Result<Vec<_>>>()?;
+    let mut views = runs
+        .iter()
+        .map(|run| JudgedRun::open(run, &args.judge)?.view())
+        .collect::<Result<Vec<_>>>()?;
     compare_together(&mut views);
     let write = |path: &Path, bytes: &[u8]| -> Result<()> {
         check_folder(path)?;

@@ -9,7 +9,7 @@ use crate::cli::screen::terminal::columns_or_default;
 use crate::error::{Error, Result};
 use crate::judge::Verdict;
 use crate::report::{Look, RunView, block, looks, looks_table, pair, samples};
-use crate::study::verdicts::view_now;
+use crate::study::JudgedRun;
 use crate::transcript::Transcript;
 
 /// Which trials are meant.
@@ -43,7 +43,7 @@ struct List<'a> {
 }
 
 pub(in crate::cli) fn show(args: &ShowArgs, talk: &Talk) -> Result<()> {
-    let view = view_now(&args.run, &args.judge, talk)?;
+    let view = JudgedRun::now(&args.run, &args.judge, talk)?.view()?;
     let Some(id) = &args.trial else {
         let looks = looks(&view);
         if args.json {

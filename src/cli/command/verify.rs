@@ -18,7 +18,7 @@ use crate::run::{
 use crate::scenario::Scenario;
 use crate::study::fit::fit;
 use crate::study::recorded::{Recorded, check_versions};
-use crate::study::verdicts::{Rejudged, rejudge};
+use crate::study::rejudge::{Rejudged, rejudge};
 use crate::transcript::token_digest;
 
 /// One token after the other, so that this also vouches for the guesses that the run may have made.

@@ -16,8 +16,8 @@ use crate::judge::rules;
 use crate::machine::open_model;
 use crate::report::RunView;
 use crate::run::{Shard, State, TrialCount};
+use crate::study::JudgedRun;
 use crate::study::sweep_work::Work;
-use crate::study::verdicts;
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 const BETWEEN_COUNTS: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ pub(in crate::cli) fn run_on(
     for (cell, _) in work.cells() {
         let path = work.out.join(&cell.place);
         match State::of(&path) {
-            Some(State::Sealed) => views.push(verdicts::view(&path, rules::NAME)?),
+            Some(State::Sealed) => views.push(JudgedRun::open(&path, rules::NAME)?.view()?),
             _ => failed += 1,
         }
     }

@@ -17,8 +17,9 @@ use crate::events::shown;
 use crate::judge::rules;
 use crate::report::{self, RunView};
 use crate::run::{Finished, Skipped, State};
+use crate::study::JudgedRun;
 use crate::study::compare::compare_together;
-use crate::study::verdicts::{progress, view_now};
+use crate::study::judged_run::trials_of;
 use http::{Answer, Door, listen, serve};
 
 /// Runs on one page.
@@ -117,7 +118,7 @@ impl Site {
                     Some(State::Sealed) => &self.judge,
                     _ => rules::NAME,
                 };
-                view_now(run, judge, &silent)
+                JudgedRun::now(run, judge, &silent)?.view()
             })
             .collect::<Result<Vec<RunView>>>()?;
         compare_together(&mut views);
@@ -132,8 +133,8 @@ impl Site {
         let mut under_way = Vec::new();
         for run in &runs {
             if State::of(run) == Some(State::Begun) {
-                let run = Finished::so_far(run)?;
-                under_way.push((run.record.model_name(), progress(&run)));
+                let run = Finished::partial(run)?;
+                under_way.push((run.record.model_name(), trials_of(&run)));
             }
         }
         let progress = report::progress_in_words(runs.len(), &under_way);
