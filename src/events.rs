@@ -46,7 +46,7 @@ impl dyn Events + '_ {
 /// How far the trials of some runs are.
 pub trait TrialEvents {
     /// The runs of a model are made next; so many trials were there to be made before them.
-    fn begin(&mut self, model: &str, behind: usize);
+    fn begin(&mut self, model: &str, done_before: usize);
 
     /// So many trials of the runs that are being made are there, for which so many tokens were drawn.
     fn made(&mut self, trials: usize, tokens: usize);
@@ -123,7 +123,7 @@ impl Events for Silent {
 struct Unwatched;
 
 impl TrialEvents for Unwatched {
-    fn begin(&mut self, _model: &str, _behind: usize) {}
+    fn begin(&mut self, _model: &str, _done_before: usize) {}
 
     fn made(&mut self, _trials: usize, _tokens: usize) {}
 

@@ -64,7 +64,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 
 /// The arguments as the command that they make. What was given, and what is a default, is noted for `run`.
 fn parsed(args: Vec<OsString>) -> std::result::Result<Cli, clap::Error> {
-    let matches = environment::settle(shape::command()).try_get_matches_from(args)?;
+    let matches = environment::read_variables(shape::command()).try_get_matches_from(args)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     if let (Command::Run(run), Some((_, given))) = (&mut cli.command, matches.subcommand()) {
         let is_given = |id: &&str| {

@@ -76,7 +76,7 @@ impl<S> Active<S> {
     }
 
     /// Takes the guesses back that did not come true in the last `new` draws; the last token drawn is next.
-    pub(super) fn settle<M>(&mut self, model: &M, prompt: &[u32], new: usize)
+    pub(super) fn drop_rejected_guesses<M>(&mut self, model: &M, prompt: &[u32], new: usize)
     where
         M: LanguageModel<Sequence = S>,
     {

@@ -115,7 +115,7 @@ pub fn generate<M: LanguageModel>(
             in_all += new;
             accepted += new - 1;
             drafts.learn(row.job, &row.token_ids, new);
-            row.settle(model, prompts[row.job], new);
+            row.drop_rejected_guesses(model, prompts[row.job], new);
             match row.finished() {
                 Ok(completion) => {
                     drafts.end(completion.job);

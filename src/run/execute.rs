@@ -57,7 +57,7 @@ pub trait Watcher {
     fn progress(&mut self, progress: RunProgress);
 
     /// Whether a run that may end early ends at this look, from 0, given its transcripts up to there.
-    fn enough(&mut self, run: usize, look: usize, transcripts: &[Transcript]) -> bool;
+    fn should_stop_early(&mut self, run: usize, look: usize, transcripts: &[Transcript]) -> bool;
 
     /// Takes the folder of a run, still locked; once for each.
     fn ended(&mut self, run: usize, folder: Folder, end: End);
@@ -188,7 +188,7 @@ impl<'a, 'w, W: Watcher> Work<'a, 'w, W> {
     fn go_on(&mut self, run: usize) {
         let Some(making) = &mut self.runs[run] else { return };
         let watcher = &mut *self.watcher;
-        match making.go_on(|look, transcripts| watcher.enough(run, look, transcripts)) {
+        match making.go_on(|look, transcripts| watcher.should_stop_early(run, look, transcripts)) {
             Ok(false) => {}
             Ok(true) => self.end(run, End::Sealed),
             Err(error) => self.end(run, End::Failed(error)),

@@ -129,9 +129,10 @@ pub(crate) fn make(
     bar.suspend(|| notes.iter().for_each(|note| talk.say(format!("note: {note}"))));
     let pace = Pace { batch: memory.batch, ..pace };
     let started = Instant::now();
-    let (aside, last) = (Duration::ZERO, RunProgress::default());
+    let (excluded_time, last) = (Duration::ZERO, RunProgress::default());
     let warned = false;
-    let mut watch = Watch { loaded, memory, open, started, aside, last, bar, ended, talk, warned };
+    let mut watch =
+        Watch { loaded, memory, open, started, excluded_time, last, bar, ended, talk, warned };
     let made = with_decoder!(&loaded.decoder, it => execute(it, runs, pace, stop, &mut watch));
     made.map_err(|error| match error.kind() {
         Kind::Interrupted => watch.interrupted(),
@@ -190,7 +191,7 @@ struct Watch<'a> {
     open: Vec<Open<'a>>,
     started: Instant,
     /// What was not spent on trials: on verdicts and pages of runs that ended before the others.
-    aside: Duration,
+    excluded_time: Duration,
     last: RunProgress,
     bar: &'a mut dyn TrialEvents,
     ended: &'a mut Ended<'a>,
@@ -229,7 +230,7 @@ impl Watcher for Watch<'_> {
         }
     }
 
-    fn enough(&mut self, run: usize, look: usize, transcripts: &[Transcript]) -> bool {
+    fn should_stop_early(&mut self, run: usize, look: usize, transcripts: &[Transcript]) -> bool {
         let looks = self.open[run].looks.as_ref();
         looks.is_some_and(|looks| enough(&looks.manifest, &looks.arms, look, transcripts))
     }
@@ -248,7 +249,7 @@ impl Watcher for Watch<'_> {
         let (number, ended) = (self.open[run].number, &mut self.ended);
         let began = Instant::now();
         _ = self.bar.suspend(|| ended(number, result));
-        self.aside += began.elapsed();
+        self.excluded_time += began.elapsed();
     }
 }
 
@@ -267,7 +268,7 @@ impl Watch<'_> {
 
     /// Adds this try to the performance record of a run.
     fn record(&self, folder: &Folder, part: Option<&ShardPart>) -> Result<()> {
-        let seconds = self.started.elapsed().saturating_sub(self.aside).as_secs_f64();
+        let seconds = self.started.elapsed().saturating_sub(self.excluded_time).as_secs_f64();
         let info = self.loaded.decoder.info();
         let shard = part.map(|part| part.shard);
         let made = Try::new(shard, self.open.len(), self.last, seconds, &self.memory, info);

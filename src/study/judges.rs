@@ -112,7 +112,7 @@ impl Judge {
 
 /// The choices among options are read by the same reader for every judge.
 fn settled(exchanges: &[Exchange<'_>], findings: Vec<Finding>) -> Vec<Finding> {
-    exchanges.iter().zip(findings).map(|(e, finding)| choice::settle(e, finding)).collect()
+    exchanges.iter().zip(findings).map(|(e, finding)| choice::decide(e, finding)).collect()
 }
 
 /// The path of a fitted judge's file, where the name is one.

@@ -201,21 +201,21 @@ impl<'s> Work<'s> {
     pub(crate) fn run(&self, talk: &dyn Events) -> Result<(Vec<RunView>, usize)> {
         let all = self.cells().count();
         let mut bar = talk.trials(self.trials()?);
-        let (mut views, mut finished, mut ended, mut behind) = (Vec::new(), 0, 0, 0);
+        let (mut views, mut finished, mut ended, mut done_before) = (Vec::new(), 0, 0, 0);
         for (name, entry, cells) in self.models() {
-            bar.begin(name, behind);
+            bar.begin(name, done_before);
             let loaded = match bar.suspend(|| self.load(entry, &cells, talk)) {
                 Ok(loaded) => loaded,
                 Err(error) if error.kind() == Kind::Interrupted => return Err(error),
                 Err(error) => {
                     bar.suspend(|| talk.error(&error));
                     ended += cells.len();
-                    behind += self.trials_of(&cells)?;
+                    done_before += self.trials_of(&cells)?;
                     continue;
                 }
             };
             for cells in cells.chunks(CELLS_TOGETHER) {
-                bar.begin(name, behind);
+                bar.begin(name, done_before);
                 let mut made: Vec<Option<RunView>> = cells.iter().map(|_| None).collect();
                 let before = ended;
                 let stopped = self.make(&loaded, cells, &mut *bar, talk, &mut |cell, view| {
@@ -241,7 +241,7 @@ impl<'s> Work<'s> {
                 }
                 ended = before + cells.len();
                 views.extend(made.into_iter().flatten());
-                behind += self.trials_of(cells)?;
+                done_before += self.trials_of(cells)?;
             }
         }
         Ok((views, all - finished))

@@ -5,7 +5,7 @@ use clap::builder::{BoolishValueParser, Resettable};
 use clap::{ArgAction, Command};
 
 /// The same command, with its variables read like that.
-pub(in crate::cli) fn settle(command: Command) -> Command {
+pub(in crate::cli) fn read_variables(command: Command) -> Command {
     let below: Vec<String> =
         command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
     let mut command = command.mut_args(|arg| {
@@ -22,7 +22,7 @@ pub(in crate::cli) fn settle(command: Command) -> Command {
         }
     });
     for name in below {
-        command = command.mut_subcommand(name, settle);
+        command = command.mut_subcommand(name, read_variables);
     }
     command
 }

@@ -45,7 +45,7 @@ impl Talk {
         bar.set_length(trials as u64);
         let now = Instant::now();
         let plain = (!self.quiet && bar.is_hidden()).then_some(now);
-        TrialBar { bar, behind: 0, first: None, started: now, plain }
+        TrialBar { bar, done_before: 0, first: None, started: now, plain }
     }
 
     /// A progress bar for so many answers.
@@ -118,7 +118,7 @@ fn left(state: &ProgressState, text: &mut dyn fmt::Write) {
 pub(in crate::cli) struct TrialBar {
     bar: ProgressBar,
     /// Trials of runs that are not among those that are being made.
-    behind: usize,
+    done_before: usize,
     /// Trials that were there when the first were made; none before that.
     first: Option<usize>,
     started: Instant,
@@ -146,7 +146,7 @@ fn seconds_left(finished: usize, remaining: usize, tokens: usize, seconds: f64) 
 impl TrialBar {
     /// So many trials of the runs that are being made are there.
     pub(in crate::cli) fn trials_done(&mut self, trials: usize) {
-        self.bar.set_position((self.behind + trials) as u64);
+        self.bar.set_position((self.done_before + trials) as u64);
     }
 
     /// Passes on what another process says, line by line, until it has said all.
@@ -168,9 +168,9 @@ impl TrialBar {
 }
 
 impl TrialEvents for TrialBar {
-    fn begin(&mut self, model: &str, behind: usize) {
+    fn begin(&mut self, model: &str, done_before: usize) {
         self.bar.set_prefix(visible(model));
-        self.behind = behind;
+        self.done_before = done_before;
         self.first = None;
         self.started = Instant::now();
     }
@@ -182,7 +182,7 @@ impl TrialEvents for TrialBar {
         let seconds = self.started.elapsed().as_secs_f64().max(1e-9);
         let all = self.bar.length().unwrap_or(0);
         let remaining = usize::try_from(all).unwrap_or(usize::MAX);
-        let remaining = remaining.saturating_sub(self.behind + trials);
+        let remaining = remaining.saturating_sub(self.done_before + trials);
         let left = seconds_left(trials.saturating_sub(first), remaining, tokens, seconds);
         let left = left.filter(|_| remaining > 0).map(|left| {
             format!(", about {:#} left", HumanDuration(Duration::from_secs_f64(left.min(1e9))))
@@ -191,7 +191,7 @@ impl TrialEvents for TrialBar {
         let said = format!("{rate:.0} tok/s{}", left.unwrap_or_default());
         if let Some(last) = self.plain.as_mut().filter(|last| last.elapsed() >= PLAIN_EVERY) {
             *last = Instant::now();
-            let (model, done) = (self.bar.prefix(), self.behind + trials);
+            let (model, done) = (self.bar.prefix(), self.done_before + trials);
             let line = format!("{model}: {done} of {all} trials, {said}");
             _ = writeln!(std::io::stderr(), "{}", showable(&line));
         }

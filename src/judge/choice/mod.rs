@@ -78,7 +78,7 @@ pub struct Choice {
 /// Puts what an answer chose in the place of what a judge says of its compliance; where nothing was to be chosen the
 /// finding stays as it is. The option that complies is full compliance, any other a refusal; an answer that settles
 /// on none has no verdict. Whichever judge reads the reasoning, the choice is read here.
-pub fn settle(exchange: &Exchange<'_>, finding: Finding) -> Finding {
+pub fn decide(exchange: &Exchange<'_>, finding: Finding) -> Finding {
     let Some(answer) = exchange.answered().filter(|_| !exchange.options.is_empty()) else {
         return finding;
     };

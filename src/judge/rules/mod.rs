@@ -49,7 +49,7 @@ pub fn judge(exchange: &Exchange<'_>) -> Finding {
         reasoning_score: reasoned.then_some(thought.score),
         criteria: thought.criteria,
     };
-    choice::settle(exchange, finding)
+    choice::decide(exchange, finding)
 }
 
 #[cfg(test)]

@@ -35,14 +35,14 @@ pub(in crate::cli) fn run_on(
 ) -> Result<(Vec<RunView>, usize)> {
     let mut bar = talk.trial_bar(work.trials()?);
     bar.begin(&format!("{} devices", devices.len()), 0);
-    let mut workers = Workers { work, file, threads, talk, bar, voices: Vec::new() };
+    let mut workers = Workers { work, file, threads, talk, bar, stderr_forwarders: Vec::new() };
     let mut working: Vec<Option<Worker>> = devices.iter().map(|_| None).collect();
     let made = workers.work_off(devices, &mut working);
     if made.is_err() {
         end(&mut working);
     }
-    for voice in workers.voices {
-        let _ = voice.join();
+    for forwarder in workers.stderr_forwarders {
+        let _ = forwarder.join();
     }
     made?;
     let (mut views, mut failed) = (Vec::new(), 0);
@@ -70,7 +70,7 @@ struct Workers<'a> {
     talk: &'a Talk,
     bar: TrialBar,
     /// What passes on what they say.
-    voices: Vec<JoinHandle<()>>,
+    stderr_forwarders: Vec<JoinHandle<()>>,
 }
 
 impl Workers<'_> {
@@ -145,7 +145,7 @@ impl Workers<'_> {
         // Its stdin is closed when this process is gone, and tells it to stop.
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = command.spawn().map_err(failed)?;
-        self.voices.extend(process.stderr.take().map(|said| self.bar.pass_on(said)));
+        self.stderr_forwarders.extend(process.stderr.take().map(|said| self.bar.pass_on(said)));
         Ok(Worker { task, process })
     }
 }
