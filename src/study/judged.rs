@@ -3,29 +3,22 @@
 use std::path::PathBuf;
 
 use super::judged_run::JudgedRun;
-use super::judges::{Judge, JudgeSettings};
-use super::verdicts::{add, judge_and_publish, judged_by};
+use super::judges::{ChosenJudge, Judge};
+use super::verdicts::{add, judge_and_publish};
 use crate::error::Result;
 use crate::events::{Events, shown};
-use crate::judge::{JudgeOutcome, Verdict, Verdicts, rules};
+use crate::judge::{JudgeOutcome, Verdict, Verdicts};
 use crate::report::RunView;
 use crate::run::{Finished, Lock};
 
 /// Judges finished runs, and gives their views as this judge sees them.
 pub(crate) fn judge_runs(
     runs: &[PathBuf],
-    name: &str,
-    model: &JudgeSettings,
+    judge: &ChosenJudge,
     talk: &dyn Events,
 ) -> Result<Vec<RunView>> {
-    Judge::check(name, model, talk)?;
     let locks = ready(runs)?;
-    let views = judged(
-        runs,
-        &locks,
-        || (name != rules::NAME).then(|| Judge::open(name, model, talk)),
-        talk,
-    )?;
+    let views = judged(runs, &locks, || (!judge.is_rules()).then(|| judge.open(talk)), talk)?;
     drop(locks);
     Ok(views)
 }
@@ -65,7 +58,7 @@ pub(crate) fn judged(
                     shown(path)
                 ));
             }
-            let verdicts = judged_by(&judge, card, &run, talk)?;
+            let verdicts = judge.verdicts(card, &run, talk)?;
             tell_unjudged(&verdicts, talk);
             add(run, verdicts)?;
             views.push(JudgedRun::open(path, &name)?.view()?);

@@ -9,7 +9,6 @@ use super::exchanges::arms;
 use super::judge_errors::errors;
 use super::judges::Judge;
 use super::stopping::stopped;
-use super::verdicts::judged_by;
 use crate::error::{Error, Result};
 use crate::events::{Events, shown};
 use crate::judge::{Agreement, Verdict, Verdicts, rules};
@@ -75,7 +74,7 @@ impl JudgedRun {
             ))
             .hint("let it finish, or leave `--judge` out"));
         }
-        let verdicts = judged_by(&Judge::Rules, rules::card()?, &run, talk)?;
+        let verdicts = Judge::Rules.verdicts(rules::card()?, &run, talk)?;
         let progress = (!sealed).then(|| trials_of(&run));
         let judge = rules::NAME.to_owned();
         Ok(Self { run, judge, verdicts, others: Vec::new(), heat: Vec::new(), progress })
@@ -199,7 +198,7 @@ impl JudgedRun {
 }
 
 /// How many trials of a run there are, and how many there will be.
-pub(crate) fn trials_of(run: &Finished) -> TrialProgress {
+fn trials_of(run: &Finished) -> TrialProgress {
     let trials_done = run.transcripts.len();
     TrialProgress { trials_done, trials: run.record.trials().unwrap_or(trials_done) }
 }

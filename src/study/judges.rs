@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::exchanges::exchanges;
 use super::fitting::{ReadyJudge, open_fitted};
 use super::model_judge::ModelJudge;
 use crate::decoder::Quantize;
@@ -11,8 +12,9 @@ use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::judge::fitted::{ENDING, FittedJudge};
 use crate::judge::rubric::Rubric;
-use crate::judge::{Exchange, Finding, JudgeCard, choice, is_human, rules};
+use crate::judge::{Exchange, Finding, JudgeCard, Verdict, Verdicts, choice, is_human, rules};
 use crate::machine::{Compute, open_model};
+use crate::model::hub::HubName;
 use crate::run::Finished;
 
 /// How a model judges, where one is named.
@@ -32,6 +34,49 @@ pub(crate) struct JudgeSettings {
     pub(crate) batch: usize,
 }
 
+/// A judge that was asked for and can be had; its weights are not read yet.
+pub(crate) struct ChosenJudge {
+    /// What to open. A branch of the hub is named by the commit that it was when this was made, so that it cannot move
+    /// while the run is made that is to be judged.
+    name: String,
+    settings: JudgeSettings,
+}
+
+impl ChosenJudge {
+    /// Refuses what cannot judge, without reading weights; a model of the hub is fetched.
+    ///
+    /// # Errors
+    /// A person, who judges elsewhere; a rubric or a model that cannot be used.
+    pub(crate) fn new(name: &str, settings: JudgeSettings, talk: &dyn Events) -> Result<Self> {
+        let mut name = name.to_owned();
+        if let Some(path) = fitted(&name) {
+            FittedJudge::read(path)?;
+        } else if name != rules::NAME {
+            rubric(&name, &settings)?;
+            let model = open_model(&name, talk).map_err(|error| {
+                error.within("`--judge` takes `rules`, a model, or the file of a fitted judge")
+            })?;
+            if let (Some(origin), Some(hub)) = (&model.origin, HubName::parse(&name)) {
+                name = hub.at(&origin.commit).to_string();
+            }
+        }
+        Ok(Self { name, settings })
+    }
+
+    /// Whether it is the judge that every run has anyway.
+    pub(crate) fn is_rules(&self) -> bool {
+        self.name == rules::NAME
+    }
+
+    /// Makes it ready: a model's weights are read.
+    ///
+    /// # Errors
+    /// There is no room for the weights, or they cannot be read.
+    pub(crate) fn open(&self, talk: &dyn Events) -> Result<Judge> {
+        Judge::open(&self.name, &self.settings, talk)
+    }
+}
+
 /// A judge that is ready.
 pub(crate) enum Judge {
     Rules,
@@ -41,10 +86,7 @@ pub(crate) enum Judge {
 
 impl Judge {
     /// The judge of this name: `rules`, or a model, whose weights are read.
-    ///
-    /// # Errors
-    /// A person, who judges elsewhere; a rubric or a model that cannot be used.
-    pub(crate) fn open(name: &str, args: &JudgeSettings, talk: &dyn Events) -> Result<Self> {
+    fn open(name: &str, args: &JudgeSettings, talk: &dyn Events) -> Result<Self> {
         if name == rules::NAME {
             return Ok(Self::Rules);
         }
@@ -56,20 +98,6 @@ impl Judge {
         let rubric = rubric(name, args)?;
         let compute = compute()?;
         Ok(Self::Model(Box::new(ModelJudge::open(name, rubric, &compute, args.batch, talk)?)))
-    }
-
-    /// Refuses what [`Self::open`] would refuse, without reading weights; a model of the hub is fetched.
-    pub(crate) fn check(name: &str, args: &JudgeSettings, talk: &dyn Events) -> Result<()> {
-        if name == rules::NAME {
-            return Ok(());
-        }
-        if let Some(path) = fitted(name) {
-            return FittedJudge::read(path).map(drop);
-        }
-        rubric(name, args)?;
-        open_model(name, talk).map(drop).map_err(|error| {
-            error.within("`--judge` takes `rules`, a model, or the file of a fitted judge")
-        })
     }
 
     /// What the judge is and how it does.
@@ -90,6 +118,23 @@ impl Judge {
             Self::Rules | Self::Model(_) => Ok(card),
             Self::Fitted(judge) => judge.about_run(card, run),
         }
+    }
+
+    /// What it says of a run.
+    ///
+    /// # Errors
+    /// Those of [`Self::judge`].
+    pub(crate) fn verdicts(
+        &self,
+        card: JudgeCard,
+        run: &Finished,
+        talk: &dyn Events,
+    ) -> Result<Verdicts> {
+        let (transcripts, exchanges): (Vec<_>, Vec<_>) =
+            exchanges(&run.record, &run.transcripts).unzip();
+        let findings = self.judge(&exchanges, &Verdicts::journal(&run.path, &card.judge), talk)?;
+        let lines = transcripts.into_iter().zip(findings);
+        Ok(Verdicts { card, lines: lines.map(|(t, finding)| Verdict::on(t, finding)).collect() })
     }
 
     /// One finding for each exchange, in their order. What a model answers goes into the journal at this path, which

@@ -2,7 +2,7 @@
 
 use super::judged_run::JudgedRun;
 use super::judges::Judge;
-use super::verdicts::{SUMMARY, judged_by, summary};
+use super::verdicts::{SUMMARY, summary};
 use crate::error::Result;
 use crate::events::Events;
 use crate::judge::{Verdicts, is_human, rules};
@@ -47,7 +47,7 @@ pub(crate) fn rejudge(run: Finished, talk: &dyn Events) -> Result<Rejudged> {
                 there.card.version, card.version
             )));
         }
-        let again = judged_by(&Judge::Rules, card, &run, talk)?;
+        let again = Judge::Rules.verdicts(card, &run, talk)?;
         let pairs = there.lines.iter().zip(&again.lines);
         if let Some((number, (there, _))) = (1..).zip(pairs).find(|(_, (a, b))| a != b) {
             let (request, tier, sample) = there.trial();
@@ -95,7 +95,7 @@ fn first_changed(run: &Finished, judge: &str, talk: &dyn Events) -> Result<Optio
     else {
         return Ok(None);
     };
-    let again = judged_by(&Judge::Rules, rules::card()?, run, talk)?;
+    let again = Judge::Rules.verdicts(rules::card()?, run, talk)?;
     let mut pairs = (1..).zip(there.lines.iter().zip(&again.lines));
     Ok(pairs.find(|(_, (there, again))| there != again).map(|(number, (there, _))| {
         let (request, tier, sample) = there.trial();

@@ -5,12 +5,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::exchanges::exchanges;
 use super::judged_run::JudgedRun;
 use super::judges::Judge;
 use crate::error::{Error, Result};
 use crate::events::Events;
-use crate::judge::{JudgeCard, QuestionJournal, Verdict, Verdicts, rules};
+use crate::judge::{QuestionJournal, Verdicts, rules};
 use crate::report::{self, RunView};
 use crate::run::{Finished, Lock, write_whole};
 use crate::stats::Estimates;
@@ -51,24 +50,9 @@ pub(crate) fn judge_and_publish(lock: &Lock, talk: &dyn Events) -> Result<RunVie
         .flatten()
         .is_some_and(|card| card.digest.is_some() && card.replaces.is_none());
     if !known || damaged.is_some() || !bound {
-        judged_by(&Judge::Rules, card, &run, talk)?.about(&judged).write(path)?;
+        Judge::Rules.verdicts(card, &run, talk)?.about(&judged).write(path)?;
     }
     publish(run, &judged)
-}
-
-/// What a judge says of a run.
-pub(crate) fn judged_by(
-    judge: &Judge,
-    card: JudgeCard,
-    run: &Finished,
-    talk: &dyn Events,
-) -> Result<Verdicts> {
-    let (transcripts, exchanges): (Vec<_>, Vec<_>) =
-        exchanges(&run.record, &run.transcripts).unzip();
-    let findings = judge.judge(&exchanges, &Verdicts::journal(&run.path, &card.judge), talk)?;
-    let lines =
-        transcripts.into_iter().zip(findings).map(|(t, finding)| Verdict::on(t, finding)).collect();
-    Ok(Verdicts { card, lines })
 }
 
 /// Adds the verdicts of a further judge, and makes summary and page anew.

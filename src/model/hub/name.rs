@@ -72,6 +72,11 @@ impl HubName {
         self.revision.as_deref().unwrap_or(DEFAULT_REVISION)
     }
 
+    /// The same at this commit, which no branch moves away from.
+    pub fn at(&self, commit: &str) -> Self {
+        Self { revision: Some(commit.to_owned()), ..self.clone() }
+    }
+
     /// The name without its revision: what to call the model.
     pub fn label(&self) -> String {
         match &self.choice {
@@ -135,6 +140,9 @@ mod tests {
         let word = |word: &str| Choice::Quantization(word.into());
         let file = |file: &str| Choice::File(file.into());
         let own = |r: &str, c, v: &str| (r.to_owned(), c, v.to_owned());
+        let pinned = |text: &str| HubName::parse(text).unwrap().at("c0ffee").to_string();
+        assert_eq!(pinned("org/name"), "org/name@c0ffee");
+        assert_eq!(pinned("org/name:Q4_K_M@main"), "org/name:Q4_K_M@c0ffee");
         assert_eq!(parts("org/name"), own("org/name", Choice::Folder, "main"));
         assert_eq!(parts("o-1/n_a.me@v1.0"), own("o-1/n_a.me", Choice::Folder, "v1.0"));
         assert_eq!(parts("org/name@refs/pr/1"), own("org/name", Choice::Folder, "refs/pr/1"));

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::judge::rubric::Rubric;
 use crate::report;
 use crate::study::judged::judge_runs;
+use crate::study::judges::ChosenJudge;
 use fit::judge_fit;
 use table::judge_table;
 
@@ -38,7 +39,8 @@ pub(in crate::cli) fn judge(args: &JudgeArgs, talk: &Talk) -> Result<()> {
         }
         (None, None) => {
             let runs = folders::runs(&args.runs, Want::Finished, talk)?;
-            judge_runs(&runs, &args.judge, &args.model.settings(&args.judge)?, talk)?
+            let settings = args.model.settings(&args.judge)?;
+            judge_runs(&runs, &ChosenJudge::new(&args.judge, settings, talk)?, talk)?
         }
     };
     if views.is_empty() {

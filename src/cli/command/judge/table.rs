@@ -18,7 +18,7 @@ use crate::judge::{
 };
 use crate::run::write_whole;
 use crate::scenario::{Options, ShownOption};
-use crate::study::judges::Judge;
+use crate::study::judges::ChosenJudge;
 use crate::transcript::{FinishReason, Reply, TagNames};
 
 /// The columns that are added.
@@ -43,8 +43,7 @@ pub(in crate::cli) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) ->
         return Err(Error::input("`--table` needs `--request`, `--answer` and `--out`")
             .hint("name the columns and the file to write"));
     };
-    let settings = args.model.settings(&args.judge)?;
-    Judge::check(&args.judge, &settings, talk)?;
+    let chosen = ChosenJudge::new(&args.judge, args.model.settings(&args.judge)?, talk)?;
     check_out(path, out)?;
     let mut table = Table::read(path)?;
     let (request, answer) = (table.column(request)?, table.column(answer)?);
@@ -88,7 +87,7 @@ pub(in crate::cli) fn judge_table(path: &Path, args: &JudgeArgs, talk: &Talk) ->
             whole: true,
         })
         .collect();
-    let judge = Judge::open(&args.judge, &settings, talk)?;
+    let judge = chosen.open(talk)?;
     let name = judge.card()?.judge;
     let mut journal = out.as_os_str().to_owned();
     journal.push(".questions");

@@ -20,7 +20,7 @@ use crate::run::{ControlText, Pace, Plan, Registered, Settings, ShardPart};
 use crate::scenario::{RequestSet, Scenario, Variant};
 use crate::study::experiment::{Wanted, experiments, make_all};
 use crate::study::judged::judge_runs;
-use crate::study::judges::Judge;
+use crate::study::judges::ChosenJudge;
 use crate::study::longest::one_side;
 use crate::study::stopping::stopping;
 use dry::dry_run;
@@ -40,8 +40,7 @@ fn make(args: &RunArgs, talk: &Talk) -> Result<()> {
         Error::input("no model is named")
             .hint("give it after `run`, or as `[[models]]` in the file of `--config`")
     })?;
-    let judge = args.judge_model.settings(&args.judge)?;
-    Judge::check(&args.judge, &judge, talk)?;
+    let judge = ChosenJudge::new(&args.judge, args.judge_model.settings(&args.judge)?, talk)?;
     check_count("batch", args.batch as u64, BATCH_MAX as u64)?;
     if args.shard.is_some() && args.judge != rules::NAME {
         return Err(Error::input(format!(
@@ -129,10 +128,10 @@ fn make(args: &RunArgs, talk: &Talk) -> Result<()> {
     }
     let made = experiments(&loaded, &wanted, pace, talk)?;
     let (folders, mut views): (Vec<_>, Vec<_>) = made.into_iter().unzip();
-    if args.judge != rules::NAME {
+    if !judge.is_rules() {
         // The model that was measured makes room for the one that judges it.
         drop(loaded);
-        views = judge_runs(&folders, &args.judge, &judge, talk)?;
+        views = judge_runs(&folders, &judge, talk)?;
     }
     show(&crate::cli::command::report::summary(&views))?;
     for folder in &folders {

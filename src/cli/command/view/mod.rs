@@ -3,8 +3,10 @@
 
 mod http;
 
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::SystemTime;
 
 use serde_json::json;
 
@@ -15,11 +17,10 @@ use crate::cli::screen::talk::{Talk, print};
 use crate::error::{Error, Result};
 use crate::events::shown;
 use crate::judge::rules;
-use crate::report::{self, RunView};
-use crate::run::{Finished, Skipped, State};
+use crate::report::{self, RunView, TrialProgress};
+use crate::run::{Finished, Skipped, State, TrialCount};
 use crate::study::JudgedRun;
 use crate::study::compare::compare_together;
-use crate::study::judged_run::trials_of;
 use http::{Answer, Door, listen, serve};
 
 /// Runs on one page.
@@ -29,7 +30,12 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(in crate::cli) fn view(args: &ViewArgs, talk: &Talk) -> Result<()> {
-    let site = Site { roots: args.runs.clone(), judge: args.judge.clone(), page: Mutex::new(None) };
+    let site = Site {
+        roots: args.runs.clone(),
+        judge: args.judge.clone(),
+        page: Mutex::default(),
+        followed: Mutex::default(),
+    };
     let (runs, skipped) = site.found()?;
     tell(&skipped, talk);
     site.page()?;
@@ -54,6 +60,41 @@ struct Site {
     roots: Vec<PathBuf>,
     judge: String,
     page: Mutex<Option<Page>>,
+    /// Runs that have not finished, by their folders.
+    followed: Mutex<HashMap<PathBuf, Followed>>,
+}
+
+/// A run that has not finished, of whose records only what is new is read.
+struct Followed {
+    manifest: Option<Stamp>,
+    model: String,
+    /// As many as there will be, where that is known.
+    trials: Option<usize>,
+    count: TrialCount,
+}
+
+impl Followed {
+    fn new(run: &Path, manifest: Option<Stamp>) -> Result<Self> {
+        let record = Finished::record(run)?;
+        let (model, trials) = (record.model_name(), record.trials());
+        Ok(Self { manifest, model, trials, count: TrialCount::of(run) })
+    }
+
+    fn progress(&mut self) -> Result<TrialProgress> {
+        let trials_done = self.count.now()?;
+        Ok(TrialProgress { trials_done, trials: self.trials.unwrap_or(trials_done) })
+    }
+}
+
+/// Changes when a file is written anew.
+#[derive(Debug, PartialEq, Eq)]
+struct Stamp(u64, Option<SystemTime>);
+
+impl Stamp {
+    fn of(file: &Path) -> Option<Self> {
+        let about = file.metadata().ok()?;
+        Some(Self(about.len(), about.modified().ok()))
+    }
 }
 
 /// The page of one state of the folders.
@@ -130,12 +171,18 @@ impl Site {
     /// How far the runs are, and a name for it that changes whenever they do.
     fn state(&self) -> Result<String> {
         let runs = self.runs()?;
+        let mut followed = self.followed.lock().map_err(|_| Error::failed("the runs were lost"))?;
+        let mut before = std::mem::take(&mut *followed);
         let mut under_way = Vec::new();
-        for run in &runs {
-            if State::of(run) == Some(State::Begun) {
-                let run = Finished::partial(run)?;
-                under_way.push((run.record.model_name(), trials_of(&run)));
-            }
+        for run in runs.iter().filter(|run| State::of(run) == Some(State::Begun)) {
+            let manifest = Stamp::of(&run.join("manifest.json"));
+            let known = before.remove(run).filter(|known| known.manifest == manifest);
+            let mut known = match known {
+                Some(known) => known,
+                None => Followed::new(run, manifest)?,
+            };
+            under_way.push((known.model.clone(), known.progress()?));
+            followed.insert(run.clone(), known);
         }
         let progress = report::progress_in_words(runs.len(), &under_way);
         Ok(json!({ "version": version(&runs), "progress": progress }).to_string())
@@ -153,9 +200,9 @@ fn version(runs: &[PathBuf]) -> String {
         }
         files.sort();
         for file in files {
-            let Ok(about) = file.metadata() else { continue };
+            let Some(Stamp(len, modified)) = Stamp::of(&file) else { continue };
             hasher.update(file.as_os_str().as_encoded_bytes());
-            hasher.update(format!("\0{}\0{:?}\0", about.len(), about.modified().ok()).as_bytes());
+            hasher.update(format!("\0{len}\0{modified:?}\0").as_bytes());
         }
     }
     hasher.finalize().to_hex()[..16].to_owned()
