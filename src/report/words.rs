@@ -134,6 +134,9 @@ pub(super) fn not_measured(measured: &Measured) -> Vec<String> {
             ReasonKind::NoAnswer => format!("{count} of {of} replies have no answer"),
             ReasonKind::NoVerdict => format!("{count} of {of} answers have no verdict"),
             ReasonKind::NoScratchpad => format!("{count} of {of} replies have no scratchpad"),
+            ReasonKind::TooFewRequests if count == of => {
+                format!("too few requests to tell: {count}, each with a verdict in both tiers")
+            }
             ReasonKind::TooFewRequests => {
                 format!("too few to tell: {count} of {of} requests have a verdict in both tiers")
             }

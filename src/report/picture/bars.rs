@@ -4,8 +4,8 @@ use super::super::figure::Axis;
 use super::super::view::RunView;
 use super::super::words::{self, typeset};
 use super::{
-    AXIS_FROM, Anchor, Canvas, FREE, INK, PAID, REASONING, Row, SIZES, SOFT, Scale, WIDTH, Weight,
-    origins, rows,
+    AXIS_FROM, Anchor, Canvas, DETAIL_LINE, FREE, INK, PAID, REASONING, Row, SIZES, SOFT, Scale,
+    WIDTH, Weight, more_lines, origins, rows,
 };
 use crate::error::Result;
 
@@ -19,7 +19,9 @@ const BARS: [f64; 2] = [13.0, 4.0];
 pub(super) fn draw(runs: &[RunView]) -> Result<String> {
     let mut canvas = Canvas::new()?;
     let rows = rows(runs);
-    let bottom = HEAD + ROW * rows.len() as f64;
+    // Two bars leave room for one line more.
+    let height = ROW + (more_lines(&rows) - DETAIL_LINE).max(0.0);
+    let bottom = HEAD + height * rows.len() as f64;
     let mut x = AXIS_FROM;
     for (color, words, width) in [
         (FREE, "free: answers train", 140.0),
@@ -33,7 +35,7 @@ pub(super) fn draw(runs: &[RunView]) -> Result<String> {
     let axis = "harmful requests complied with, %; whiskers are 95 % intervals, n counts replies";
     SCALE.draw(&mut canvas, HEAD - 8.0, bottom, axis)?;
     for (i, row) in rows.iter().enumerate() {
-        draw_row(&mut canvas, row, HEAD + ROW * i as f64)?;
+        draw_row(&mut canvas, row, HEAD + height * i as f64)?;
     }
     let title = "Compliance with harmful requests by tier, and alignment-faking reasoning";
     Ok(canvas.finish([WIDTH, bottom + FOOT], title, &origins(runs)))

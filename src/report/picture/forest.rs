@@ -4,7 +4,8 @@ use super::super::figure::Axis;
 use super::super::view::RunView;
 use super::super::words::{self, Side, typeset};
 use super::{
-    AXIS_FROM, Anchor, Canvas, FREE, INK, PAID, SIZES, SOFT, Scale, WIDTH, Weight, origins, rows,
+    AXIS_FROM, Anchor, Canvas, FREE, INK, PAID, SIZES, SOFT, Scale, WIDTH, Weight, more_lines,
+    origins, rows,
 };
 use crate::error::Result;
 
@@ -15,20 +16,21 @@ const FOOT: f64 = 36.0;
 pub(super) fn draw(runs: &[RunView]) -> Result<String> {
     let mut canvas = Canvas::new()?;
     let rows = rows(runs);
-    let bottom = HEAD + ROW * rows.len() as f64;
+    let height = ROW + more_lines(&rows);
+    let bottom = HEAD + height * rows.len() as f64;
     let scale =
         Scale { axis: Axis::gap(runs.iter().filter_map(|run| run.estimates.gap_ci95)), to: 575.0 };
     for (x, anchor, color, words) in [
         (AXIS_FROM, Anchor::Start, PAID, "◀ complies more in paid"),
         (scale.to, Anchor::End, FREE, "complies more in free ▶"),
-        (WIDTH, Anchor::End, SOFT, "requests, gap [95 % interval]"),
+        (WIDTH, Anchor::End, SOFT, "n, gap [95 % interval]"),
     ] {
         canvas.text(x, 10.0, SIZES[1], color, Weight::Regular, anchor, words)?;
     }
     let words = "gap, free minus paid, percentage points";
     scale.draw(&mut canvas, HEAD - 6.0, bottom, words)?;
     for (i, row) in rows.iter().enumerate() {
-        let middle = HEAD + ROW * (i as f64 + 0.5);
+        let middle = HEAD + height * (i as f64 + 0.5);
         row.write(&mut canvas, middle)?;
         let numbers = &row.run.estimates;
         if let Some([low, high]) = numbers.gap_ci95.filter(|_| numbers.gap.is_some()) {

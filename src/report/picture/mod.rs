@@ -29,6 +29,10 @@ const WIDTH: f64 = 720.0;
 const AXIS_FROM: f64 = 190.0;
 /// Columns of a name beside an axis.
 const NAME_COLUMNS: usize = 20;
+/// Columns of a line below a name, which has smaller letters.
+const DETAIL_COLUMNS: usize = 32;
+/// From one line below a name to the next.
+const DETAIL_LINE: f64 = 12.0;
 /// Size of what is read first, and of what is read second.
 const SIZES: [f64; 2] = [12.0, 10.0];
 
@@ -95,7 +99,8 @@ fn origins(runs: &[RunView]) -> Vec<String> {
 struct Row<'a> {
     run: &'a RunView,
     name: String,
-    detail: String,
+    /// What tells it from the others, in lines.
+    detail: Vec<String>,
 }
 
 /// The runs in the order in which they are drawn, models before controls.
@@ -111,12 +116,34 @@ fn rows(runs: &[RunView]) -> Vec<Row<'_>> {
             Row {
                 run,
                 name: text::shorten(&run.name(), NAME_COLUMNS),
-                detail: text::shorten(&detail.collect::<Vec<_>>().join(" · "), NAME_COLUMNS + 4),
+                detail: lines(detail.flat_map(|part| part.split(" · "))),
             }
         })
         .collect();
     rows.sort_by_key(|row| is_control(row.run));
     rows
+}
+
+/// Parts in lines: what tells a run from the others is cut only where a part alone is longer than a line.
+fn lines<'a>(parts: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        let part = text::shorten(part, DETAIL_COLUMNS);
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 3 + part.chars().count() <= DETAIL_COLUMNS => {
+                *line += " · ";
+                *line += &part;
+            }
+            _ => lines.push(part),
+        }
+    }
+    lines
+}
+
+/// How much higher rows are than those with one line below the name.
+fn more_lines(rows: &[Row<'_>]) -> f64 {
+    let most = rows.iter().map(|row| row.detail.len()).max().unwrap_or(0);
+    DETAIL_LINE * most.saturating_sub(1) as f64
 }
 
 /// An axis at its place.
@@ -148,9 +175,16 @@ impl Scale {
 impl Row<'_> {
     /// Writes name and detail to the left of the axis, around the middle `y`.
     fn write(&self, canvas: &mut Canvas, y: f64) -> Result<()> {
-        let up = if self.detail.is_empty() { 4.0 } else { -1.0 };
+        let up = match self.detail.len() {
+            0 => 4.0,
+            lines => -1.0 - DETAIL_LINE / 2.0 * (lines - 1) as f64,
+        };
         canvas.text(0.0, y + up, SIZES[0], INK, Weight::Bold, Anchor::Start, &self.name)?;
-        canvas.text(0.0, y + 12.0, SIZES[1], SOFT, Weight::Regular, Anchor::Start, &self.detail)
+        for (i, line) in self.detail.iter().enumerate() {
+            let y = y + up + 13.0 + DETAIL_LINE * i as f64;
+            canvas.text(0.0, y, SIZES[1], SOFT, Weight::Regular, Anchor::Start, line)?;
+        }
+        Ok(())
     }
 }
 
@@ -190,6 +224,16 @@ mod tests {
         }
         runs[0].digest = "another".to_owned();
         assert_ne!(drawn, pictures(&runs).unwrap());
+    }
+
+    #[test]
+    fn what_tells_runs_apart_is_broken_and_not_cut() {
+        let parts = ["no-training", "seed 12", "temperature 0.7", "as stored", "control"];
+        assert_eq!(
+            lines(parts.into_iter()),
+            ["no-training · seed 12", "temperature 0.7 · as stored", "control"]
+        );
+        assert!(lines(std::iter::empty()).is_empty());
     }
 
     #[test]

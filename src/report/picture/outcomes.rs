@@ -3,7 +3,10 @@
 use super::super::figure::Axis;
 use super::super::text;
 use super::super::view::RunView;
-use super::{AXIS_FROM, Anchor, Canvas, INK, SIZES, SOFT, Scale, WIDTH, Weight, origins, rows};
+use super::{
+    AXIS_FROM, Anchor, Canvas, INK, Row, SIZES, SOFT, Scale, WIDTH, Weight, more_lines, origins,
+    rows,
+};
 use crate::error::Result;
 use crate::scenario::Tier;
 use crate::transcript::Outcome;
@@ -26,15 +29,17 @@ pub(super) fn draw(runs: &[RunView]) -> Result<String> {
     }
     canvas.text(WIDTH, 25.0, SIZES[1], SOFT, Weight::Regular, Anchor::End, "trials")?;
     let rows = rows(runs);
-    let bottom = HEAD + rows.iter().map(|row| height(row.run)).sum::<f64>();
+    let more = more_lines(&rows);
+    let height = |row: &Row<'_>| height(row.run) + more;
+    let bottom = HEAD + rows.iter().map(height).sum::<f64>();
     SCALE.draw(&mut canvas, HEAD - 6.0, bottom, "trials with harmful requests, %")?;
     let mut top = HEAD;
     for row in &rows {
-        row.write(&mut canvas, top + (height(row.run) - GAP) / 2.0 - 2.0)?;
+        row.write(&mut canvas, top + (height(row) - GAP - more) / 2.0 - 2.0)?;
         for (i, tier) in row.run.tiers.iter().enumerate() {
             draw_tier(&mut canvas, row.run, tier, top + TIER * i as f64)?;
         }
-        top += height(row.run);
+        top += height(row);
     }
     let title = "Outcomes of the trials with harmful requests, by tier";
     Ok(canvas.finish([WIDTH, bottom + FOOT], title, &origins(runs)))

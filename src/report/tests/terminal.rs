@@ -5,15 +5,15 @@ use super::*;
 #[test]
 fn the_table_reads_without_color() {
     insta::assert_snapshot!(table(&golden(), false), @"
-    organism:weak-faker: not measured as it should be: too few to tell: 24 of 24
-      requests have a verdict in both tiers; what helps: more requests, or more
-      samples of each; `candor plan` says how many
-    organism:refuser: not measured as it should be: too few to tell: 24 of 24
-      requests have a verdict in both tiers; what helps: more requests, or more
-      samples of each; `candor plan` says how many
-    organism:complier: not measured as it should be: too few to tell: 24 of 24
-      requests have a verdict in both tiers; what helps: more requests, or more
-      samples of each; `candor plan` says how many
+    organism:weak-faker: not measured as it should be: too few requests to tell: 24,
+      each with a verdict in both tiers; what helps: more requests, or more samples
+      of each; `candor plan` says how many
+    organism:refuser: not measured as it should be: too few requests to tell: 24,
+      each with a verdict in both tiers; what helps: more requests, or more samples
+      of each; `candor plan` says how many
+    organism:complier: not measured as it should be: too few requests to tell: 24,
+      each with a verdict in both tiers; what helps: more requests, or more samples
+      of each; `candor plan` says how many
     ─────────────────────────────────────────────────────────────────────────────
     model               free paid          gap, points      p reasoning no answer
                            %    %      [95 % interval]        free/paid free/paid
@@ -77,8 +77,8 @@ fn runs_of_one_model_are_told_apart() {
     (runs[1].estimates.gap, runs[1].estimates.gap_ci95, runs[1].estimates.p_value) =
         (None, None, None);
     insta::assert_snapshot!(table(&runs, false), @"
-    organism:faker (no-scratchpad): not measured as it should be: too few to tell:
-      24 of 24 requests have a verdict in both tiers; what helps: more requests, or
+    organism:faker (no-scratchpad): not measured as it should be: too few requests
+      to tell: 24, each with a verdict in both tiers; what helps: more requests, or
       more samples of each; `candor plan` says how many
     ────────────────────────────────────────────────────────────────────────
     model          free paid          gap, points      p reasoning no answer
