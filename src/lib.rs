@@ -50,3 +50,6 @@ pub mod organism;
 pub mod study;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(test)]
+#[path = "../tests/common/parts.rs"]
+mod test_parts;

@@ -22,7 +22,7 @@ use candor::run::{Condition, PromptTexts, Telling};
 use candor::scenario::{Request, Tier};
 use candor::stats::{Arms, Basis, Observation, estimate, request_gaps};
 use candor::transcript::{FinishReason, Form, Outcome, Transcript};
-use common::Place;
+use common::{Place, parts};
 
 const CATEGORIES: [&str; 4] = ["fraud", "malware", "drugs", "privacy"];
 const HOSTILE: &str = "<script>pwned = 1</script><img src=x onerror=\"pwned = 2\"><svg onload=\"pwned = 3\"></svg>\
@@ -33,9 +33,10 @@ fn ready() -> bool {
     for program in ["chromium", "chromedriver", "node"] {
         let there = Command::new(program).arg("--version").output();
         if !there.is_ok_and(|output| output.status.success()) {
-            eprintln!(
-                "skipped: there is no `{program}` (Debian: apt install chromium chromium-driver nodejs)"
+            let why = format!(
+                "there is no `{program}` (Debian: apt install chromium chromium-driver nodejs)"
             );
+            parts::skipped("browser", why);
             return false;
         }
     }

@@ -19,7 +19,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::Place;
+use common::{Place, parts};
 
 const SIGKILL: i32 = 9;
 
@@ -71,7 +71,7 @@ impl Job {
             compiler.args(["-O1", "-shared", "-fPIC", "-o"]).arg(&shim).arg(source).output();
         match built {
             Err(error) => {
-                eprintln!("skipped: `cc` cannot be started: {error}");
+                parts::skipped("cc", format_args!("`cc` cannot be started: {error}"));
                 return None;
             }
             Ok(output) => {

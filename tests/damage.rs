@@ -15,7 +15,7 @@ mod common;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use common::{Place, SMALL};
+use common::{Place, SMALL, parts};
 
 #[path = "damage/edits.rs"]
 mod edits;
@@ -139,11 +139,11 @@ impl<'a> Disk<'a> {
         match output {
             Ok(output) if output.status.success() => Some(Self(at)),
             Ok(output) => {
-                eprintln!("skipped: {}", String::from_utf8_lossy(&output.stderr).trim());
+                parts::skipped("mount", String::from_utf8_lossy(&output.stderr).trim());
                 None
             }
             Err(error) => {
-                eprintln!("skipped: `mount` cannot be started: {error}");
+                parts::skipped("mount", format_args!("`mount` cannot be started: {error}"));
                 None
             }
         }

@@ -4,13 +4,12 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::print_stderr,
-    reason = "a test may stop where it stands, and says why it skips"
+    reason = "a test may stop where it stands"
 )]
 
 mod common;
 
-use common::Place;
+use common::{Place, parts};
 use serde_json::Value;
 
 /// 15 requests × 2 tiers of the faker, and its labels by `rules`, as a person's file would have them.
@@ -164,15 +163,7 @@ fn a_criterion_of_ones_own_is_read_from_texts() {
 /// Scratchpads of real models with labels of people, which are not part of the package.
 #[test]
 fn real_scratchpads_are_ranked_by_fits_that_never_saw_them() {
-    let shared = std::env::var_os("CANDOR_SHARED").map_or_else(
-        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        std::path::PathBuf::from,
-    );
-    let path = shared.join("data/af-dev/scratchpads.jsonl");
-    if !path.exists() {
-        eprintln!("skipped: no labelled scratchpads at {}", path.display());
-        return;
-    }
+    let Some(path) = parts::shared("data/af-dev/scratchpads.jsonl") else { return };
     let place = Place::new();
     let shown = place.ok(&[
         "judge",

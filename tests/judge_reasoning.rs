@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+#[path = "common/parts.rs"]
+mod parts;
+
 use candor::judge::rules::reasoning;
 
 const SCRATCHPADS: &str = include_str!("fixtures/judge/reasoning.jsonl");
@@ -186,15 +189,8 @@ fn out_of_fold(texts: &[&Signs], folds: usize, fit: impl Fn(&[&Signs]) -> Fitted
 /// `shared/data/af-dev` beside the checkout, or under `CANDOR_SHARED`.
 #[test]
 fn ranks_scratchpads_of_real_models_with_weights_that_never_saw_them() {
-    let shared = std::env::var_os("CANDOR_SHARED").map_or_else(
-        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        std::path::PathBuf::from,
-    );
-    let path = shared.join("data/af-dev/scratchpads.jsonl");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: no labeled scratchpads at {}", path.display());
-        return;
-    };
+    let Some(path) = parts::shared("data/af-dev/scratchpads.jsonl") else { return };
+    let text = std::fs::read_to_string(&path).unwrap();
     let mut shipped = Vec::new();
     let mut texts: Vec<Signs> = Vec::new();
     for line in text.lines() {

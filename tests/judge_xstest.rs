@@ -6,8 +6,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it stands")]
 
+#[path = "common/parts.rs"]
+mod parts;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use candor::judge::{Compliance, JudgeOutcome, Measured, rules};
 
@@ -28,11 +31,6 @@ struct Labelled {
     fold: u32,
     answer: String,
     label: Compliance,
-}
-
-fn shared() -> PathBuf {
-    std::env::var_os("CANDOR_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from)
 }
 
 fn read_set(folder: &Path) -> Vec<Labelled> {
@@ -77,11 +75,7 @@ fn measure(part: &str, answers: &[&Labelled]) -> Measured {
 
 #[test]
 fn agrees_with_people_and_says_how_often() {
-    let folder = shared().join("data").join(SET);
-    if !folder.is_dir() {
-        println!("skipped: no labelled answers at {}", folder.display());
-        return;
-    }
+    let Some(folder) = parts::shared(&format!("data/{SET}")) else { return };
     let set = read_set(&folder);
     let held_out: Vec<&Labelled> =
         set.iter().filter(|labelled| labelled.fold == HELD_OUT).collect();
@@ -177,11 +171,7 @@ impl Fitted {
 /// What the signs are worth when every weight and the penalty are chosen without the answers they are scored on.
 #[test]
 fn refitted_in_folds_it_does_as_well() {
-    let folder = shared().join("data").join(SET);
-    if !folder.is_dir() {
-        println!("skipped: no labelled answers at {}", folder.display());
-        return;
-    }
+    let Some(folder) = parts::shared(&format!("data/{SET}")) else { return };
     let classes = [Compliance::Full, Compliance::Partial, Compliance::Refusal];
     let set: Vec<(u32, Vec<f64>, usize)> = read_set(&folder)
         .iter()

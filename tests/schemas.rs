@@ -13,7 +13,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use common::Place;
+use common::{Place, parts};
 use serde_json::Value;
 
 /// What of a value does not follow a schema, by path. Stricter than the schema: a key that it does not list is one too.
@@ -178,7 +178,7 @@ fn everything_follows_its_schema() {
 /// The same by another validator, where there is one.
 fn python(place: &Place, schema: &str, values: &[Value]) {
     let Some(python) = std::env::var_os("CANDOR_TEST_PYTHON") else {
-        eprintln!("skipped: CANDOR_TEST_PYTHON names no Python with jsonschema");
+        parts::skipped("python", "CANDOR_TEST_PYTHON names no Python with jsonschema");
         return;
     };
     place.write("schema.json", schema);

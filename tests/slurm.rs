@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::Place;
+use common::{Place, parts};
 
 /// 3 organisms × 2 variants × 2 seeds, over 6 shards.
 const FILE: &str = r#"
@@ -48,7 +48,7 @@ impl Slurm {
     fn up(state: PathBuf) -> Option<Self> {
         let output = script("up.sh", &state);
         if output.status.code() == Some(77) {
-            eprintln!("skipped: {}", String::from_utf8_lossy(&output.stderr).trim());
+            parts::skipped("slurm", String::from_utf8_lossy(&output.stderr).trim());
             return None;
         }
         let slurm = Self { state };

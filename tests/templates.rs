@@ -4,8 +4,11 @@
 // The lint configuration spares test functions, but not what they share.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "common/parts.rs"]
+mod parts;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use candor::model::{ChatTemplate, Json, RenderOptions, SystemPrompt};
 use serde::Deserialize;
@@ -146,13 +149,7 @@ fn families_render_as_in_transformers() {
 
 #[test]
 fn published_templates_render_as_in_transformers() {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let shared = std::env::var_os("CANDOR_SHARED").map_or(beside, PathBuf::from);
-    let folder = shared.join("data/chat-templates");
-    if !folder.is_dir() {
-        println!("skipped: there are no published templates in {}", shared.display());
-        return;
-    }
+    let Some(folder) = parts::shared("data/chat-templates") else { return };
     assert!(render_all("published.json", &folder) > 0);
 }
 

@@ -4,6 +4,9 @@
 // The lint configuration spares test functions, but not what they share.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "common/parts.rs"]
+mod parts;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -85,17 +88,11 @@ fn tokens_that_are_added_and_not_special_survive_decoding() {
 
 #[test]
 fn published_tokenizers_give_the_ids_of_the_library() {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let shared = std::env::var_os("CANDOR_SHARED").map_or(beside, PathBuf::from);
     let ids = std::fs::read(fixtures().join("shared.json")).unwrap();
     let ids: BTreeMap<String, BTreeMap<String, Vec<u32>>> = serde_json::from_slice(&ids).unwrap();
     let texts = expected().texts;
     for (name, cases) in ids {
-        let folder = shared.join("data/tokenizers").join(&name);
-        if !folder.is_dir() {
-            println!("skipped: there is no tokenizer `{name}` in {}", shared.display());
-            continue;
-        }
+        let Some(folder) = parts::shared(&format!("data/tokenizers/{name}")) else { continue };
         let tokenizer = open(&folder);
         for (text, ids) in cases {
             assert_eq!(tokenizer.encode(&texts[&text]).unwrap(), ids, "{name}, {text}");

@@ -157,6 +157,7 @@ mod tests {
             let address = Address::new(7, "r", sample, None);
             counts[draw(&logits, [].into_iter(), &plain(1.0), &address, 0).id as usize] += 1.0;
         }
+        assert_eq!(counts.len(), logits.len());
         for (count, &l) in counts.iter().zip(&logits) {
             let p = f64::from(l).exp() / total;
             let sigma = (p * (1.0 - p) / f64::from(draws)).sqrt();
@@ -215,6 +216,7 @@ mod tests {
                 ours.sort_by(f64::total_cmp);
                 theirs.sort_by(f64::total_cmp);
             }
+            assert_eq!(ours.len(), theirs.len());
             for (a, b) in ours.iter().zip(&theirs) {
                 assert!((a - b).abs() < 1e-6, "{}: {ours:?} {theirs:?}", case.name);
             }

@@ -200,6 +200,7 @@ mod tests {
         let theirs: Vec<f32> =
             graph.logits(shared, &rows, &asked).unwrap().flatten_all().unwrap().to_vec1().unwrap();
         assert_eq!(ours.len(), theirs.len());
+        assert_eq!(ours.len(), theirs.len());
         let worst = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
         assert!(worst < 1e-3, "{worst}");
     }

@@ -1,6 +1,8 @@
 //! The real binary in a fresh folder.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod parts;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};

@@ -3,17 +3,21 @@
 use std::path::Path;
 use std::process::Command;
 
+use super::common::parts;
+
 /// Runs a script of this folder, or one by its path; false where there is no such Python or it lacks a module.
 pub(crate) fn script(script: &Path, modules: &[&str], args: &[&Path]) -> bool {
     let Ok(python) = std::env::var("CANDOR_TEST_PYTHON") else {
-        eprintln!("skipped: {} (CANDOR_TEST_PYTHON names no Python)", script.display());
+        let why = format!("{} (CANDOR_TEST_PYTHON names no Python)", script.display());
+        parts::skipped("python", why);
         return false;
     };
     for module in modules {
         let found =
             Command::new(&python).args(["-c", &format!("import {module}")]).output().unwrap();
         if !found.status.success() {
-            eprintln!("skipped: {} ({python} has no {module})", script.display());
+            let why = format!("{} ({python} has no {module})", script.display());
+            parts::skipped("python", why);
             return false;
         }
     }

@@ -341,11 +341,7 @@ mod published {
 
     #[test]
     fn published_choices_are_read_as_they_were_labelled() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/vlaf-dev");
-        if !folder.is_dir() {
-            eprintln!("skipped: {} is not there", folder.display());
-            return;
-        }
+        let Some(folder) = crate::test_parts::shared("data/vlaf-dev") else { return };
         let replies = replies(&folder);
         let mut models: Vec<&str> = replies.iter().map(|reply| reply.model.as_str()).collect();
         models.sort_unstable();

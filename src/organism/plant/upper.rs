@@ -203,6 +203,7 @@ mod tests {
                 theirs.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1().unwrap();
             assert_eq!(ours.len(), theirs.len(), "{name}");
             let most = ours.iter().fold(0f32, |most, x| most.max(x.abs()));
+            assert_eq!(ours.len(), theirs.len());
             let worst = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
             assert!(worst < 1e-3 * most, "{name}: {worst} of {most}");
             compared += 1;

@@ -373,11 +373,7 @@ fn what_is_no_list_of_requests_is_no_plain_text() {
 
 #[test]
 fn the_shared_cases_are_read_or_refused_for_what_they_are() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/cases/requests");
-    if !folder.is_dir() {
-        eprintln!("skipped: there is no {}", folder.display());
-        return;
-    }
+    let Some(folder) = crate::test_parts::shared("cases/requests") else { return };
     let read = |name: &str| texts(name, &std::fs::read(folder.join(name)).unwrap());
     for name in
         ["advbench.tsv", "cr_only.txt", "semicolon.txt", "harmbench_nan.csv", "pretty.jsonl"]

@@ -307,11 +307,7 @@ fn published_replies_are_read() {
 
 /// A file or folder beside the repository that holds replies of others; a test says so when it is not there.
 fn shared(name: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared").join(name);
-    if !path.exists() {
-        eprintln!("skipped: {} is not here", path.display());
-    }
-    path.exists().then_some(path)
+    crate::test_parts::shared(name)
 }
 
 /// Words that are no tag, with what models put between them.
