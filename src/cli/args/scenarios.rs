@@ -24,6 +24,15 @@ pub(in crate::cli) enum ScenariosCommand {
         #[arg(value_name = "NAME|FILE")]
         scenario: String,
     },
+    /// Print a scenario in which each sentence of another one's system text is left out in a variant of its own
+    LeaveOneOut {
+        /// Bundled scenario, or a scenario file
+        #[arg(value_name = "NAME|FILE")]
+        scenario: String,
+        /// Variant whose sentences are left out; the scenario's first one unless given
+        #[arg(long, value_name = "V", env = "CANDOR_VARIANT")]
+        variant: Option<String>,
+    },
     /// Check that the arms differ in what the scenario says and in nothing else
     Lint(LintArgs),
     /// Show the prompts of a request in both tiers side by side
