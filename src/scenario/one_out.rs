@@ -289,8 +289,7 @@ fn name_of(sentence: &str, part: &str, place: usize, taken: &mut BTreeSet<String
 fn sentences(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut start = 0;
-    let mut chars = text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
+    for (at, c) in text.char_indices() {
         let next = text[at + c.len_utf8()..].chars().next();
         let rest = text[at + c.len_utf8()..].trim_start();
         let ends = ".!?".contains(c)
