@@ -8,6 +8,7 @@
 //! Knows nothing about the files that such weights come from.
 
 mod codes;
+pub(super) mod definition;
 
 use half::f16;
 use rayon::prelude::*;
@@ -290,7 +291,7 @@ impl Blocks {
                 c: unsafe { c.add(half * COLUMNS) },
                 c_stride,
             };
-            // SAFETY: the level is available; the lines and the scales are as long as the blocks of sixteen
+            // SAFETY: the lines and the scales are as long as the blocks of sixteen
             // columns need, and C has the rows of A.
             unsafe { dispatch(level, product) }
         }

@@ -87,7 +87,7 @@ pub(crate) fn gemm<B: Element>(
     gemm_at(Level::best(), a, a_stride, b, b_stride, k, c);
 }
 
-/// The same with the given instruction set, which the processor must have.
+/// The same with the given instruction set.
 pub(super) fn gemm_at<B: Element>(
     level: Level,
     a: &[f32],
@@ -107,7 +107,7 @@ pub(super) fn gemm_at<B: Element>(
     let (c, c_stride) = c.raw();
     let product =
         Product { a: a.as_ptr(), b: b.as_ptr(), c, m, k, n, a_stride, b_stride, c_stride };
-    // SAFETY: the level is available, and the lengths were checked.
+    // SAFETY: the lengths were checked.
     unsafe { dispatch(level, product) }
 }
 

@@ -1,6 +1,7 @@
 //! A small product of every kind, computed with each instruction set that the processor has and compared, bit
-//! by bit, with the definition. Takes well under a millisecond. Knows nothing about models.
+//! by bit, with the definition. Takes a few milliseconds. Knows nothing about models.
 
+use super::blocks::definition;
 use super::gemm::{COLUMN_STEP, Element, gemm_at};
 use super::simd::Level;
 use super::stripe::Stripe;
@@ -16,6 +17,7 @@ pub(crate) fn self_check() -> Vec<(&'static str, bool)> {
         product_agrees::<f32>(level)
             && product_agrees::<bf16>(level)
             && product_agrees::<f16>(level)
+            && definition::agrees(level)
     };
     Level::available().into_iter().map(|level| (level.name(), agrees(level))).collect()
 }

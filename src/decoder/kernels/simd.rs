@@ -59,9 +59,14 @@ pub(crate) trait Kernel {
     unsafe fn run<S: Simd>(self);
 }
 
-/// What kernels can be compiled for, best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Level {
+/// An instruction set that this processor has been asked for and has: only [`Level::available`] makes one, so that a safe
+/// function which takes a level cannot run what the processor lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Level(Set);
+
+/// What kernels are compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Set {
     #[cfg(target_arch = "x86_64")]
     Avx512,
     #[cfg(target_arch = "x86_64")]
@@ -73,7 +78,7 @@ impl Level {
     /// The best that this processor has.
     pub(crate) fn best() -> Self {
         static BEST: OnceLock<Level> = OnceLock::new();
-        *BEST.get_or_init(|| *Self::available().first().unwrap_or(&Self::Portable))
+        *BEST.get_or_init(|| *Self::available().first().unwrap_or(&Self(Set::Portable)))
     }
 
     /// All that this processor has, best first.
@@ -85,27 +90,27 @@ impl Level {
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512vnni")
             {
-                levels.push(Self::Avx512);
+                levels.push(Self(Set::Avx512));
             }
             if is_x86_feature_detected!("avx2")
                 && is_x86_feature_detected!("fma")
                 && is_x86_feature_detected!("f16c")
             {
-                levels.push(Self::Avx2);
+                levels.push(Self(Set::Avx2));
             }
         }
-        levels.push(Self::Portable);
+        levels.push(Self(Set::Portable));
         levels
     }
 
     /// Its name, for people.
     pub(crate) fn name(self) -> &'static str {
-        match self {
+        match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => "avx512-vnni",
+            Set::Avx512 => "avx512-vnni",
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => "avx2",
-            Self::Portable => "portable",
+            Set::Avx2 => "avx2",
+            Set::Portable => "portable",
         }
     }
 }
@@ -113,7 +118,7 @@ impl Level {
 /// Runs a kernel at a level.
 ///
 /// # Safety
-/// The level is one of [`Level::available`], and what the kernel says of its own pointers holds.
+/// What the kernel says of its own pointers holds.
 pub(crate) unsafe fn dispatch(level: Level, kernel: impl Kernel) {
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
@@ -127,14 +132,14 @@ pub(crate) unsafe fn dispatch(level: Level, kernel: impl Kernel) {
         // SAFETY: as above.
         unsafe { kernel.run::<Avx2>() }
     }
-    // SAFETY: the caller has asked the processor for this level.
+    // SAFETY: a level exists where the processor has its features; the pointers are the caller's.
     unsafe {
-        match level {
+        match level.0 {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => avx512(kernel),
+            Set::Avx512 => avx512(kernel),
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => avx2(kernel),
-            Level::Portable => kernel.run::<Portable>(),
+            Set::Avx2 => avx2(kernel),
+            Set::Portable => kernel.run::<Portable>(),
         }
     }
 }

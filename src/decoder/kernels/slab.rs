@@ -52,8 +52,16 @@ enum Memory {
 
 impl<T: Plain> Slab<T> {
     /// `len` zeros.
+    ///
+    /// # Panics
+    /// So many elements have more bytes than there are addresses. Whoever makes a slab has asked whether there is room.
     pub(crate) fn zeroed(len: usize) -> Self {
-        let bytes = len * size_of::<T>();
+        let bytes = len.checked_mul(size_of::<T>());
+        #[allow(
+            clippy::expect_used,
+            reason = "a slab of the wrong size would be read past its end"
+        )]
+        let bytes = bytes.expect("a slab has fewer bytes than there are addresses");
         let mapped = (bytes >= MAPPED_FROM_BYTES).then(|| MmapMut::map_anon(bytes));
         let memory = match mapped {
             Some(Ok(map)) => {
