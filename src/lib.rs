@@ -20,7 +20,7 @@
 //! # Ok::<(), candor::error::Error>(())
 //! ```
 //!
-//! [`study::Experiment`] is that way; `examples/gap.rs` is a whole program. Everything that it composes is public too:
+//! [`study::Experiment`] is that way, [`study::JudgedRun`] the way back from a folder to its numbers; `examples/gap.rs` is a whole program. Everything that it composes is public too:
 //! [`scenario::Scenario`] and [`scenario::RequestSet`] say what is asked, [`model::Model`] is what is asked,
 //! [`run::Plan`] holds every prompt, [`run::Finished`] a folder, [`stats::estimate`] makes the numbers.
 
