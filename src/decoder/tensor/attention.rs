@@ -6,8 +6,9 @@
 //! order. Shapes: W tokens, G key-value heads, Q query heads of each, E width of keys, U of
 //! values, B blocks, P positions.
 
-use candle_core::{D, DType, Tensor};
+use candle_core::{D, DType};
 
+use super::ops::Tensor;
 use super::pass::{Block, Pass};
 use super::store::BLOCK;
 

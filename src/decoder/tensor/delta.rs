@@ -3,12 +3,12 @@
 //!
 //! Shapes: W tokens of a pass, D width, C channels of the convolution, H value heads, K width of a key, U of a value.
 
-use candle_core::{D, DType, Result, Tensor};
-use candle_nn::ops;
+use candle_core::{D, DType, Result};
 
 use super::linear::Linear;
 use super::loader::Loader;
 use super::norm::Norm;
+use super::ops::{self, Tensor};
 use super::pass::{Pass, Target};
 use super::store::State;
 use crate::decoder::delta::UNIT_EPS;

@@ -6,12 +6,12 @@
 //! and reading them takes longer than multiplying them with W rows.
 //! Shapes: W tokens, D width, N experts.
 
-use candle_core::{DType, Device, Result, Tensor};
-use candle_nn::ops;
+use candle_core::{DType, Device, Result};
 
 use super::linear::Linear;
 use super::loader::Loader;
 use super::mlp::Mlp;
+use super::ops::{self, Tensor};
 use crate::decoder::router::choose;
 use crate::error::Error;
 use crate::model::{Experts, LayerPart};

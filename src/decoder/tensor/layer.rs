@@ -3,7 +3,7 @@
 //!
 //! Shapes: W tokens, D width, G key-value heads.
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Result};
 
 use super::attention::{Heads, attend};
 use super::delta::DeltaRule;
@@ -12,6 +12,7 @@ use super::linear::Linear;
 use super::loader::Loader;
 use super::mlp::Mlp;
 use super::norm::Norm;
+use super::ops::Tensor;
 use super::pass::{Pass, Target};
 use super::projections::Projections;
 use crate::model::{LayerPart, LayerSpec, Parallel, Part, Projection, Spec};

@@ -1,8 +1,9 @@
 //! A weight matrix on a device, dense or in GGML's blocks of small codes. Knows nothing about what it is for.
 
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Result};
 
+use super::ops::Tensor;
 use crate::decoder::ggml;
 use crate::error::Error;
 use crate::model::{LowRank, Stored};
@@ -43,14 +44,14 @@ impl Linear {
         let stored = weight.dtype();
         weight.check_finite(0..weight.shape().first().copied().unwrap_or(0))?;
         let weight = if stored.block_size() == 1 {
-            Weight::Dense(weight.tensor()?.to_device(device)?.to_dtype(dtype)?)
+            Weight::Dense(Tensor::from(weight.tensor()?).to_device(device)?.to_dtype(dtype)?)
         } else {
             Weight::blocks(weight.to_bytes(), stored, weight.shape(), device)?
         };
         let bias = match bias {
             Some(bias) => {
                 bias.check_finite(0..bias.shape().first().copied().unwrap_or(0))?;
-                Some(bias.tensor()?.to_device(device)?.to_dtype(dtype)?)
+                Some(Tensor::from(bias.tensor()?).to_device(device)?.to_dtype(dtype)?)
             }
             None => None,
         };
@@ -92,7 +93,7 @@ impl Linear {
         let y = match &self.weight {
             Weight::Dense(weight) => x.matmul(&weight.t()?)?,
             Weight::Blocks(weight) => {
-                x.to_dtype(DType::F32)?.apply_op1_no_bwd(weight)?.to_dtype(x.dtype())?
+                x.to_dtype(DType::F32)?.times_blocks(weight)?.to_dtype(x.dtype())?
             }
         };
         let y = match &self.beside {
@@ -112,7 +113,9 @@ impl Linear {
     pub(super) fn rows(&self, numbers: &Tensor) -> Result<Tensor> {
         let rows = match &self.weight {
             Weight::Dense(weight) => weight.index_select(numbers, 0)?.to_dtype(DType::F32)?,
-            Weight::Blocks(weight) => weight.embedding(numbers)?.to_dtype(DType::F32)?,
+            Weight::Blocks(weight) => {
+                Tensor::rows_of_blocks(weight, numbers)?.to_dtype(DType::F32)?
+            }
         };
         match &self.beside {
             // [n, R] times [R, K]
@@ -147,15 +150,20 @@ mod tests {
 
     const INPUTS: usize = 512;
 
-    fn pattern(rows: usize, step: usize) -> Tensor {
+    type Plain = candle_core::Tensor;
+
+    fn pattern(rows: usize, step: usize) -> Plain {
         let values = (0..rows * INPUTS).map(|i| ((i * step) % 4099) as f32 / 2049.5 - 1.0);
         let values: Vec<f32> = values.collect();
-        Tensor::from_vec(values, (rows, INPUTS), &Device::Cpu).unwrap()
+        Plain::from_vec(values, (rows, INPUTS), &Device::Cpu).unwrap()
+    }
+
+    fn values(tensor: &Tensor) -> Vec<f32> {
+        tensor.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1().unwrap()
     }
 
     fn bits(row: &Tensor) -> Vec<u32> {
-        let row: Vec<f32> = row.to_dtype(DType::F32).unwrap().to_vec1().unwrap();
-        row.iter().map(|x| x.to_bits()).collect()
+        values(row).iter().map(|x| x.to_bits()).collect()
     }
 
     #[test]
@@ -168,24 +176,28 @@ mod tests {
             let weight = Weight::blocks(bytes, dtype, &[40, INPUTS], &Device::Cpu).unwrap();
             let linear = Linear { weight, bias: None, beside: None };
             let dense = blocks.dequantize(&Device::Cpu).unwrap();
-            let exact = x.matmul(&dense.t().unwrap()).unwrap();
+            let exact = values(&x.matmul(&dense.t().unwrap()).unwrap().into());
 
-            let y = linear.forward(&x).unwrap();
-            let far = (&y - &exact).unwrap().abs().unwrap().max_all().unwrap();
-            let scale = exact.abs().unwrap().max_all().unwrap();
+            let y = linear.forward(&x.clone().into()).unwrap();
+            let largest = |of: &mut dyn Iterator<Item = f32>| of.fold(0f32, |a, b| a.max(b.abs()));
+            let far = largest(&mut values(&y).iter().zip(&exact).map(|(y, exact)| y - exact));
             // candle rounds the rows to eight bits.
-            let far = far.to_scalar::<f32>().unwrap() / scale.to_scalar::<f32>().unwrap();
+            let far = far / largest(&mut exact.iter().copied());
             assert!(far < 0.02, "{dtype:?}: {far}");
 
             // The same row among others.
-            let among = Tensor::cat(&[&pattern(63, 31), &x.narrow(0, 5, 1).unwrap()], 0).unwrap();
-            let among = linear.forward(&among).unwrap();
+            let among = Plain::cat(&[&pattern(63, 31), &x.narrow(0, 5, 1).unwrap()], 0).unwrap();
+            let among = linear.forward(&among.into()).unwrap();
             assert_eq!(bits(&among.get(63).unwrap()), bits(&y.get(5).unwrap()), "{dtype:?}");
 
-            let half = linear.forward(&x.to_dtype(DType::BF16).unwrap()).unwrap();
+            let half = linear.forward(&x.to_dtype(DType::BF16).unwrap().into()).unwrap();
             assert_eq!(half.dtype(), DType::BF16);
             let row = linear.rows(&Tensor::new(&[7u32], &Device::Cpu).unwrap()).unwrap();
-            assert_eq!(bits(&row.get(0).unwrap()), bits(&dense.get(7).unwrap()), "{dtype:?}");
+            assert_eq!(
+                bits(&row.get(0).unwrap()),
+                bits(&dense.get(7).unwrap().into()),
+                "{dtype:?}"
+            );
         }
     }
 

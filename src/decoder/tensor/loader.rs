@@ -1,9 +1,10 @@
 //! Reads parts into the forms that the device computes with. Knows nothing about how they belong together.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 
 use super::linear::Linear;
 use super::norm::Norm;
+use super::ops::Tensor;
 use crate::decoder::parts::Parts;
 use crate::decoder::quantize::Role;
 use crate::error::Result;

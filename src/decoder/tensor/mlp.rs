@@ -2,11 +2,11 @@
 //!
 //! Shapes: W tokens, D width, F width of the MLP.
 
-use candle_core::{DType, Result, Tensor};
-use candle_nn::ops;
+use candle_core::{DType, Result};
 
 use super::linear::Linear;
 use super::loader::Loader;
+use super::ops::{self, Tensor};
 use crate::decoder::curve::{Curve, curve};
 use crate::model::{Activation, LayerPart, MlpSpec, Projection};
 

@@ -13,6 +13,7 @@ mod loader;
 mod memory;
 mod mlp;
 mod norm;
+mod ops;
 mod pass;
 mod projections;
 mod self_test;
@@ -20,13 +21,14 @@ mod store;
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 
 use self::layer::Layer;
 use self::linear::Linear;
 use self::loader::Loader;
 use self::memory::{Segment, SharedBlock, Slab, Slots};
 use self::norm::Norm;
+use self::ops::Tensor;
 use self::pass::{Frame, Pass, Tail};
 use self::store::{BLOCK, Format, Store};
 use super::logits::{Rows, spoiled_rows};
@@ -39,6 +41,7 @@ use crate::model::{Part, Spec, Weights};
 pub use identity::Identity;
 pub(crate) use identity::name as device_name;
 pub use memory::{Prefix, Sequence};
+pub use ops::Work;
 
 /// The width of a pass is a multiple of this: fewer tokens take a GPU as long, and prefixes go through the
 /// layers a pass at a time.

@@ -1,8 +1,8 @@
 //! Norms of rows, in f32. Knows nothing about where they stand in a layer.
 
-use candle_core::{D, Result, Tensor};
-use candle_nn::ops;
+use candle_core::{D, Result};
 
+use super::ops::{self, Tensor};
 use crate::model::{NormKind, NormSpec};
 
 /// A norm over rows of one length, N.

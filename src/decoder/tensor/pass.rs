@@ -6,9 +6,10 @@
 //! Shapes: W tokens, B blocks that are attended to, P positions of a block, G key-value heads, E width of keys,
 //! U of values.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 
 use super::memory::{Sequence, SharedBlock};
+use super::ops::Tensor;
 use super::store::{BLOCK, Store};
 use crate::decoder::rope::{self, Frequencies};
 use crate::model::Growth;

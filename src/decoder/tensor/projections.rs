@@ -3,12 +3,12 @@
 //!
 //! Shapes: W tokens, D width, H query heads, G key-value heads, E width of queries and keys, U of values.
 
-use candle_core::{D, DType, Result, Tensor};
-use candle_nn::{ops, rotary_emb};
+use candle_core::{D, DType, Result};
 
 use super::linear::Linear;
 use super::loader::Loader;
 use super::norm::Norm;
+use super::ops::{self, Tensor};
 use super::pass::{Pass, Turns};
 use crate::model::{LayerPart, NormKind, NormSpec, Part, QkSpan, Spec};
 
@@ -186,10 +186,10 @@ impl Projections {
 fn turn(x: &Tensor, turns: &Turns) -> Result<Tensor> {
     let (width, turned) = (x.dim(D::Minus1)?, 2 * turns.cos.dim(D::Minus1)?);
     if turned == width {
-        return rotary_emb::rope(x, &turns.cos, &turns.sin);
+        return ops::rope(x, &turns.cos, &turns.sin);
     }
     let first = x.narrow(D::Minus1, 0, turned)?.contiguous()?;
-    let first = rotary_emb::rope(&first, &turns.cos, &turns.sin)?;
+    let first = ops::rope(&first, &turns.cos, &turns.sin)?;
     Tensor::cat(&[&first, &x.narrow(D::Minus1, turned, width - turned)?], D::Minus1)
 }
 

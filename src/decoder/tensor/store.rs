@@ -4,8 +4,9 @@
 //!
 //! Shapes: S slots, G key-value heads, P positions of a block, E width of keys, U of values.
 
-use candle_core::{D, DType, Device, Tensor};
+use candle_core::{D, DType, Device};
 
+use super::ops::Tensor;
 use crate::error::Result;
 use crate::model::{Delta, Spec};
 
