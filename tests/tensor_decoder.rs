@@ -259,7 +259,12 @@ fn what_it_says_of_itself_is_so() {
     let decoder = fixture.tensor(DType::F32, 65);
     let info = decoder.info();
     let identity = Identity::parse(&info.numerics).unwrap();
-    assert_eq!((identity.kind(), identity.dtype(), identity.width()), ("cpu", DType::F32, 128));
+    let kind = match fixtures::device() {
+        Device::Cpu => "cpu",
+        Device::Cuda(_) => "cuda",
+        Device::Metal(_) => "metal",
+    };
+    assert_eq!((identity.kind(), identity.dtype(), identity.width()), (kind, DType::F32, 128));
     assert_eq!((info.draft_width, info.prefill_chunk), (1, 128));
     assert_eq!((info.vocab_size, info.context), (300, 512));
     // keys and values, 2 layers, 2 heads of width 8, 4 bytes

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use candor::decoder::{CpuDecoder, LanguageModel, Row, TensorDecoder};
+use candor::decoder::{CpuDecoder, DeviceChoice, LanguageModel, Row, TensorDecoder};
 use candor::model::{Model, Spec};
 
 pub(crate) const MODELS: [&str; 4] = ["llama", "llama3-rope", "qwen2", "qwen3"];
@@ -44,7 +44,8 @@ impl Fixture {
         CpuDecoder::load(&spec, &self.model.weights().unwrap(), None).unwrap()
     }
 
-    /// On candle's CPU backend, which computes what the GPU backends compute.
+    /// On candle's CPU backend, which computes what the GPU backends compute, or on the device that
+    /// `CANDOR_TEST_DEVICE` names.
     pub(crate) fn tensor(&self, dtype: DType, batch: usize) -> TensorDecoder {
         self.tensor_of(&self.model.spec, dtype, batch)
     }
@@ -56,7 +57,7 @@ impl Fixture {
 
     fn tensor_of(&self, spec: &Spec, dtype: DType, batch: usize) -> TensorDecoder {
         let weights = self.model.weights().unwrap();
-        TensorDecoder::load(spec, &weights, &Device::Cpu, dtype, batch).unwrap()
+        TensorDecoder::load(spec, &weights, &device(), dtype, batch).unwrap()
     }
 
     pub(crate) fn ids(&self, name: &str) -> Vec<u32> {
@@ -80,6 +81,14 @@ impl Fixture {
             }
         }
         assert!(compared >= 50);
+    }
+}
+
+/// Where the decoder of tensor operations is tested.
+pub(crate) fn device() -> Device {
+    match std::env::var("CANDOR_TEST_DEVICE") {
+        Ok(name) => DeviceChoice::parse(&name).and_then(DeviceChoice::open).unwrap(),
+        Err(_) => Device::Cpu,
     }
 }
 

@@ -120,15 +120,10 @@ impl Layer {
         let index = self.place;
         let turns = self.form.rope.map(|rope| &pass.turns[rope]);
         let h = h.to_dtype(self.dtype)?;
-        let [queries, keys, values] = attention.project(spec, &h, pass, turns)?;
+        let (queries, new) = attention.project(spec, &h, pass, turns)?;
         match &pass.target {
-            Target::Run { store, slot, at, len } => {
-                let run = |t: &Tensor| {
-                    t.narrow(0, 0, *len)?.squeeze(2)?.transpose(0, 1)?.contiguous() // [G, len, ..]
-                };
-                store.put_run(index, *slot, *at, &run(&keys)?, &run(&values)?)?;
-            }
-            Target::Each { store, at, .. } => store.put_each(index, at, &keys, &values)?,
+            Target::Run { store, slot, at, len } => store.put_run(index, *slot, *at, *len, &new)?,
+            Target::Each { store, at, .. } => store.put_each(index, at, &new)?,
         }
         let heads = Heads {
             mask: pass.mask((self.form.window, self.form.chunked))?,

@@ -76,6 +76,34 @@ impl Linear {
         Ok(Self { beside: Some(Beside { down, up }), ..self })
     }
 
+    /// One map that gives what `maps` give, in each of `groups` groups their parts one after the other; none where that
+    /// takes more than putting dense rows in another order.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub(super) fn joined(maps: &[&Self], groups: usize) -> Result<Option<Self>> {
+        let in_groups = |tensors: Vec<&Tensor>| {
+            let part = |tensor: &Tensor, group: usize| {
+                let rows = tensor.dim(0)? / groups;
+                tensor.narrow(0, group * rows, rows)
+            };
+            let parts = (0..groups).flat_map(|g| tensors.iter().map(move |tensor| part(tensor, g)));
+            Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 0)
+        };
+        let dense = maps.iter().map(|map| match (&map.weight, &map.beside) {
+            (Weight::Dense(weight), None) => Some(weight),
+            _ => None,
+        });
+        let Some(weights) = dense.collect::<Option<Vec<_>>>() else { return Ok(None) };
+        let biases: Vec<&Tensor> = maps.iter().filter_map(|map| map.bias.as_ref()).collect();
+        let bias = match biases.len() {
+            0 => None,
+            n if n == maps.len() => Some(in_groups(biases)?),
+            _ => return Ok(None),
+        };
+        Ok(Some(Self { weight: Weight::Dense(in_groups(weights)?), bias, beside: None }))
+    }
+
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         let bytes = |t: &Tensor| t.elem_count() * t.dtype().size_in_bytes();

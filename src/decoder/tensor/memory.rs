@@ -4,7 +4,7 @@
 //! last block is not full starts with a copy of that block. So the blocks of a text, and with them its sums,
 //! do not depend on how it was cut. Knows nothing about tokens or attention.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::store::{BLOCK, Format, State, Store};
 use crate::decoder::past::Past;
@@ -77,7 +77,7 @@ impl Prefix {
         self.hand_over_states(store, slot)?;
         match &self.0 {
             Some(segment) if !segment.end.is_multiple_of(BLOCK) => {
-                store.start_with(slot, &segment.store, (segment.end - segment.base) / BLOCK)
+                store.copy_block(slot, 0, &segment.store, (segment.end - segment.base) / BLOCK)
             }
             _ => Ok(()),
         }
@@ -93,9 +93,96 @@ pub(super) struct SharedBlock {
 }
 
 impl SharedBlock {
-    /// Whether both are the same block in memory.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        self.block == other.block && Arc::ptr_eq(&self.segment, &other.segment)
+    /// Blocks before it.
+    fn level(&self) -> usize {
+        self.segment.base / BLOCK + self.block
+    }
+}
+
+/// Full blocks of prefixes side by side, so that one product meets them all. Those of one prefix stand in their order.
+/// A copy: it takes as much room again as the blocks that are in it.
+pub(super) struct Pack {
+    blocks: Vec<Packed>,
+    pub(super) store: Store,
+}
+
+/// Which block stands at a place. Nothing is kept alive by being packed.
+struct Packed {
+    segment: Weak<Segment>,
+    block: usize,
+    level: usize,
+}
+
+impl Packed {
+    fn is(&self, block: &SharedBlock) -> bool {
+        self.block == block.block
+            && std::ptr::eq(self.segment.as_ptr(), Arc::as_ptr(&block.segment))
+    }
+}
+
+impl Pack {
+    /// Number of blocks.
+    pub(super) fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// The first position of every block, and whether it is one of `shared`, a prefix's own.
+    pub(super) fn seen(&self, shared: &[SharedBlock]) -> impl Iterator<Item = (usize, bool)> {
+        self.blocks.iter().map(|packed| {
+            let own = shared.get(packed.level).is_some_and(|own| packed.is(own));
+            (packed.level * BLOCK, own)
+        })
+    }
+}
+
+/// The blocks that were packed last.
+pub(super) struct Packs {
+    format: Format,
+    last: Mutex<Option<Arc<Pack>>>,
+}
+
+impl Packs {
+    pub(super) fn new(format: &Format) -> Self {
+        // States are handed over, never shared.
+        Self { format: Format { delta: None, ..format.clone() }, last: Mutex::default() }
+    }
+
+    /// A pack with all blocks of these prefixes; none where they have no full block. What was packed last serves as long
+    /// as it has them and is not mostly others.
+    pub(super) fn of<'a>(
+        &self,
+        prefixes: impl Iterator<Item = &'a [SharedBlock]>,
+    ) -> Result<Option<Arc<Pack>>> {
+        // Whoever brought a block in had brought in all before it: each prefix's own keep their order.
+        let mut needed: Vec<&SharedBlock> = Vec::new();
+        for block in prefixes.flatten() {
+            let known = |other: &&SharedBlock| {
+                other.block == block.block && Arc::ptr_eq(&other.segment, &block.segment)
+            };
+            if !needed.iter().any(known) {
+                needed.push(block);
+            }
+        }
+        if needed.is_empty() {
+            return Ok(None);
+        }
+        let mut last = lock(&self.last);
+        let serves = |pack: &&Arc<Pack>| {
+            let has = |block: &&SharedBlock| pack.blocks.iter().any(|packed| packed.is(block));
+            pack.len() <= 2 * needed.len() + 8 && needed.iter().all(has)
+        };
+        if let Some(pack) = last.as_ref().filter(serves) {
+            return Ok(Some(Arc::clone(pack)));
+        }
+        *last = None;
+        let store = Store::new(&self.format, 1, needed.len())?;
+        let packed = needed.iter().enumerate().map(|(to, block)| {
+            store.copy_block(0, to, &block.segment.store, block.block)?;
+            let segment = Arc::downgrade(&block.segment);
+            Ok(Packed { segment, block: block.block, level: block.level() })
+        });
+        let blocks = packed.collect::<Result<_>>()?;
+        Ok(Some(Arc::clone(last.insert(Arc::new(Pack { blocks, store })))))
     }
 }
 

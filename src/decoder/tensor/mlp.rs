@@ -13,9 +13,36 @@ use crate::model::{Activation, LayerPart, MlpSpec, Projection};
 pub(super) struct Mlp {
     form: MlpSpec,
     curve: Option<Curve>,
-    gate: Option<Linear>,
-    up: Linear,
+    inputs: Inputs,
     down: Linear,
+}
+
+/// From the residual stream to the MLP's width.
+enum Inputs {
+    Up(Linear),
+    Gated {
+        gate: Linear,
+        up: Linear,
+    },
+    /// The gate's outputs before the other ones.
+    Joined(Linear),
+}
+
+impl Inputs {
+    fn new(gate: Option<Linear>, up: Linear) -> Result<Self> {
+        let Some(gate) = gate else { return Ok(Self::Up(up)) };
+        Ok(match Linear::joined(&[&gate, &up], 1)? {
+            Some(joined) => Self::Joined(joined),
+            None => Self::Gated { gate, up },
+        })
+    }
+
+    fn matrices(&self) -> Vec<&Linear> {
+        match self {
+            Self::Up(map) | Self::Joined(map) => vec![map],
+            Self::Gated { gate, up } => vec![gate, up],
+        }
+    }
 }
 
 impl Mlp {
@@ -33,24 +60,33 @@ impl Mlp {
         Ok(Self {
             form,
             curve: curve(loader.spec, |number| loader.vector(layer, LayerPart::Curve(number), 1))?,
-            gate: form.gated.then(|| matrix(Projection::Gate, [width, d])).transpose()?,
-            up: matrix(Projection::Up, [width, d])?,
+            inputs: Inputs::new(
+                form.gated.then(|| matrix(Projection::Gate, [width, d])).transpose()?,
+                matrix(Projection::Up, [width, d])?,
+            )?,
             down: matrix(Projection::Down, [d, width])?,
         })
     }
 
     pub(super) fn matrices(&self) -> impl Iterator<Item = &Linear> {
-        self.gate.iter().chain([&self.up, &self.down])
+        self.inputs.matrices().into_iter().chain([&self.down])
     }
 
     /// `h` [W, D] to [W, D], both in the decoder's type.
     pub(super) fn forward(&self, h: &Tensor) -> Result<Tensor> {
-        let up = self.up.forward(h)?; // [W, F]
-        let inner = match &self.gate {
-            Some(gate) => gated(self.form.activation, &gate.forward(h)?, &up)?,
-            None => match &self.curve {
-                Some(curve) => bent(curve, &up)?,
-                None => activate(self.form.activation, &up)?,
+        // [W, F]
+        let inner = match &self.inputs {
+            Inputs::Joined(map) => {
+                let both = map.forward(h)?;
+                let f = both.dim(1)? / 2;
+                gated(self.form.activation, &both.narrow(1, 0, f)?, &both.narrow(1, f, f)?)?
+            }
+            Inputs::Gated { gate, up } => {
+                gated(self.form.activation, &gate.forward(h)?, &up.forward(h)?)?
+            }
+            Inputs::Up(up) => match &self.curve {
+                Some(curve) => bent(curve, &up.forward(h)?)?,
+                None => activate(self.form.activation, &up.forward(h)?)?,
             },
         };
         self.down.forward(&inner)

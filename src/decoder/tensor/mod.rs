@@ -26,7 +26,7 @@ use candle_core::{DType, Device};
 use self::layer::Layer;
 use self::linear::Linear;
 use self::loader::Loader;
-use self::memory::{Segment, SharedBlock, Slab, Slots};
+use self::memory::{Packs, Segment, SharedBlock, Slab, Slots};
 use self::norm::Norm;
 use self::ops::Tensor;
 use self::pass::{Frame, Pass, Tail};
@@ -60,6 +60,7 @@ pub struct TensorDecoder {
     frame: Frame,
     format: Format,
     slots: Slots,
+    packs: Packs,
     /// [V, D]
     embedding: Linear,
     layers: Vec<Layer>,
@@ -132,11 +133,13 @@ impl TensorDecoder {
                 kv_heads: spec.kv_heads,
                 head_width: spec.head_dim.max(spec.value_dim),
                 ropes: spec.ropes.iter().map(Frequencies::new).collect(),
+                joined: projections::joined(spec, device)?,
                 growth: spec.attention.growth,
                 windows,
                 device: device.clone(),
             },
             slots: Slots::new(format.clone(), width),
+            packs: Packs::new(&format),
             format,
             spec: spec.clone(),
             embedding,
@@ -149,6 +152,7 @@ impl TensorDecoder {
         }
         // The room that the test took.
         model.slots = Slots::new(model.format.clone(), width);
+        model.packs = Packs::new(&model.format);
         Ok(model)
     }
 
@@ -229,10 +233,11 @@ impl TensorDecoder {
         between: &mut dyn FnMut(usize, usize, Tensor) -> Result<Tensor>,
     ) -> Result<Vec<Rows>> {
         let mut logits = Vec::new();
+        let pack = self.packs.of(std::iter::once(prefix))?;
         let first_asked = tokens.len() - asked.min(tokens.len());
         for (i, piece) in tokens.chunks(self.frame.width).enumerate() {
             let start = i * self.frame.width;
-            let pass = self.frame.run(prefix, tail, position + start, piece)?;
+            let pass = self.frame.run(pack.as_deref(), prefix, tail, position + start, piece)?;
             let x = self.forward(&pass, &mut |depth, x| between(start, depth, x))?;
             let chosen: Vec<u32> =
                 (0..piece.len()).filter(|w| start + w >= first_asked).map(|w| w as u32).collect();
@@ -313,8 +318,10 @@ impl TensorDecoder {
             seats[slot.index] = tokens.first().map(|&id| (sequence, id));
             asked.extend((rows[i].logits > 0).then_some(slot.index as u32));
         }
+        let prefixes = seats.iter().flatten().map(|(sequence, _)| &sequence.shared[..]);
+        let pack = self.packs.of(prefixes)?;
         let store = slab.store();
-        let pass = self.frame.step(&store, &seats)?;
+        let pass = self.frame.step(pack.as_deref(), &store, &seats)?;
         let x = self.forward(&pass, &mut |depth, x| self.steer(depth, x))?;
         drop(pass);
         for &i in members {

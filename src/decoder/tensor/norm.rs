@@ -34,6 +34,21 @@ impl Norm {
         Ok(Self { form, weight, eps: spec.eps as f32 })
     }
 
+    /// The same norm with a weight of 1 and without a bias.
+    pub(super) fn of_weight_one(&self) -> crate::error::Result<Self> {
+        let ones = self.weight.zeros_like()?.affine(0.0, 1.0)?;
+        let form = match &self.form {
+            Form::Rms(_) => Form::Rms(None),
+            Form::Layer(bias) => Form::Layer(bias.zeros_like()?),
+        };
+        Ok(Self { form, weight: ones, eps: self.eps })
+    }
+
+    /// What it multiplies by, [N].
+    pub(super) fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
     /// Every row of `x` [.., N], which has no gaps.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match &self.form {

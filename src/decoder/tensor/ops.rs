@@ -169,7 +169,7 @@ macro_rules! of_two {
     };
 }
 of_two! {
-    matmul broadcast_add broadcast_sub broadcast_mul broadcast_div broadcast_maximum broadcast_ge broadcast_lt
+    matmul broadcast_add broadcast_sub broadcast_mul broadcast_ge broadcast_lt
 }
 
 /// The same of a tensor and a number, which candle brings to the device.
@@ -225,10 +225,6 @@ impl Tensor {
         launched(1, &[&self.0], self.0.sum_keepdim(dims))
     }
 
-    pub(super) fn max_keepdim<D: Dim>(&self, dim: D) -> Result<Self> {
-        launched(1, &[&self.0], self.0.max_keepdim(dim))
-    }
-
     pub(super) fn where_cond(&self, yes: &Self, no: &Self) -> Result<Self> {
         launched(1, &[&self.0, &yes.0, &no.0], self.0.where_cond(&yes.0, &no.0))
     }
@@ -237,6 +233,10 @@ impl Tensor {
         let made = self.0.index_select(&numbers.0, dim)?;
         // What is selected is read, not the whole.
         launched(1, &[&numbers.0, &made], Ok(made.clone()))
+    }
+
+    pub(super) fn index_add<D: Dim>(&self, at: &Self, source: &Self, dim: D) -> Result<Self> {
+        launched(2, &[&self.0, &at.0, &source.0], self.0.index_add(&at.0, &source.0, dim))
     }
 
     pub(super) fn slice_set<D: Dim>(&self, source: &Self, dim: D, offset: usize) -> Result<()> {
@@ -335,6 +335,10 @@ pub(super) fn silu(x: &Tensor) -> Result<Tensor> {
 
 pub(super) fn sigmoid(x: &Tensor) -> Result<Tensor> {
     launched(1, &[&x.0], candle_nn::ops::sigmoid(&x.0))
+}
+
+pub(super) fn softmax_last_dim(x: &Tensor) -> Result<Tensor> {
+    launched(1, &[&x.0], candle_nn::ops::softmax_last_dim(&x.0))
 }
 
 pub(super) fn rms_norm(x: &Tensor, weight: &Tensor, eps: f32) -> Result<Tensor> {

@@ -8,7 +8,7 @@
 
 use candle_core::{DType, Device};
 
-use super::memory::{Sequence, SharedBlock};
+use super::memory::{Pack, Sequence, SharedBlock};
 use super::ops::Tensor;
 use super::store::{BLOCK, Store};
 use crate::decoder::rope::{self, Frequencies};
@@ -16,24 +16,34 @@ use crate::model::Growth;
 
 /// Added to the score of a position that a token may not see: exp gives exactly 0, and no operation on it
 /// gives something that is not a number.
-const HIDDEN: f64 = -1e30;
+pub(super) const HIDDEN: f64 = -1e30;
 
 /// How many tokens one sees, itself included, or all; and whether those are its own piece of a cut text.
 pub(super) type Window = (Option<usize>, bool);
 
-/// Keys and values of P positions.
-pub(super) enum Block<'a> {
-    /// All tokens meet it in one product; whoever may not see it gives it no weight.
-    Together { store: &'a Store, slot: usize, block: usize },
-    /// The same block of every slot: token w meets that of slot w.
-    Apart { store: &'a Store, block: usize },
+/// Keys and values that are met in one product.
+pub(super) enum Share<'a> {
+    /// The first blocks of one slot. All tokens meet them; whoever may not see one gives it no weight.
+    Together { store: &'a Store, slot: usize, blocks: usize },
+    /// All blocks of every slot: token w meets those of slot w.
+    Apart { store: &'a Store },
+}
+
+impl Share<'_> {
+    /// How many blocks every token meets.
+    pub(super) fn blocks(&self) -> usize {
+        match self {
+            Self::Together { blocks, .. } => *blocks,
+            Self::Apart { store } => store.blocks(),
+        }
+    }
 }
 
 /// Where the new keys and values go.
 pub(super) enum Target<'a> {
     /// Those of the first `len` tokens to the positions from `at` on of one slot.
     Run { store: &'a Store, slot: usize, at: usize, len: usize },
-    /// That of token w to slot w, at the position that the tensor [W, G, 1, max(E, U)] says; `active` [W] is 0
+    /// That of token w to slot w, at the position that the tensor [2 G, W, 1, max(E, U)] says; `active` [W] is 0
     /// for slots without a token.
     Each { store: &'a Store, at: Tensor, active: Tensor },
 }
@@ -48,8 +58,8 @@ pub(super) struct Pass<'a> {
     pub(super) growth: Option<Tensor>,
     /// Of each window.
     masks: Vec<(Window, Tensor)>,
-    /// Blocks in the order of positions for every token, those of prefixes first.
-    pub(super) blocks: Vec<Block<'a>>,
+    /// Their blocks are in the order of positions for every token, those of prefixes first.
+    pub(super) shares: Vec<Share<'a>>,
     pub(super) target: Target<'a>,
 }
 
@@ -67,6 +77,36 @@ impl Pass<'_> {
 pub(super) struct Turns {
     pub(super) cos: Tensor,
     pub(super) sin: Tensor,
+    /// The same for what is turned in one operation.
+    pub(super) joined: Option<(Tensor, Tensor)>,
+}
+
+/// Heads that are turned in one operation: what each is multiplied by while it is, and 1 for those that stay as they
+/// are, [1, heads, 1] both.
+pub(super) struct Joined {
+    factors: Tensor,
+    still: Tensor,
+}
+
+impl Joined {
+    /// In each of `groups` groups `queries` heads that are also scaled, a key, and a value if those take part.
+    pub(super) fn new(
+        groups: usize,
+        queries: usize,
+        scale: f64,
+        values: bool,
+        device: &Device,
+    ) -> candle_core::Result<Self> {
+        let mut group = vec![(scale as f32, 0f32); queries];
+        group.push((1.0, 0.0));
+        group.extend(values.then_some((0.0, 1.0)));
+        let (factors, still): (Vec<_>, Vec<_>) = group.repeat(groups).into_iter().unzip();
+        let row = |values: Vec<f32>| {
+            let len = values.len();
+            Tensor::from_vec(values, (1, len, 1), device)
+        };
+        Ok(Self { factors: row(factors)?, still: row(still)? })
+    }
 }
 
 /// What a token may see where there is no window.
@@ -77,6 +117,23 @@ struct View {
     blocks: Vec<(usize, usize)>,
 }
 
+impl View {
+    /// Of a text whose prefix has the blocks `shared`, which are among the packed ones; its own blocks begin at `base`.
+    fn new(
+        position: usize,
+        pack: Option<&Pack>,
+        shared: &[SharedBlock],
+        base: usize,
+        own: usize,
+    ) -> Self {
+        let prefix = pack.into_iter().flat_map(|pack| pack.seen(shared));
+        let prefix = prefix.map(|(start, seen)| (start, if seen { BLOCK } else { 0 }));
+        let own = (0..own).map(|block| base + block * BLOCK);
+        let own = own.map(|start| (start, past(position, start)));
+        Self { position, blocks: prefix.chain(own).collect() }
+    }
+}
+
 /// What all passes of a decoder have in common.
 pub(super) struct Frame {
     /// W.
@@ -85,6 +142,7 @@ pub(super) struct Frame {
     /// max(E, U)
     pub(super) head_width: usize,
     pub(super) ropes: Vec<Frequencies>,
+    pub(super) joined: Option<Joined>,
     pub(super) growth: Option<Growth>,
     /// All that layers have.
     pub(super) windows: Vec<Window>,
@@ -100,83 +158,64 @@ pub(super) struct Tail<'a> {
 }
 
 impl Frame {
-    /// Up to W neighbouring tokens of one text, the first of them at `position`.
+    /// Up to W neighbouring tokens of one text, the first of them at `position`; `pack` has the blocks of its prefix.
     pub(super) fn run<'a>(
         &self,
-        prefix: &'a [SharedBlock],
+        pack: Option<&'a Pack>,
+        prefix: &[SharedBlock],
         tail: &Tail<'a>,
         position: usize,
         tokens: &[u32],
     ) -> candle_core::Result<Pass<'a>> {
         let (store, slot) = (tail.store, tail.slot);
-        let end = position + tokens.len();
-        let own = (end - tail.base).div_ceil(BLOCK);
-        let blocks: Vec<_> = prefix
-            .iter()
-            .map(|b| Block::Together { store: &b.segment.store, slot: 0, block: b.block })
-            .chain((0..own).map(|block| Block::Together { store, slot, block }))
-            .collect();
+        let own = (position + tokens.len() - tail.base).div_ceil(BLOCK);
+        let mut shares = packed(pack);
+        shares.push(Share::Together { store, slot, blocks: own });
         // Tokens past the end repeat the last one.
         let places = (0..self.width).map(|w| w.min(tokens.len() - 1));
-        let starts = || (0..blocks.len()).map(|b| b * BLOCK);
-        let view = |position| View {
-            position,
-            blocks: starts().map(|start| (start, past(position, start))).collect(),
-        };
-        let views = places.clone().map(|i| view(position + i)).collect();
-        let ids = places.map(|i| tokens[i]).collect();
+        let views = places.clone().map(|i| View::new(position + i, pack, prefix, tail.base, own));
+        let ids = places.clone().map(|i| tokens[i]).collect();
         let target = Target::Run { store, slot, at: position - tail.base, len: tokens.len() };
-        self.pass(ids, views, blocks, target)
+        self.pass(ids, views.collect(), shares, target)
     }
 
-    /// One token of each sequence; `seats` says for every slot of `store` whose token it is.
+    /// One token of each sequence; `seats` says for every slot of `store` whose token it is, `pack` has the blocks of all
+    /// their prefixes.
     pub(super) fn step<'a>(
         &self,
+        pack: Option<&'a Pack>,
         store: &'a Store,
-        seats: &[Option<(&'a Sequence, u32)>],
+        seats: &[Option<(&Sequence, u32)>],
     ) -> candle_core::Result<Pass<'a>> {
-        let shared = distinct(seats.iter().flatten().map(|(sequence, _)| *sequence));
         // Where in its slot a sequence's next token goes.
         let at = |s: &Sequence| s.len() - s.prefix.base_of_next();
-        let columns =
-            seats.iter().flatten().map(|(s, _)| at(s) / BLOCK + 1).max().unwrap_or_default();
         let mut views = Vec::with_capacity(self.width);
         let mut places = Vec::with_capacity(self.width);
         for seat in seats {
             // A slot without a token writes where no sequence reads, and sees its own first position.
-            let (place, position, base) = match seat {
-                Some((s, _)) => (at(s), s.len(), s.prefix.base_of_next()),
-                None => (store.blocks() * BLOCK - 1, 0, 0),
+            let (place, position, base, shared) = match seat {
+                Some((s, _)) => (at(s), s.len(), s.prefix.base_of_next(), &s.shared[..]),
+                None => (store.blocks() * BLOCK - 1, 0, 0, &[][..]),
             };
             places.push(place as u32);
-            let prefix = shared.iter().map(|(level, block)| {
-                let own = seat.and_then(|(sequence, _)| sequence.shared.get(*level));
-                let is_own = own.is_some_and(|own| own.is(block));
-                (level * BLOCK, if is_own { BLOCK } else { 0 })
-            });
-            let starts = (0..columns).map(|c| base + c * BLOCK);
-            let tail = starts.map(|start| (start, past(position, start)));
-            views.push(View { position, blocks: prefix.chain(tail).collect() });
+            views.push(View::new(position, pack, shared, base, store.blocks()));
         }
         let ids = seats.iter().map(|seat| seat.map_or(0, |(_, id)| id)).collect();
-        let blocks = shared
-            .iter()
-            .map(|(_, b)| Block::Together { store: &b.segment.store, slot: 0, block: b.block })
-            .chain((0..columns).map(|block| Block::Apart { store, block }))
-            .collect();
-        let at = Tensor::from_vec(places, (self.width, 1, 1, 1), &self.device)?
-            .broadcast_as((self.width, self.kv_heads, 1, self.head_width))?
+        let mut shares = packed(pack);
+        shares.push(Share::Apart { store });
+        let at = Tensor::from_vec(places, (1, self.width, 1, 1), &self.device)?
+            .broadcast_as((2 * self.kv_heads, self.width, 1, self.head_width))?
             .contiguous()?;
         let active = seats.iter().map(|seat| u8::from(seat.is_some())).collect();
         let active = Tensor::from_vec(active, self.width, &self.device)?;
-        self.pass(ids, views, blocks, Target::Each { store, at, active })
+        self.pass(ids, views, shares, Target::Each { store, at, active })
     }
 
     fn pass<'a>(
         &self,
         ids: Vec<u32>,
         views: Vec<View>,
-        blocks: Vec<Block<'a>>,
+        shares: Vec<Share<'a>>,
         target: Target<'a>,
     ) -> candle_core::Result<Pass<'a>> {
         let turns = self.ropes.iter().map(|rope| self.turns(rope, &views));
@@ -191,7 +230,7 @@ impl Frame {
             growth: growth.transpose()?,
             masks: masks.collect::<candle_core::Result<_>>()?,
             ids: Tensor::from_vec(ids, self.width, &self.device)?,
-            blocks,
+            shares,
             target,
         })
     }
@@ -202,7 +241,12 @@ impl Frame {
         let table = |rows: Vec<Vec<f32>>| {
             Tensor::from_vec(rows.concat(), (self.width, 1, rope.len()), &self.device)
         };
-        Ok(Turns { cos: table(cos)?, sin: table(sin)? })
+        let (cos, sin) = (table(cos)?, table(sin)?);
+        let joined = self.joined.as_ref().map(|Joined { factors, still }| {
+            let cos = cos.broadcast_mul(factors)?.broadcast_add(still)?;
+            Ok::<_, candle_core::Error>((cos, sin.broadcast_mul(factors)?))
+        });
+        Ok(Turns { joined: joined.transpose()?, cos, sin })
     }
 
     /// Hides from each token, of each block, what comes before its window and what is not its past.
@@ -236,16 +280,10 @@ fn past(position: usize, start: usize) -> usize {
     (position + 1).saturating_sub(start).min(BLOCK)
 }
 
-/// Every block that a prefix of the sequences has, once, with its place in the prefix. Those of one sequence
-/// stand in their order: whoever brought one of them in had brought in all before it.
-fn distinct<'a>(sequences: impl Iterator<Item = &'a Sequence>) -> Vec<(usize, &'a SharedBlock)> {
-    let mut found: Vec<(usize, &SharedBlock)> = Vec::new();
-    for sequence in sequences {
-        for (level, block) in sequence.shared.iter().enumerate() {
-            if !found.iter().any(|(at, known)| *at == level && known.is(block)) {
-                found.push((level, block));
-            }
-        }
+/// The packed blocks, if there are any, as the first share.
+fn packed(pack: Option<&Pack>) -> Vec<Share<'_>> {
+    match pack {
+        Some(pack) => vec![Share::Together { store: &pack.store, slot: 0, blocks: pack.len() }],
+        None => Vec::new(),
     }
-    found
 }

@@ -3,26 +3,68 @@
 //!
 //! Shapes: W tokens, D width, H query heads, G key-value heads, E width of queries and keys, U of values.
 
-use candle_core::{D, DType, Result};
+use candle_core::{D, DType, Device, Result};
 
 use super::linear::Linear;
 use super::loader::Loader;
 use super::norm::Norm;
 use super::ops::{self, Tensor};
-use super::pass::{Pass, Turns};
+use super::pass::{HIDDEN, Joined, Pass, Turns};
+use super::store::{BLOCK, Written};
 use crate::model::{LayerPart, NormKind, NormSpec, Part, QkSpan, Spec};
 
 pub(super) struct Projections {
-    query: Linear,
-    key: Linear,
-    value: Linear,
+    inputs: Inputs,
     pub(super) output: Linear,
     output_gate: Option<Linear>,
     query_norms: Vec<Norm>,
     key_norms: Vec<Norm>,
     latent: Option<Latent>,
-    /// f32 [G, 1, H / G, 1], where there are any.
+    /// f32 [G, 1, H / G, P], where there are any.
     pub(super) sinks: Option<Tensor>,
+}
+
+/// From a row of the residual stream to queries, keys and values.
+enum Inputs {
+    Apart {
+        query: Linear,
+        key: Linear,
+        value: Linear,
+    },
+    /// In each of G groups the queries, the key and the value.
+    Joined {
+        map: Linear,
+        /// Of queries and keys: one norm of weight 1, and the weights [H / G + 1, E].
+        norm: Option<(Norm, Tensor)>,
+    },
+}
+
+/// Whether all heads of a model are turned in one operation, values with them, where nothing but the rotation is done to
+/// queries and keys.
+fn joins(spec: &Spec) -> Option<bool> {
+    let attention = &spec.attention;
+    let whole = spec.head_dim == spec.value_dim
+        && attention.latent.is_none()
+        && attention.clip.is_none()
+        && attention.growth.is_none()
+        && spec.ropes.iter().all(|rope| rope.rotary_dim == spec.head_dim);
+    match attention.qk_norm {
+        _ if !whole => None,
+        None => Some(true),
+        Some(qk) => {
+            let plain = qk.span == QkSpan::Head && qk.norm.kind == NormKind::Rms;
+            (plain && !qk.norm.bias && !qk.after_rope).then_some(false)
+        }
+    }
+}
+
+/// What turns all heads in one operation, where that can be.
+pub(super) fn joined(spec: &Spec, device: &Device) -> Result<Option<Joined>> {
+    let joined = |values| {
+        let group = spec.heads / spec.kv_heads;
+        Joined::new(spec.kv_heads, group, spec.attention.scale, values, device)
+    };
+    joins(spec).map(joined).transpose()
 }
 
 /// The way by a narrow vector that all heads share; the key projection then gives what is not turned.
@@ -79,20 +121,36 @@ impl Projections {
         };
         let sinks = attention.sinks.then(|| {
             let sinks = loader.vector(layer, LayerPart::Sinks, h)?;
-            Ok::<_, crate::error::Error>(Tensor::from_vec(sinks, (g, 1, h / g, 1), loader.device)?)
+            // A block whose first position is the sink, and whose others are not there.
+            let block = |sink: f32| std::iter::once(sink).chain(vec![HIDDEN as f32; BLOCK - 1]);
+            let blocks: Vec<f32> = sinks.into_iter().flat_map(block).collect();
+            let blocks = Tensor::from_vec(blocks, (g, 1, h / g, BLOCK), loader.device)?;
+            Ok::<_, crate::error::Error>(blocks)
         });
+        let query_norms = head_norms(h, LayerPart::QueryNorm)?;
+        let key_norms = head_norms(g, LayerPart::KeyNorm)?;
+        let query = matrix(LayerPart::Query, [h * e, query_inputs], bias)?;
+        let key = matrix(LayerPart::Key, [g * key_width, kv_inputs], bias)?;
+        let value = matrix(LayerPart::Value, [g * u, kv_inputs], bias)?;
+        let turned = spec.layers[layer].rope.is_some() && joins(spec).is_some();
+        let joined = match turned {
+            true => Linear::joined(&[&query, &key, &value], g)?,
+            false => None,
+        };
+        let inputs = match joined {
+            Some(map) => Inputs::Joined { map, norm: together(&query_norms, &key_norms, h / g)? },
+            None => Inputs::Apart { query, key, value },
+        };
         Ok(Self {
             latent: latent.transpose()?,
-            query: matrix(LayerPart::Query, [h * e, query_inputs], bias)?,
-            key: matrix(LayerPart::Key, [g * key_width, kv_inputs], bias)?,
-            value: matrix(LayerPart::Value, [g * u, kv_inputs], bias)?,
+            inputs,
             output: matrix(LayerPart::AttentionOutput, [d, h * u], attention.output_bias)?,
             output_gate: attention
                 .output_gate
                 .then(|| matrix(LayerPart::AttentionGate, [h * u, d], bias))
                 .transpose()?,
-            query_norms: head_norms(h, LayerPart::QueryNorm)?,
-            key_norms: head_norms(g, LayerPart::KeyNorm)?,
+            query_norms,
+            key_norms,
             sinks: sinks.transpose()?,
         })
     }
@@ -102,8 +160,11 @@ impl Projections {
             let query = latent.query.iter().map(|(down, _)| down);
             query.chain([&latent.down, &latent.shared_key])
         });
-        let always = [&self.query, &self.key, &self.value, &self.output];
-        always.into_iter().chain(&self.output_gate).chain(latent)
+        let inputs = match &self.inputs {
+            Inputs::Apart { query, key, value } => vec![query, key, value],
+            Inputs::Joined { map, .. } => vec![map],
+        };
+        inputs.into_iter().chain([&self.output]).chain(&self.output_gate).chain(latent)
     }
 
     /// The heads' results `attended`, f32 [W, H · U], times the sigmoid of what a projection of `h` [W, D] gives,
@@ -115,20 +176,28 @@ impl Projections {
         }
     }
 
-    /// Queries [W, G, H / G, E], scaled, keys [W, G, 1, E] and values [W, G, 1, U] of `h` [W, D], all in the
-    /// decoder's type. `turns` are those of the layer's rope, if it has one.
+    /// Queries [G, W, H / G, E], scaled, and the keys and values of `h` [W, D], all in the decoder's type. `turns` are
+    /// those of the layer's rope, if it has one.
     pub(super) fn project(
         &self,
         spec: &Spec,
         h: &Tensor,
         pass: &Pass<'_>,
         turns: Option<&Turns>,
-    ) -> Result<[Tensor; 3]> {
+    ) -> Result<(Tensor, Written)> {
         let (w, dtype) = (h.dim(0)?, h.dtype());
         let (g, e, u) = (spec.kv_heads, spec.head_dim, spec.value_dim);
-        let [queries, keys, values] = match &self.latent {
-            None => [self.query.forward(h)?, self.key.forward(h)?, self.value.forward(h)?],
-            Some(latent) => self.project_latent(latent, spec, h)?,
+        let [queries, keys, values] = match &self.inputs {
+            Inputs::Joined { map, norm } => {
+                let Some((cos, sin)) = turns.and_then(|turns| turns.joined.as_ref()) else {
+                    candle_core::bail!("heads are joined that are not turned together")
+                };
+                return turn_joined(spec, &map.forward(h)?, norm.as_ref(), cos, sin);
+            }
+            Inputs::Apart { query, key, value } => match &self.latent {
+                None => [query.forward(h)?, key.forward(h)?, value.forward(h)?],
+                Some(latent) => project_latent([query, key, value], latent, spec, h)?,
+            },
         };
         let clip = |x: Tensor| match spec.attention.clip {
             Some(clip) => x.clamp(-clip, clip),
@@ -158,28 +227,85 @@ impl Projections {
         if let Some(growth) = pass.growth.as_ref().filter(grows) {
             queries = queries.broadcast_mul(growth)?;
         }
-        let keys = turned(keys, g, &self.key_norms)?.to_dtype(dtype)?;
-        let queries = queries.to_dtype(dtype)?.reshape((w, g, spec.heads / g, e))?;
-        Ok([queries, keys, clip(values)?.reshape((w, g, 1, u))?])
+        let keys = turned(keys, g, &self.key_norms)?;
+        let queries = by_group(&queries.reshape((w, g, spec.heads / g, e))?, dtype)?;
+        let values = by_group(&clip(values)?.reshape((w, g, 1, u))?, dtype)?;
+        Ok((queries, Written::Apart(by_group(&keys, dtype)?, values)))
     }
+}
 
-    fn project_latent(&self, latent: &Latent, spec: &Spec, h: &Tensor) -> Result<[Tensor; 3]> {
-        let narrow = |down: &Linear, norm: &Norm| {
-            norm.forward(&down.forward(h)?.to_dtype(DType::F32)?)?.to_dtype(h.dtype())
-        };
-        let queries = match &latent.query {
-            Some((down, norm)) => self.query.forward(&narrow(down, norm)?)?,
-            None => self.query.forward(h)?,
-        };
-        let kv = narrow(&latent.down, &latent.norm)?;
-        // Each head's key: the turned part, the same in all of them, and its own.
-        let (w, g) = (h.dim(0)?, spec.kv_heads);
-        let shared = latent.shared_key.forward(h)?.reshape((w, 1, ()))?;
-        let shared = shared.broadcast_as((w, g, shared.dim(D::Minus1)?))?;
-        let still = self.key.forward(&kv)?.reshape((w, g, ()))?;
-        let keys = Tensor::cat(&[&shared, &still], D::Minus1)?;
-        Ok([queries, keys, self.value.forward(&kv)?])
+/// One norm of weight 1 and the weights of the heads of a group, its queries' and its key's, where these have norms.
+fn together(
+    queries: &[Norm],
+    keys: &[Norm],
+    group: usize,
+) -> crate::error::Result<Option<(Norm, Tensor)>> {
+    let ([queries], [keys]) = (queries, keys) else { return Ok(None) };
+    let rows = vec![queries.weight().unsqueeze(0)?; group];
+    let rows: Vec<Tensor> = rows.into_iter().chain([keys.weight().unsqueeze(0)?]).collect();
+    Ok(Some((queries.of_weight_one()?, Tensor::cat(&rows, 0)?)))
+}
+
+/// `x` [W, G, n, E] as [G, W, n, E] in the type `dtype`.
+fn by_group(x: &Tensor, dtype: DType) -> Result<Tensor> {
+    x.transpose(0, 1)?.to_dtype(dtype)?.contiguous()
+}
+
+/// What [`Projections::project`] gives, of what a joined map gave, [W, G · (H / G + 2) · E].
+fn turn_joined(
+    spec: &Spec,
+    given: &Tensor,
+    norm: Option<&(Norm, Tensor)>,
+    cos: &Tensor,
+    sin: &Tensor,
+) -> Result<(Tensor, Written)> {
+    let (w, dtype) = (given.dim(0)?, given.dtype());
+    let (g, e) = (spec.kv_heads, spec.head_dim);
+    let group = spec.heads / g;
+    let all = given.to_dtype(DType::F32)?.reshape((w, g, group + 2, e))?;
+    // Heads stand where rope expects times, so that each has a row of the tables of its own.
+    let turned = |x: &Tensor, heads: usize| {
+        ops::rope(&x.reshape((w, 1, g * heads, e))?, cos, sin)?.reshape((w, g, heads, e))
+    };
+    match norm {
+        None => {
+            let turned = turned(&all, group + 2)?;
+            let queries = by_group(&turned.narrow(2, 0, group)?, dtype)?;
+            let new = turned.narrow(2, group, 2)?.transpose(0, 2)?.to_dtype(dtype)?.contiguous()?;
+            Ok((queries, Written::Joined(new.reshape((2 * g, w, 1, e))?)))
+        }
+        Some((norm, weights)) => {
+            let heads = all.narrow(2, 0, group + 1)?.contiguous()?;
+            let turned = turned(&norm.parts(&heads)?.broadcast_mul(weights)?, group + 1)?;
+            let queries = by_group(&turned.narrow(2, 0, group)?, dtype)?;
+            let keys = by_group(&turned.narrow(2, group, 1)?, dtype)?;
+            let values = by_group(&all.narrow(2, group + 1, 1)?, dtype)?;
+            Ok((queries, Written::Apart(keys, values)))
+        }
     }
+}
+
+fn project_latent(
+    [query, key, value]: [&Linear; 3],
+    latent: &Latent,
+    spec: &Spec,
+    h: &Tensor,
+) -> Result<[Tensor; 3]> {
+    let narrow = |down: &Linear, norm: &Norm| {
+        norm.forward(&down.forward(h)?.to_dtype(DType::F32)?)?.to_dtype(h.dtype())
+    };
+    let queries = match &latent.query {
+        Some((down, norm)) => query.forward(&narrow(down, norm)?)?,
+        None => query.forward(h)?,
+    };
+    let kv = narrow(&latent.down, &latent.norm)?;
+    // Each head's key: the turned part, the same in all of them, and its own.
+    let (w, g) = (h.dim(0)?, spec.kv_heads);
+    let shared = latent.shared_key.forward(h)?.reshape((w, 1, ()))?;
+    let shared = shared.broadcast_as((w, g, shared.dim(D::Minus1)?))?;
+    let still = key.forward(&kv)?.reshape((w, g, ()))?;
+    let keys = Tensor::cat(&[&shared, &still], D::Minus1)?;
+    Ok([queries, keys, value.forward(&kv)?])
 }
 
 /// Turns the first elements of each head of `x` [W, heads, 1, E].

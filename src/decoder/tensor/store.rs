@@ -66,22 +66,78 @@ impl Format {
 pub(super) struct Store {
     format: Format,
     blocks: usize,
-    /// Per layer [S, G, blocks · P, E]. Clones of these would share their memory: they stay in here.
-    keys: Vec<Tensor>,
-    /// Per layer [S, G, blocks · P, U].
-    values: Vec<Tensor>,
+    /// By layer of attention. What is read of it shares its memory, which is written in place.
+    memory: Vec<Memory>,
     /// By layer of the delta rule. These too stay in here.
     states: Vec<State>,
 }
 
+/// Keys and values of one layer.
+struct Memory {
+    /// [G, S, blocks · P, E]
+    keys: Tensor,
+    /// [G, S, blocks · P, U]
+    values: Tensor,
+    /// Where both have one width: all keys before all values, [2 G, S, blocks · P, E]. The two above are views of it.
+    joined: Option<Tensor>,
+}
+
+/// Keys and values of new positions, on their way into a store.
+pub(super) enum Written {
+    /// All keys before all values, [2 G, W, 1, E].
+    Joined(Tensor),
+    /// [G, W, 1, E] and [G, W, 1, U].
+    Apart(Tensor, Tensor),
+}
+
+impl Memory {
+    fn new(format: &Format, slots: usize, blocks: usize) -> candle_core::Result<Self> {
+        let (g, e, u) = (format.kv_heads, format.head_dim, format.value_dim);
+        let zeros = |heads: usize, width: usize| {
+            let shape = (heads, slots, blocks * BLOCK, width);
+            Tensor::zeros(shape, format.dtype, &format.device)
+        };
+        if e == u {
+            let joined = zeros(2 * g, e)?;
+            let (keys, values) = (joined.narrow(0, 0, g)?, joined.narrow(0, g, g)?);
+            return Ok(Self { keys, values, joined: Some(joined) });
+        }
+        Ok(Self { keys: zeros(g, e)?, values: zeros(g, u)?, joined: None })
+    }
+
+    /// What together holds all of it.
+    fn tensors(&self) -> Vec<&Tensor> {
+        match &self.joined {
+            Some(joined) => vec![joined],
+            None => vec![&self.keys, &self.values],
+        }
+    }
+
+    /// With what is new, tensor by tensor.
+    fn beside<'a>(
+        &'a self,
+        new: &'a Written,
+    ) -> candle_core::Result<Vec<(&'a Tensor, &'a Tensor)>> {
+        match (new, &self.joined) {
+            (Written::Joined(new), Some(joined)) => Ok(vec![(joined, new)]),
+            (Written::Joined(_), None) => candle_core::bail!("keys and values of two widths"),
+            (Written::Apart(keys, values), _) => {
+                Ok(vec![(&self.keys, keys), (&self.values, values)])
+            }
+        }
+    }
+}
+
+/// The positions of one slot of `tensor` [.., S, N, E] behind those of the slots before it, [.., S · N, E].
+fn in_a_row(tensor: &Tensor) -> candle_core::Result<(Tensor, usize)> {
+    let (heads, slots, positions, width) = tensor.dims4()?;
+    Ok((tensor.reshape((heads, slots * positions, width))?, positions))
+}
+
 impl Store {
     pub(super) fn new(format: &Format, slots: usize, blocks: usize) -> Result<Self> {
-        let layers = |width: usize| {
-            let shape = (slots, format.kv_heads, blocks * BLOCK, width);
-            let zeros = |_| Tensor::zeros(shape, format.dtype, &format.device);
-            (0..format.layers).map(zeros).collect::<candle_core::Result<_>>()
-        };
-        let (keys, values) = (layers(format.head_dim)?, layers(format.value_dim)?);
+        let memory = (0..format.layers).map(|_| Memory::new(format, slots, blocks));
+        let memory = memory.collect::<candle_core::Result<_>>()?;
         let state = |delta: &Delta| {
             let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &format.device);
             let heads = [slots, delta.value_heads, delta.key_dim, delta.value_dim];
@@ -91,7 +147,7 @@ impl Store {
         let states = format.delta.iter();
         let states = states.flat_map(|(delta, layers)| (0..*layers).map(move |_| state(delta)));
         let states = states.collect::<candle_core::Result<_>>()?;
-        Ok(Self { format: format.clone(), blocks, keys, values, states })
+        Ok(Self { format: format.clone(), blocks, memory, states })
     }
 
     /// Blocks that each slot has room for.
@@ -104,63 +160,64 @@ impl Store {
         if blocks <= self.blocks {
             return Ok(());
         }
-        for tensor in self.keys.iter_mut().chain(&mut self.values) {
-            let (slots, heads, _, width) = tensor.dims4()?;
-            let shape = (slots, heads, blocks * BLOCK, width);
-            let larger = Tensor::zeros(shape, self.format.dtype, &self.format.device)?;
-            larger.slice_set(tensor, 2, 0)?;
-            *tensor = larger;
+        for memory in &mut self.memory {
+            let (_, slots, ..) = memory.keys.dims4()?;
+            let larger = Memory::new(&self.format, slots, blocks)?;
+            for (to, from) in larger.tensors().into_iter().zip(memory.tensors()) {
+                to.slice_set(from, 2, 0)?;
+            }
+            *memory = larger;
         }
         self.blocks = blocks;
         Ok(())
     }
 
-    /// Keys [G, P, E] and values [G, P, U] of one block of one slot.
-    pub(super) fn block(
+    /// Keys [G, n · P, E] and values [G, n · P, U] of the first n blocks of one slot.
+    pub(super) fn first(
         &self,
         layer: usize,
         slot: usize,
-        block: usize,
+        blocks: usize,
     ) -> candle_core::Result<(Tensor, Tensor)> {
-        let view = |t: &Tensor| t.get(slot)?.narrow(1, block * BLOCK, BLOCK);
-        Ok((view(&self.keys[layer])?, view(&self.values[layer])?))
+        let view = |tensor: &Tensor| {
+            let (all, positions) = in_a_row(tensor)?;
+            all.narrow(1, slot * positions, blocks * BLOCK)
+        };
+        Ok((view(&self.memory[layer].keys)?, view(&self.memory[layer].values)?))
     }
 
-    /// Keys [S, G, P, E] and values [S, G, P, U] of the same block of all slots.
-    pub(super) fn column(
-        &self,
-        layer: usize,
-        block: usize,
-    ) -> candle_core::Result<(Tensor, Tensor)> {
-        let view = |t: &Tensor| t.narrow(2, block * BLOCK, BLOCK);
-        Ok((view(&self.keys[layer])?, view(&self.values[layer])?))
+    /// Keys [G, S, blocks · P, E] and values [G, S, blocks · P, U] of all slots.
+    pub(super) fn all(&self, layer: usize) -> (&Tensor, &Tensor) {
+        (&self.memory[layer].keys, &self.memory[layer].values)
     }
 
-    /// Writes keys [G, n, E] and values [G, n, U] of n positions from `at` on into one slot.
+    /// Writes the first n of the new positions from `at` on into one slot.
     pub(super) fn put_run(
         &self,
         layer: usize,
         slot: usize,
         at: usize,
-        keys: &Tensor,
-        values: &Tensor,
+        n: usize,
+        new: &Written,
     ) -> candle_core::Result<()> {
-        self.keys[layer].get(slot)?.slice_set(keys, 1, at)?;
-        self.values[layer].get(slot)?.slice_set(values, 1, at)
+        for (tensor, new) in self.memory[layer].beside(new)? {
+            let (all, positions) = in_a_row(tensor)?;
+            let new = new.squeeze(2)?.narrow(1, 0, n)?.contiguous()?;
+            all.slice_set(&new, 1, slot * positions + at)?;
+        }
+        Ok(())
     }
 
-    /// Writes the keys [S, G, 1, E] and values [S, G, 1, U] of one position in every slot, each at its own:
-    /// `at` [S, G, 1, max(E, U)] says where.
+    /// Writes one new position in every slot, each at its own: `at` [2 G, S, 1, max(E, U)] says where.
     pub(super) fn put_each(
         &self,
         layer: usize,
         at: &Tensor,
-        keys: &Tensor,
-        values: &Tensor,
+        new: &Written,
     ) -> candle_core::Result<()> {
-        for (tensor, new) in [(&self.keys[layer], keys), (&self.values[layer], values)] {
-            let at = at.narrow(D::Minus1, 0, new.dim(D::Minus1)?)?.contiguous()?;
-            tensor.scatter_set(&at, new, 2)?;
+        for (tensor, new) in self.memory[layer].beside(new)? {
+            let at = at.narrow(0, 0, new.dim(0)?)?.narrow(D::Minus1, 0, new.dim(D::Minus1)?)?;
+            tensor.scatter_set(&at.contiguous()?, new, 2)?;
         }
         Ok(())
     }
@@ -220,11 +277,21 @@ impl Store {
         Ok(())
     }
 
-    /// Copies a block of another store's first slot into the first block of `slot`.
-    pub(super) fn start_with(&self, slot: usize, from: &Self, block: usize) -> Result<()> {
-        for layer in 0..self.format.layers {
-            let (keys, values) = from.block(layer, 0, block)?;
-            self.put_run(layer, slot, 0, &keys.contiguous()?, &values.contiguous()?)?;
+    /// Copies a block of another store's first slot to the block `to` of `slot`.
+    pub(super) fn copy_block(
+        &self,
+        slot: usize,
+        to: usize,
+        from: &Self,
+        block: usize,
+    ) -> Result<()> {
+        for (ours, theirs) in self.memory.iter().zip(&from.memory) {
+            for (ours, theirs) in ours.tensors().into_iter().zip(theirs.tensors()) {
+                let (theirs, _) = in_a_row(theirs)?;
+                let (ours, positions) = in_a_row(ours)?;
+                let copied = theirs.narrow(1, block * BLOCK, BLOCK)?.contiguous()?;
+                ours.slice_set(&copied, 1, slot * positions + to * BLOCK)?;
+            }
         }
         Ok(())
     }
