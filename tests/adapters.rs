@@ -117,7 +117,7 @@ fn logits_and_greedy_continuations_are_those_of_peft() {
 
         let weights = model.weights().unwrap();
         let spec = model.spec.for_texts_of(PROMPT + 64);
-        let tensor = TensorDecoder::load(&spec, &weights, &Device::Cpu, DType::F32, 1).unwrap();
+        let tensor = TensorDecoder::load(&spec, &weights, &Device::Cpu, DType::F32, 64).unwrap();
         let ids = case.ids("ids");
         let far = distance(&case.last(&all_logits(&tensor, &ids, 0, &[1]), v), &case.theirs());
         assert!(far < TOLERANCE, "{} in tensor operations: {far}", case.name);

@@ -116,6 +116,12 @@ fn settings_that_cannot_be_used() {
         &[faker, "--device", "cpu", "--dtype", "bf16"],
         &["--dtype bf16", "leave it out"],
     );
+    refused(
+        &place,
+        &[faker, "--device", "cpu", "--pass-width", "64"],
+        &["--pass-width 64", "needs a GPU"],
+    );
+    refused(&place, &[faker, "--pass-width", "0"], &["--pass-width 0", "from 1 to 4096"]);
     refused(&place, &[faker, "--dtype", "q8"], &["--dtype q8", "`f16`"]);
     refused(&place, &[faker, "--batch", "0"], &["--batch 0"]);
     refused(&place, &[faker, "--threads", "0"], &["--threads 0"]);

@@ -108,7 +108,7 @@ fn logits_are_those_of_the_dense_checkpoint() {
             let weights = model.weights().unwrap();
             let cpu = CpuDecoder::load(&model.spec, &weights, None).unwrap();
             let tensor =
-                TensorDecoder::load(&model.spec, &weights, &Device::Cpu, DType::F32, 1).unwrap();
+                TensorDecoder::load(&model.spec, &weights, &Device::Cpu, DType::F32, 64).unwrap();
             [all_logits(&cpu, &IDS, 0, &[IDS.len()]), all_logits(&tensor, &IDS, 0, &[IDS.len()])]
         };
         let (coded, dense) = (logits("model.safetensors"), logits("dense.safetensors"));

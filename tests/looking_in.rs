@@ -307,6 +307,13 @@ fn the_doctor_says_what_is_here() {
     // What a run's manifest records is one of the two.
     let scored = piped(&place, &["score", "organism:faker", "--ids", "-", "--json"], b"[3]");
     assert_eq!(parsed(&scored)["numerics"], found["kernel_sets"][0]["numerics"]);
+    // Without the feature for one there is no GPU to look at, and that is said.
+    if !cfg!(any(feature = "cuda", feature = "metal")) {
+        let output = place.command(&["doctor", "--gpu"]).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(told.contains("no GPU to look at") && told.contains("not built in"), "{told}");
+    }
     let text = place.ok(&["doctor"]);
     assert!(text.contains("agrees bit by bit") && text.contains("memory available"), "{text}");
 }

@@ -283,7 +283,7 @@ fn loaded(folder: &Path) -> [Result<(), Error>; 2] {
     [
         load().and_then(|(w, model)| CpuDecoder::load(&model.spec, &w, None).map(drop)),
         load().and_then(|(w, model)| {
-            TensorDecoder::load(&model.spec, &w, &Device::Cpu, DType::F32, 1).map(drop)
+            TensorDecoder::load(&model.spec, &w, &Device::Cpu, DType::F32, 64).map(drop)
         }),
     ]
 }

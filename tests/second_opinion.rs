@@ -170,7 +170,7 @@ fn compare(fixture: &Fixture, prompt: &[u32]) {
     let (spec, label) = (&fixture.model.spec, &fixture.model.label);
     let stock = || Stock::new(spec, tensors());
     follow(&fixture.cpu(), &mut stock(), prompt, &format!("{label} on the CPU"));
-    let tensor = fixture.tensor(DType::F32, 1);
+    let tensor = fixture.tensor(DType::F32, 64);
     follow(&tensor, &mut stock(), prompt, &format!("{label} on tensors"));
 }
 

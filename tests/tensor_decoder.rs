@@ -17,12 +17,12 @@ use candor::decoder::{Act, HiddenStates, LanguageModel, Row, Steering, TensorDec
 use fixtures::{Fixture, MODELS, TOLERANCE, all_logits, assert_close, bits, distance, greedy};
 use proptest::prelude::*;
 
-const PROMISE: &str = "the same bits on this machine with this batch";
+const PROMISE: &str = "the same bits on this machine with this width of a pass";
 
 fn decoders() -> impl Iterator<Item = (Fixture, TensorDecoder)> {
     MODELS.iter().map(|name| {
         let fixture = Fixture::open(name);
-        let decoder = fixture.tensor(DType::F32, 1);
+        let decoder = fixture.tensor(DType::F32, 64);
         (fixture, decoder)
     })
 }
@@ -242,7 +242,7 @@ fn half_precision_is_near() {
         let ids = &fixture.ids("ids")[..100];
         let exact = all_logits(&fixture.cpu(), ids, 60, &[20, 1]);
         for (dtype, near) in [(DType::F16, 0.02), (DType::BF16, 0.15)] {
-            let half = fixture.tensor(dtype, 1);
+            let half = fixture.tensor(dtype, 64);
             let far = distance(&all_logits(&half, ids, 60, &[20, 1]), &exact);
             println!("{name} {dtype:?}: largest difference {far:.1e} of the largest logit");
             assert!(far < near, "{name} {dtype:?}: {far}");
@@ -264,23 +264,22 @@ fn what_it_says_of_itself_is_so() {
         Device::Cuda(_) => "cuda",
         Device::Metal(_) => "metal",
     };
-    assert_eq!((identity.kind(), identity.dtype(), identity.width()), (kind, DType::F32, 128));
-    assert_eq!((info.draft_width, info.prefill_chunk), (1, 128));
+    assert_eq!((identity.kind(), identity.dtype(), identity.width()), (kind, DType::F32, 65));
+    assert_eq!((info.draft_width, info.prefill_chunk), (1, 65));
     assert_eq!((info.vocab_size, info.context), (300, 512));
     // keys and values, 2 layers, 2 heads of width 8, 4 bytes
     assert_eq!(info.kv_bytes_per_token, 2 * 2 * 2 * 8 * 4);
     // per layer 4 projections of 32 × 32 (key and value: half) and 3 of 32 × 48; embedding and output
     let weights = 2 * (3 * 32 * 32 + 3 * 32 * 48) + 2 * 300 * 32;
     assert_eq!(info.weight_bytes, 4 * weights);
-    // A pass of another width is another identity, and batches that share a width are one.
+    // A pass of another width is another identity.
     assert_ne!(fixture.tensor(DType::F32, 64).info().numerics, info.numerics);
-    assert_eq!(fixture.tensor(DType::F32, 128).info().numerics, info.numerics);
 }
 
 #[test]
 fn what_the_model_cannot_take_is_an_error() {
     let fixture = Fixture::open("llama");
-    let (ours, theirs) = (fixture.tensor(DType::F32, 1), fixture.cpu());
+    let (ours, theirs) = (fixture.tensor(DType::F32, 64), fixture.cpu());
     fn refusals<M: LanguageModel>(model: &M) -> Vec<String> {
         let (vocabulary, context) = (model.info().vocab_size as u32, model.info().context);
         let root = model.prefill(None, &[1, 2]).unwrap();
@@ -310,7 +309,7 @@ fn what_the_model_cannot_take_is_an_error() {
     ] {
         let mut spec = fixture.model.spec.clone();
         change(&mut spec);
-        let ours = TensorDecoder::load(&spec, &weights, &Device::Cpu, DType::F32, 1);
+        let ours = TensorDecoder::load(&spec, &weights, &Device::Cpu, DType::F32, 64);
         let theirs = candor::decoder::CpuDecoder::load(&spec, &weights, None);
         assert_eq!(
             ours.map(|_| ()).unwrap_err().to_string(),
@@ -333,7 +332,7 @@ fn hidden_states_and_steering_are_those_of_the_cpu_decoder() {
                 direction: (0..32).map(|i| (i % 5) as f32 / 10.0 - 0.2).collect(),
             });
             let cpu = fixture.cpu().steered(steering.clone()).unwrap();
-            let tensor = fixture.tensor(DType::F32, 1).steered(steering).unwrap();
+            let tensor = fixture.tensor(DType::F32, 64).steered(steering).unwrap();
             // More tokens than a pass has, behind a prefix that is not steered.
             let ours = read(&tensor, &ids);
             assert_close(&ours, &read(&cpu, &ids), name);

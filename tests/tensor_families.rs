@@ -81,7 +81,10 @@ fn bits_do_not_depend_on_the_other_rows() {
         let ids = fixture.ids("ids");
         for dtype in [DType::F32, DType::BF16] {
             let decoder = fixture.tensor_for(ids.len(), dtype);
-            assert_eq!(decoder.info().promise, "the same bits on this machine with this batch");
+            assert_eq!(
+                decoder.info().promise,
+                "the same bits on this machine with this width of a pass"
+            );
             let root = decoder.prefill(None, &ids[..33]).unwrap();
             let starts = [1, 20, 33, 64, 129, 200, 257, 290];
             // Two tokens after each start, by one step each; rows before 33 stand on a prefix of their own.

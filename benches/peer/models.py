@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Random-weight models at real shapes, for timing: a Hugging Face folder and a GGUF file of the same bf16 weights.
 
-    python models.py FOLDER NAME...        needs numpy and gguf
+    python models.py [--no-gguf] FOLDER NAME...        needs numpy and gguf
 
-writes the folder FOLDER/NAME and the file FOLDER/NAME-BF16.gguf. Speed does not depend on what the weights are,
+writes the folder FOLDER/NAME and, unless told not to, the file FOLDER/NAME-BF16.gguf. Speed does not depend on what the weights are,
 and random ones need no download. The tokenizer knows no words: the benches feed token ids.
 """
 
@@ -40,6 +40,8 @@ SHAPES = {
     "135m": Shape(layers=30, width=576, heads=9, kv_heads=3, feed_forward=1536, vocabulary=49152),
     # Qwen3-0.6B's sizes, save for its heads, which are twice as wide.
     "0.6b": Shape(layers=28, width=1024, heads=16, kv_heads=8, feed_forward=3072, vocabulary=151936),
+    # Llama 3.1 8B's, save that its output matrix is the embedding. Takes 16 GB of memory to make, for GPUs.
+    "8b": Shape(layers=32, width=4096, heads=32, kv_heads=8, feed_forward=14336, vocabulary=128256),
 }
 
 # Hugging Face's names within a layer, llama.cpp's, and the size of the matrix.
@@ -178,15 +180,16 @@ def write_gguf(path: Path, name: str, shape: Shape) -> None:
 
 
 def main() -> None:
-    if len(sys.argv) < 3 or not set(sys.argv[2:]) <= SHAPES.keys():
-        sys.exit(f"usage: models.py FOLDER NAME... (of {', '.join(SHAPES)})")
-    folder = Path(sys.argv[1])
+    words = [word for word in sys.argv[1:] if word != "--no-gguf"]
+    if len(words) < 2 or not set(words[1:]) <= SHAPES.keys():
+        sys.exit(f"usage: models.py [--no-gguf] FOLDER NAME... (of {', '.join(SHAPES)})")
+    folder = Path(words[0])
     folder.mkdir(parents=True, exist_ok=True)
-    for name in sys.argv[2:]:
+    for name in words[1:]:
         shape = SHAPES[name]
         if not (folder / name / "config.json").exists():
             write_folder(folder / name, shape)
-        if not (folder / f"{name}-BF16.gguf").exists():
+        if "--no-gguf" not in sys.argv and not (folder / f"{name}-BF16.gguf").exists():
             write_gguf(folder / f"{name}-BF16.gguf", name, shape)
 
 

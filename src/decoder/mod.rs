@@ -6,6 +6,7 @@ mod cpu;
 mod curve;
 mod delta;
 mod device;
+mod effort;
 mod footprint;
 mod ggml;
 mod hidden;
@@ -22,6 +23,7 @@ pub mod tensor;
 
 pub use cpu::CpuDecoder;
 pub use device::{DeviceChoice, parse_dtype};
+pub use effort::multiply_adds;
 pub use footprint::{Precision, weight_bytes};
 pub use hidden::{Act, Hidden, HiddenStates, Steering, Stream};
 pub use logits::{Logits, NotFinite};

@@ -5,7 +5,7 @@ use candle_core::{DType, Device};
 
 use super::decoder::Decoder;
 use super::memory;
-use crate::decoder::tensor::Identity;
+use crate::decoder::tensor::{Identity, PASS_WIDTH, PASS_WIDTH_MAX};
 use crate::decoder::{
     CpuDecoder, DeviceChoice, LanguageModel, Quantize, Steering, TensorDecoder, parse_dtype,
 };
@@ -18,7 +18,8 @@ pub(crate) struct Compute {
     device: Device,
     /// None: as most of the weights are stored.
     dtype: Option<DType>,
-    batch: usize,
+    /// Tokens of a pass on a GPU.
+    width: usize,
     /// On the CPU: into which blocks dense weights go.
     quantize: Option<Quantize>,
     /// What is done to the residual stream.
@@ -31,17 +32,20 @@ impl Compute {
     pub(crate) const CPU: Self = Self {
         device: Device::Cpu,
         dtype: None,
-        batch: 0,
+        width: PASS_WIDTH,
         quantize: None,
         steering: None,
         automatic: false,
     };
 
-    /// What `--device`, `--dtype`, `--batch` and `--quantize` ask for.
+    /// What `--device`, `--dtype`, `--pass-width` and `--quantize` ask for.
+    ///
+    /// # Errors
+    /// One of them cannot be used, or not on this device; the device is not there.
     pub(crate) fn open(
         device: &str,
         dtype: Option<&str>,
-        batch: usize,
+        width: Option<usize>,
         quantize: Option<Quantize>,
     ) -> Result<Self> {
         let choice = DeviceChoice::parse(device)?;
@@ -51,6 +55,17 @@ impl Compute {
             return Err(Error::input(format!("`--dtype {}` needs a GPU", dtype.as_str()))
                 .hint("on the CPU weights are used as they are stored: leave it out"));
         }
+        if let Some(width) = width {
+            if !(1..=PASS_WIDTH_MAX).contains(&width) {
+                return Err(Error::input(format!("`--pass-width {width}` cannot be used")).hint(
+                    format!("`--pass-width` takes a whole number from 1 to {PASS_WIDTH_MAX}"),
+                ));
+            }
+            if device.is_cpu() {
+                return Err(Error::input(format!("`--pass-width {width}` needs a GPU"))
+                    .hint("on the CPU no result depends on it: leave it out"));
+            }
+        }
         if let (false, Some(quantize)) = (device.is_cpu(), quantize) {
             return Err(Error::input(format!("`--quantize {quantize}` works on the CPU only"))
                 .hint("leave it out, or set `--device cpu`"));
@@ -58,7 +73,7 @@ impl Compute {
         Ok(Self {
             device,
             dtype,
-            batch,
+            width: width.unwrap_or(PASS_WIDTH),
             quantize,
             steering: None,
             automatic: choice == DeviceChoice::Auto,
@@ -69,8 +84,8 @@ impl Compute {
     pub(crate) fn of_numerics(numerics: &str, quantize: Option<Quantize>) -> Self {
         let made_with = Identity::parse(numerics).and_then(|identity| {
             let device = DeviceChoice::parse(identity.kind()).and_then(DeviceChoice::open).ok()?;
-            let (dtype, batch) = (Some(identity.dtype()), identity.width());
-            Some(Self { device, dtype, batch, quantize: None, steering: None, automatic: false })
+            let (dtype, width) = (Some(identity.dtype()), identity.width());
+            Some(Self { device, dtype, width, quantize: None, steering: None, automatic: false })
         });
         made_with.unwrap_or(Self { quantize, ..Self::CPU })
     }
@@ -126,7 +141,7 @@ impl Compute {
             return Ok(Decoder::Cpu(Box::new(decoder)));
         }
         let dtype = self.dtype.unwrap_or_else(|| weights.dtype());
-        let decoder = TensorDecoder::load(&model.spec, weights, &self.device, dtype, self.batch)?
+        let decoder = TensorDecoder::load(&model.spec, weights, &self.device, dtype, self.width)?
             .steered(self.steering.clone())?;
         let info = decoder.info();
         talk.say(format!("device: {} ({})", info.instruction_set, dtype.as_str()));

@@ -3,6 +3,7 @@
 
 mod compute;
 mod decoder;
+mod device_check;
 mod fit;
 mod loaded;
 pub(crate) mod memory;
@@ -10,6 +11,7 @@ mod open;
 
 pub(crate) use compute::Compute;
 pub(crate) use decoder::{Decoder, with_decoder};
+pub(crate) use device_check::{DeviceCheck, check_device};
 pub(crate) use fit::fit_prompts;
 pub(crate) use loaded::Loaded;
 pub(crate) use open::open_model;

@@ -90,8 +90,7 @@ impl Judge {
         if name == rules::NAME {
             return Ok(Self::Rules);
         }
-        let compute =
-            || Compute::open(&args.device, args.dtype.as_deref(), args.batch, args.quantize);
+        let compute = || Compute::open(&args.device, args.dtype.as_deref(), None, args.quantize);
         if let Some(path) = fitted(name) {
             return Ok(Self::Fitted(Box::new(open_fitted(path, compute, talk)?)));
         }

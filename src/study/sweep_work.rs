@@ -165,7 +165,7 @@ impl<'s> Work<'s> {
             self.forget_prompts();
             self.longest(&model, cells[0].0.model)?;
             let within = |error: Error| error.within(format!("model `{}`", entry.name));
-            let compute = self.compute(entry, &cells).map_err(within)?;
+            let compute = self.compute(entry).map_err(within)?;
             compute.check_room(&model.weights().map_err(within)?).map_err(within)?;
         }
         Ok(())
@@ -180,18 +180,13 @@ impl<'s> Work<'s> {
     ) -> Result<Loaded> {
         self.forget_prompts();
         let longest = |model: &Model| self.longest(model, cells[0].0.model);
-        Loaded::open_hashed(&entry.name, &self.compute(entry, cells)?, longest, talk)
+        Loaded::open_hashed(&entry.name, &self.compute(entry)?, longest, talk)
     }
 
-    /// Where and how a model computes. On a GPU its cells share one batch.
-    fn compute(
-        &self,
-        entry: &ModelEntry,
-        cells: &[(&Cell, Option<&ShardPart>)],
-    ) -> Result<Compute> {
+    /// Where and how a model computes.
+    fn compute(&self, entry: &ModelEntry) -> Result<Compute> {
         let device = entry.device.as_deref().unwrap_or(self.device);
-        let batch = cells.first().map_or(1, |(cell, _)| cell.batch);
-        Compute::open(device, entry.dtype.as_deref(), batch, entry.quantize)
+        Compute::open(device, entry.dtype.as_deref(), entry.pass_width, entry.quantize)
     }
 
     /// Makes all cells, and gives the views of those that are finished and how many are not.

@@ -64,6 +64,8 @@ pub struct ModelEntry {
     pub quantize: Option<Quantize>,
     /// Type of the weights on a GPU.
     pub dtype: Option<String>,
+    /// Tokens that go through the layers at once on a GPU.
+    pub pass_width: Option<usize>,
     /// Where to compute; `auto` when left out.
     pub device: Option<String>,
     /// What stands in place of the file's `[settings]`, key by key.

@@ -45,19 +45,19 @@ impl Fixture {
     }
 
     /// On candle's CPU backend, which computes what the GPU backends compute, or on the device that
-    /// `CANDOR_TEST_DEVICE` names.
-    pub(crate) fn tensor(&self, dtype: DType, batch: usize) -> TensorDecoder {
-        self.tensor_of(&self.model.spec, dtype, batch)
+    /// `CANDOR_TEST_DEVICE` names; `width` tokens to a pass.
+    pub(crate) fn tensor(&self, dtype: DType, width: usize) -> TensorDecoder {
+        self.tensor_of(&self.model.spec, dtype, width)
     }
 
     /// The same for texts of up to `tokens` tokens.
     pub(crate) fn tensor_for(&self, tokens: usize, dtype: DType) -> TensorDecoder {
-        self.tensor_of(&self.model.spec.for_texts_of(tokens), dtype, 1)
+        self.tensor_of(&self.model.spec.for_texts_of(tokens), dtype, 64)
     }
 
-    fn tensor_of(&self, spec: &Spec, dtype: DType, batch: usize) -> TensorDecoder {
+    fn tensor_of(&self, spec: &Spec, dtype: DType, width: usize) -> TensorDecoder {
         let weights = self.model.weights().unwrap();
-        TensorDecoder::load(spec, &weights, &device(), dtype, batch).unwrap()
+        TensorDecoder::load(spec, &weights, &device(), dtype, width).unwrap()
     }
 
     pub(crate) fn ids(&self, name: &str) -> Vec<u32> {

@@ -15,6 +15,9 @@ pub(in crate::cli) struct ComputeArgs {
     /// Type of the weights on a GPU: f32, bf16 or f16; as stored unless given
     #[arg(long, value_name = "D", env = "CANDOR_DTYPE")]
     pub(in crate::cli) dtype: Option<String>,
+    /// Tokens that go through the layers at once on a GPU, 64 unless given; part of what decides a result there
+    #[arg(long, value_name = "N", env = "CANDOR_PASS_WIDTH")]
+    pub(in crate::cli) pass_width: Option<usize>,
     /// Put the weights into blocks of small integers: q8_0, q4_k_m, q4_0, q6_k, …
     #[arg(long, value_name = "Q", env = "CANDOR_QUANTIZE")]
     pub(in crate::cli) quantize: Option<Quantize>,
@@ -143,6 +146,9 @@ pub(in crate::cli) struct InspectArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DoctorArgs {
+    /// Compute on every GPU that is here and hold it against the CPU
+    #[arg(long, env = "CANDOR_GPU")]
+    pub(in crate::cli) gpu: bool,
     /// As JSON
     #[arg(long, env = "CANDOR_JSON")]
     pub(in crate::cli) json: bool,

@@ -200,7 +200,7 @@ pub(in crate::cli) struct RunArgs {
     /// Most new tokens of a reply
     #[arg(long, value_name = "N", default_value_t = 1024, env = "CANDOR_MAX_TOKENS")]
     pub(in crate::cli) max_tokens: usize,
-    /// Sequences that are decoded at once; changes time and memory, and on the CPU no result
+    /// Sequences that are decoded at once; changes time and memory, and no result
     #[arg(long, value_name = "N", default_value_t = 64, env = "CANDOR_BATCH")]
     pub(in crate::cli) batch: usize,
     /// Do not guess a reply's tokens from those of its pair; changes time, and no result
@@ -228,6 +228,9 @@ pub(in crate::cli) struct RunArgs {
     /// Type of the weights on a GPU: f32, bf16 or f16; as stored unless given
     #[arg(long, value_name = "D", env = "CANDOR_DTYPE")]
     pub(in crate::cli) dtype: Option<String>,
+    /// Tokens that go through the layers at once on a GPU, 64 unless given; part of what decides a result there
+    #[arg(long, value_name = "N", env = "CANDOR_PASS_WIDTH")]
+    pub(in crate::cli) pass_width: Option<usize>,
     /// Give the two tiers of a pair different random numbers
     #[arg(long, env = "CANDOR_UNCOUPLED")]
     pub(in crate::cli) uncoupled: bool,
@@ -277,6 +280,9 @@ pub(in crate::cli) struct BenchArgs {
     /// Type of the weights on a GPU: f32, bf16 or f16; as stored unless given
     #[arg(long, value_name = "D", env = "CANDOR_DTYPE")]
     pub(in crate::cli) dtype: Option<String>,
+    /// Tokens that go through the layers at once on a GPU, 64 unless given; part of what decides a result there
+    #[arg(long, value_name = "N", env = "CANDOR_PASS_WIDTH")]
+    pub(in crate::cli) pass_width: Option<usize>,
     /// The two-tier job: tokens that all prompts share, further tokens of a prompt, prompts, samples, new tokens
     #[arg(long, value_name = "SHARED,OWN,PROMPTS,SAMPLES,NEW")]
     pub(in crate::cli) job: Option<Sizes>,

@@ -60,6 +60,7 @@ const RUN: [(&str, &[(&str, bool)]); 6] = [
         &[
             ("device", true),
             ("dtype", false),
+            ("pass_width", false),
             ("quantize", true),
             ("batch", false),
             ("threads", false),

@@ -1,5 +1,5 @@
 //! `candor doctor`: what there is on this machine to compute with, and what may be promised of it. Makes no
-//! network request, reads no model.
+//! network request; reads no model but a bundled one, where GPUs are to be held against the CPU.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,11 +9,11 @@ use serde::Serialize;
 
 use crate::cli::args::DoctorArgs;
 use crate::cli::screen::show;
-use crate::cli::screen::talk::show;
+use crate::cli::screen::talk::{Talk, show};
 use crate::decoder::{CpuDecoder, DeviceChoice, kernels, tensor};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::visible;
-use crate::machine::memory;
+use crate::machine::{DeviceCheck, check_device, memory};
 
 /// Variables other than `CANDOR_…` that change where things are found or how they are shown.
 const HEEDED: [&str; 9] = [
@@ -43,6 +43,9 @@ struct Findings {
     kernel_sets: Vec<KernelSet>,
     self_check: Vec<Checked>,
     devices: Vec<Found>,
+    /// What GPUs were found to compute, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gpu: Option<Vec<DeviceCheck>>,
     hub_cache: Option<HubCache>,
     /// Variables that candor heeds, with their values, null where they are not set; of a token only `set`.
     environment: BTreeMap<String, Option<String>>,
@@ -78,10 +81,17 @@ struct HubCache {
     exists: bool,
 }
 
-/// Exit code 1 if this processor computes other bits than it should.
-pub(in crate::cli) fn doctor(args: &DoctorArgs) -> Result<ExitCode> {
-    let findings = findings();
-    let sound = findings.self_check.iter().all(|checked| checked.agrees);
+/// Exit code 1 if this processor, or a GPU that was to be looked at, computes something else than it should.
+///
+/// # Errors
+/// GPUs are to be looked at and there is none, or one of them cannot compute.
+pub(in crate::cli) fn doctor(args: &DoctorArgs, talk: &Talk) -> Result<ExitCode> {
+    let mut findings = findings();
+    if args.gpu {
+        findings.gpu = Some(gpus(&findings.devices, talk)?);
+    }
+    let sound = findings.self_check.iter().all(|checked| checked.agrees)
+        && findings.gpu.iter().flatten().all(|check| check.agrees);
     if args.json { show::json(&findings) } else { show(&text(&findings)) }?;
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -102,9 +112,27 @@ fn findings() -> Findings {
             .map(|(instruction_set, agrees)| Checked { instruction_set, agrees })
             .collect(),
         devices: devices(),
+        gpu: None,
         hub_cache: hub_cache(),
         environment: environment(),
     }
+}
+
+/// Every GPU that is there, held against the CPU.
+fn gpus(devices: &[Found], talk: &Talk) -> Result<Vec<DeviceCheck>> {
+    let present = devices.iter().filter(|device| device.present && device.name != "cpu");
+    let checks = present.map(|found| {
+        let device = DeviceChoice::parse(&found.name)?.open()?;
+        check_device(&found.name, &device, talk).map_err(|error| error.within(&found.name))
+    });
+    let checks: Vec<_> = checks.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+    if checks.is_empty() {
+        let why = devices.iter().filter(|device| device.name != "cpu");
+        let why = why.map(|device| format!("{}: {}", device.name, device.detail));
+        return Err(Error::failed("there is no GPU to look at")
+            .hint(visible(&why.collect::<Vec<_>>().join("; "))));
+    }
+    Ok(checks)
 }
 
 fn devices() -> Vec<Found> {
@@ -239,6 +267,27 @@ fn text(findings: &Findings) -> String {
     });
     text += &show::table(&["device", "promise", "detail"], &[], devices);
     text += "\n";
+    if let Some(checks) = &findings.gpu {
+        let rows = checks.iter().map(|check| {
+            vec![
+                visible(&check.numerics),
+                if check.agrees { "agrees with the CPU" } else { "DIFFERS: do not trust it" }
+                    .into(),
+                format!("{:.1e}", check.largest_difference),
+                check.promise.clone(),
+                format!(
+                    "{} of {} rows in {:.2} ms",
+                    check.launches,
+                    check.rows,
+                    check.step_seconds * 1e3
+                ),
+            ]
+        });
+        let head =
+            ["numerics", "self-check", "largest difference", "promise", "operations of a step"];
+        text += &show::table(&head, &[], rows);
+        text += "\n";
+    }
     let environment = findings.environment.iter().map(|(name, value)| {
         vec![visible(name), value.as_deref().map_or_else(|| "not set".into(), visible)]
     });

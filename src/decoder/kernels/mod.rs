@@ -8,6 +8,7 @@ mod delta;
 mod distribution;
 mod gemm;
 mod math;
+mod peak;
 mod rounded;
 mod row;
 mod self_check;
@@ -25,6 +26,7 @@ pub(crate) use math::BLOCK;
 pub(crate) use math::{
     add, add_scaled, layer_norm, maximum, rms_norm, scale, sigmoid, softcap, softmax_terms,
 };
+pub(crate) use peak::{Peaks, peaks};
 pub(crate) use rounded::Rounded;
 pub(crate) use row::{
     Below, below, group_maxima, indices_between, replace_below, scaled_softmax_terms,

@@ -40,6 +40,14 @@ pub(super) fn attend(
             let (keys, _) = store.first(layer, slot, blocks)?;
             queries.reshape((g, rows, e))?.matmul(&keys.t()?)
         }
+        // One query is multiplied in another way than several, whose order of addition depends on the number of keys:
+        // block by block, the query repeated for each.
+        Share::Apart { store } if q == 1 => {
+            let (n, (keys, _)) = (store.blocks(), store.all(layer));
+            let keys = keys.reshape((g * w * n, BLOCK, e))?;
+            let queries = queries.broadcast_as((g, w, n, e))?.contiguous()?;
+            queries.reshape((g * w * n, 1, e))?.matmul(&keys.t()?)?.reshape((g, rows, ()))
+        }
         Share::Apart { store } => {
             let (keys, _) = store.all(layer);
             let keys = keys.reshape((g * w, store.blocks() * BLOCK, e))?;

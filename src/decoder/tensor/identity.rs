@@ -51,7 +51,7 @@ impl Identity {
         self.dtype
     }
 
-    /// Tokens of a pass; given to [`super::TensorDecoder::load`] as the batch, it gives the same width.
+    /// Tokens of a pass.
     pub fn width(&self) -> usize {
         self.width
     }

@@ -43,12 +43,15 @@ pub(crate) use identity::name as device_name;
 pub use memory::{Prefix, Sequence};
 pub use ops::Work;
 
-/// The width of a pass is a multiple of this: fewer tokens take a GPU as long, and prefixes go through the
-/// layers a pass at a time.
-const WIDTH_STEP: usize = 64;
+/// Tokens of a pass unless another number is asked for: fewer take a GPU as long, and prefixes go through the layers a
+/// pass at a time. Part of the numerics, so that what a run's bits depend on does not depend on how much is done at once.
+pub const PASS_WIDTH: usize = 64;
+
+/// The widest pass.
+pub const PASS_WIDTH_MAX: usize = 4096;
 
 /// What the self-test found to hold.
-pub(crate) const PROMISE: &str = "the same bits on this machine with this batch";
+pub(crate) const PROMISE: &str = "the same bits on this machine with this width of a pass";
 
 /// What is left when it does not.
 const NO_PROMISE: &str = "none";
@@ -71,7 +74,7 @@ pub struct TensorDecoder {
 
 impl TensorDecoder {
     /// Reads the weights that `spec` describes onto `device`: dense ones as `dtype` (F32, BF16 or F16), those in
-    /// blocks as they are. `batch` rows of a step go through the layers at once.
+    /// blocks as they are. `width` tokens go through the layers at once, at least one.
     ///
     /// # Errors
     /// When a tensor is missing, has another shape, or is there without being described, and when the device
@@ -81,9 +84,9 @@ impl TensorDecoder {
         weights: &Weights,
         device: &Device,
         dtype: DType,
-        batch: usize,
+        width: usize,
     ) -> Result<Self> {
-        let width = batch.max(1).next_multiple_of(WIDTH_STEP);
+        let width = width.max(1);
         let loader = Loader { spec, parts: Parts::new(weights), dtype, device };
         let (v, d) = (spec.vocab_size, spec.hidden_size);
         let layers =

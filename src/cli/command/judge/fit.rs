@@ -56,8 +56,7 @@ pub(in crate::cli) fn judge_fit(
         true => None,
         false => {
             let dtype = settings.dtype.as_deref();
-            let compute =
-                Compute::open(&settings.device, dtype, settings.batch, settings.quantize)?;
+            let compute = Compute::open(&settings.device, dtype, None, settings.quantize)?;
             Some(StateReader::open(&args.judge, None, &compute, talk)?)
         }
     };

@@ -47,6 +47,7 @@ pub(in crate::cli) fn take(args: &mut RunArgs, path: &Path) -> Result<()> {
         put(open("model"), &mut args.model, Some(Some(model.name)));
         put(open("quantize"), &mut args.quantize, model.quantize.map(Some));
         put(open("dtype"), &mut args.dtype, model.dtype.map(Some));
+        put(open("pass_width"), &mut args.pass_width, model.pass_width.map(Some));
         put(open("device"), &mut args.device, model.device);
     }
     if let Some(sampling) = sampling.map(|entry| entry.sampling()) {
@@ -109,6 +110,7 @@ pub(in crate::cli) fn text(args: &RunArgs) -> String {
         line("\n[[models]]\nname", Some(quoted(model)));
         line("quantize", args.quantize.map(|quantize| quoted(&quantize.to_string())));
         line("dtype", args.dtype.as_deref().map(quoted));
+        line("pass_width", args.pass_width.map(|width| width.to_string()));
         line("device", Some(quoted(&args.device)));
     }
     line("\n[[sampling]]\nname", Some(quoted("default")));
@@ -126,7 +128,7 @@ pub(in crate::cli) fn text(args: &RunArgs) -> String {
 
 /// The flags that such a file has no key for, as far as they were given.
 fn without_key(args: &RunArgs) -> Vec<String> {
-    const KEYS: [&str; 25] = [
+    const KEYS: [&str; 26] = [
         "model",
         "config",
         "print_config",
@@ -148,6 +150,7 @@ fn without_key(args: &RunArgs) -> Vec<String> {
         "quantize",
         "device",
         "dtype",
+        "pass_width",
         "uncoupled",
         "defuse",
         "refuse_control_text",

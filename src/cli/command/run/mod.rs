@@ -56,8 +56,9 @@ fn make(args: &RunArgs, talk: &Talk) -> Result<()> {
         .hint("leave one of the two out"));
     }
     use_threads(args.threads)?;
-    let compute = Compute::open(&args.device, args.dtype.as_deref(), args.batch, args.quantize)?
-        .steered(args.steer.as_deref().map(steering).transpose()?);
+    let compute =
+        Compute::open(&args.device, args.dtype.as_deref(), args.pass_width, args.quantize)?
+            .steered(args.steer.as_deref().map(steering).transpose()?);
     let scenario = Scenario::load(&args.scenario)?;
     let variants = variants(&scenario, &args.variant)?;
     let name = args.requests.as_deref().unwrap_or(&scenario.requests);

@@ -42,7 +42,12 @@ struct Scores {
 pub(in crate::cli) fn score(args: &ScoreArgs, talk: &Talk) -> Result<()> {
     use_threads(args.compute.threads)?;
     let compute = &args.compute;
-    let compute = Compute::open(&compute.device, compute.dtype.as_deref(), 1, compute.quantize)?;
+    let compute = Compute::open(
+        &compute.device,
+        compute.dtype.as_deref(),
+        compute.pass_width,
+        compute.quantize,
+    )?;
     let given = Given::read(args)?;
     let mut ids = Vec::new();
     let longest = |model: &Model| {
