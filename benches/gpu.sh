@@ -76,7 +76,10 @@ done
 # The most memory of the GPU that is used while a command runs, in MiB, above what was used before.
 used() { nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits -i "${device#cuda:}" 2>/dev/null | head -n 1; }
 watched() {
-    if [ "$feature" != cuda ]; then "$@" 3>/dev/null; return; fi
+    if [ "$feature" != cuda ]; then
+        "$@"
+        return
+    fi
     local before most now
     before=$(used) most=$(used)
     "$@" &

@@ -319,6 +319,20 @@ fn the_doctor_says_what_is_here() {
 }
 
 #[test]
+fn the_bench_says_what_part_of_the_machine_it_used() {
+    let place = Place::new();
+    let decode = ["--decode", "2", "--after", "4", "--new", "2", "--repeat", "1", "--json"];
+    let line = parsed(&place.ok(&[&["bench", "organism:faker"], &decode[..]].concat()));
+    let reached = |key: &str| line["reached"][key].as_f64().unwrap();
+    for (rate, peak) in [
+        ("multiply_adds_per_second", "peak_multiply_adds_per_second"),
+        ("weight_bytes_per_second", "peak_memory_bytes_per_second"),
+    ] {
+        assert!(reached(rate) > 0.0 && reached(peak) > 0.0, "{line}");
+    }
+}
+
+#[test]
 fn known_models_are_listed_with_their_memory() {
     let place = Place::new();
     let list = parsed(&place.ok(&["models", "list", "--json"]));

@@ -272,6 +272,9 @@ fn what_it_says_of_itself_is_so() {
     // per layer 4 projections of 32 × 32 (key and value: half) and 3 of 32 × 48; embedding and output
     let weights = 2 * (3 * 32 * 32 + 3 * 32 * 48) + 2 * 300 * 32;
     assert_eq!(info.weight_bytes, 4 * weights);
+    // All but the embedding are multiplied with, the output for logits alone.
+    let products = candor::decoder::multiply_adds(&fixture.model.spec).unwrap();
+    assert_eq!(products, ((weights - 2 * 300 * 32) as u64, 300 * 32));
     // A pass of another width is another identity.
     assert_ne!(fixture.tensor(DType::F32, 64).info().numerics, info.numerics);
 }

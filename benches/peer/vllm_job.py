@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The two-tier job in vLLM: prompts that share their beginning, several samples of each, all replies of one length.
 
-    python vllm_job.py MODEL SHARED,OWN,PROMPTS,SAMPLES,NEW        needs vllm
+    python vllm_job.py FOLDER SHARED,OWN,PROMPTS,SAMPLES,NEW        needs vllm
 
 prints one line of JSON. The second of two rounds counts, with other prompts behind the same beginning.
 """
@@ -9,6 +9,7 @@ prints one line of JSON. The second of two rounds counts, with other prompts beh
 import json
 import sys
 import time
+from pathlib import Path
 
 import vllm
 
@@ -27,7 +28,7 @@ def main() -> None:
         enable_prefix_caching=True,
         max_model_len=shared + own + new,
     )
-    vocabulary = engine.llm_engine.model_config.get_vocab_size()
+    vocabulary = json.loads((Path(model) / "config.json").read_text())["vocab_size"]
     sampling = vllm.SamplingParams(
         n=samples, temperature=1.0, max_tokens=new, ignore_eos=True, detokenize=False, seed=0
     )
