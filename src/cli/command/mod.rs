@@ -59,7 +59,7 @@ pub(in crate::cli) fn execute(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Command::Tokenize(args) => tokenize::tokenize(&args, talk),
         Command::Render(args) => render::render(&args, talk),
         Command::Models(args) => models::models(&args, talk),
-        Command::Doctor(args) => return doctor::doctor(&args, &talk),
+        Command::Doctor(args) => return doctor::doctor(&args, talk),
         Command::Schema(args) => schema::schema(&args),
         Command::Completions(args) => reference::completions(&args),
         Command::Man(args) => reference::man(&args, talk),

@@ -26,6 +26,12 @@ const CACHED: usize = 16;
 
 const BYTES: usize = CACHED * 64;
 
+/// How long a round takes at least: shorter ones are mostly the threads' beginning and end.
+const ENOUGH: f64 = 0.04;
+
+/// Rounds of which the best counts; the first may still find the processor at a lower clock.
+const ROUNDS: usize = 4;
+
 /// Measures for about a second; `buffer` bytes are read for the memory's part.
 pub(crate) fn peaks(buffer: usize) -> Peaks {
     peaks_at(Level::best(), buffer)
@@ -33,47 +39,51 @@ pub(crate) fn peaks(buffer: usize) -> Peaks {
 
 fn peaks_at(level: Level, buffer: usize) -> Peaks {
     let buffer = vec![1f32; (buffer / size_of::<f32>()).max(1)];
+    let data = [3u8; BYTES];
     Peaks {
-        f32_multiply_adds: best(|| {
-            let rounds = 1 << 20;
+        f32_multiply_adds: best(|times| {
             spread(|_| {
                 let mut kept = 0.0;
-                // SAFETY: the level is one that the processor has; the kernel has no pointers of its own.
-                unsafe { dispatch(level, MultiplyAdds { rounds, kept: &mut kept }) };
-                (kept, (rounds * SUMS * lanes(level)) as f64)
+                // SAFETY: the kernel has no pointers but to lanes of its own.
+                unsafe { dispatch(level, MultiplyAdds { times, kept: &mut kept }) };
+                (kept, (times * SUMS * lanes(level)) as f64)
             })
         }),
-        int8_multiply_adds: best(|| {
-            let rounds = 1 << 18;
-            let data = [3u8; BYTES];
+        int8_multiply_adds: best(|times| {
             spread(|_| {
                 let mut kept = 0.0;
-                // SAFETY: as above, and the kernel reads within `data`.
-                unsafe { dispatch(level, Dots { rounds, data: &data, kept: &mut kept }) };
-                (kept, (rounds * SUMS * 4 * lanes(level)) as f64)
+                // SAFETY: the kernel reads within `data`.
+                unsafe { dispatch(level, Dots { times, data: &data, kept: &mut kept }) };
+                (kept, (times * SUMS * 4 * lanes(level)) as f64)
             })
         }),
-        memory_bytes: best(|| {
-            let threads = rayon::current_num_threads();
-            let part = buffer.len() / threads;
+        memory_bytes: best(|times| {
+            let part = buffer.len() / rayon::current_num_threads();
             spread(|thread| {
-                let mut kept = 0.0;
                 let data = &buffer[thread * part..][..part];
-                // SAFETY: as above, and the kernel reads within `data`.
-                unsafe { dispatch(level, Reads { data, kept: &mut kept }) };
-                (kept, (part * size_of::<f32>()) as f64)
+                let mut kept = 0.0;
+                for _ in 0..times {
+                    // SAFETY: the kernel reads within `data`.
+                    unsafe { dispatch(level, Reads { data, kept: &mut kept }) };
+                }
+                (kept, (times * part * size_of::<f32>()) as f64)
             })
         }),
     }
 }
 
-/// The largest of some rounds; the first may still find the processor at a lower clock.
-fn best(mut round: impl FnMut() -> f64) -> f64 {
-    (0..5).map(|_| round()).fold(0.0, f64::max)
+/// The best rate of work that is done so many times over that it takes long enough; `work` gives units and seconds.
+fn best(work: impl Fn(usize) -> (f64, f64)) -> f64 {
+    let mut times = 1;
+    while work(times).1 < ENOUGH {
+        times *= 2;
+    }
+    let rates = (0..ROUNDS).map(|_| work(times)).map(|(units, seconds)| units / seconds);
+    rates.fold(0.0, f64::max)
 }
 
-/// Work on every thread at once, in units a second.
-fn spread(work: impl Fn(usize) -> (f32, f64) + Sync) -> f64 {
+/// Work on every thread at once: what all did together, and the seconds it took.
+fn spread(work: impl Fn(usize) -> (f32, f64) + Sync) -> (f64, f64) {
     let started = Instant::now();
     let threads = 0..rayon::current_num_threads();
     let done = threads.into_par_iter().with_max_len(1).map(|thread| {
@@ -81,8 +91,8 @@ fn spread(work: impl Fn(usize) -> (f32, f64) + Sync) -> f64 {
         std::hint::black_box(kept);
         units
     });
-    let done: f64 = done.sum();
-    done / started.elapsed().as_secs_f64()
+    let units = done.sum();
+    (units, started.elapsed().as_secs_f64())
 }
 
 fn lanes(level: Level) -> usize {
@@ -94,13 +104,13 @@ fn lanes(level: Level) -> usize {
         }
     }
     let mut lanes = 0;
-    // SAFETY: the level is one that the processor has; the kernel does nothing else.
+    // SAFETY: the kernel has no pointer.
     unsafe { dispatch(level, Lanes(&mut lanes)) };
     lanes
 }
 
 struct MultiplyAdds<'a> {
-    rounds: usize,
+    times: usize,
     kept: &'a mut f32,
 }
 
@@ -112,7 +122,7 @@ impl Kernel for MultiplyAdds<'_> {
             let (a, b) =
                 (S::splat(std::hint::black_box(0.999)), S::splat(std::hint::black_box(0.001)));
             let mut sums = [b; SUMS];
-            for _ in 0..self.rounds {
+            for _ in 0..self.times {
                 for sum in &mut sums {
                     *sum = S::fma(*sum, a, b);
                 }
@@ -123,7 +133,7 @@ impl Kernel for MultiplyAdds<'_> {
 }
 
 struct Dots<'a> {
-    rounds: usize,
+    times: usize,
     data: &'a [u8; BYTES],
     kept: &'a mut f32,
 }
@@ -131,10 +141,10 @@ struct Dots<'a> {
 impl Kernel for Dots<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        // SAFETY: as above; a vector is at most 64 bytes, and `at` is below CACHED − 7.
+        // SAFETY: as above; a vector is at most 64 bytes, and the last of them is below CACHED.
         unsafe {
             let mut sums = [S::splat_i32(0); SUMS];
-            for round in 0..self.rounds {
+            for round in 0..self.times {
                 let vector =
                     |i: usize| S::bytes(self.data.as_ptr().add(64 * (round % (CACHED - 7) + i)));
                 let codes = [vector(0), vector(1), vector(2)];

@@ -26,11 +26,8 @@ pub(super) struct Projections {
 
 /// From a row of the residual stream to queries, keys and values.
 enum Inputs {
-    Apart {
-        query: Linear,
-        key: Linear,
-        value: Linear,
-    },
+    /// Those of queries, of keys and of values.
+    Apart(Box<[Linear; 3]>),
     /// In each of G groups the queries, the key and the value.
     Joined {
         map: Linear,
@@ -139,7 +136,7 @@ impl Projections {
         };
         let inputs = match joined {
             Some(map) => Inputs::Joined { map, norm: together(&query_norms, &key_norms, h / g)? },
-            None => Inputs::Apart { query, key, value },
+            None => Inputs::Apart(Box::new([query, key, value])),
         };
         Ok(Self {
             latent: latent.transpose()?,
@@ -161,7 +158,7 @@ impl Projections {
             query.chain([&latent.down, &latent.shared_key])
         });
         let inputs = match &self.inputs {
-            Inputs::Apart { query, key, value } => vec![query, key, value],
+            Inputs::Apart(maps) => maps.iter().collect(),
             Inputs::Joined { map, .. } => vec![map],
         };
         inputs.into_iter().chain([&self.output]).chain(&self.output_gate).chain(latent)
@@ -194,9 +191,12 @@ impl Projections {
                 };
                 return turn_joined(spec, &map.forward(h)?, norm.as_ref(), cos, sin);
             }
-            Inputs::Apart { query, key, value } => match &self.latent {
-                None => [query.forward(h)?, key.forward(h)?, value.forward(h)?],
-                Some(latent) => project_latent([query, key, value], latent, spec, h)?,
+            Inputs::Apart(maps) => match &self.latent {
+                None => {
+                    let [query, key, value] = &**maps;
+                    [query.forward(h)?, key.forward(h)?, value.forward(h)?]
+                }
+                Some(latent) => project_latent(maps, latent, spec, h)?,
             },
         };
         let clip = |x: Tensor| match spec.attention.clip {
@@ -286,7 +286,7 @@ fn turn_joined(
 }
 
 fn project_latent(
-    [query, key, value]: [&Linear; 3],
+    [query, key, value]: &[Linear; 3],
     latent: &Latent,
     spec: &Spec,
     h: &Tensor,
