@@ -88,6 +88,7 @@ fn page(runs: &[RunView], live: Option<&str>) -> Result<String> {
         progress => progress(runs),
         runs => each.iter().map(|row| show(row, gap_axis)).collect::<Vec<_>>(),
         settings => settings.iter().map(|row| show(row, gap_axis)).collect::<Vec<_>>(),
+        not_measured => not_measured(&settings),
         pooled => settings.iter().any(Row::is_pooled),
         matrix => matrix(runs).map(|matrix| show_matrix(&matrix)),
         share_axis => ticks(Axis::SHARE),
@@ -186,6 +187,22 @@ fn progress(runs: &[RunView]) -> String {
     progress_in_words(runs.len(), &under_way)
 }
 
+/// What stands against settings as measurements, each reason once with all that it stands against.
+fn not_measured(settings: &[Row<'_>]) -> Vec<Value> {
+    let mut groups: Vec<(String, Vec<Value>)> = Vec::new();
+    for row in settings {
+        let run = context! { name => row.name.as_str(), detail => row.detail.as_str() };
+        for reason in words::not_measured(&row.estimates.measured) {
+            match groups.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, runs)) => runs.push(run.clone()),
+                None => groups.push((reason, vec![run.clone()])),
+            }
+        }
+    }
+    let groups = groups.into_iter();
+    groups.map(|(reason, runs)| context! { reason => reason, runs => runs }).collect()
+}
+
 /// What the runs have in common, or the list of what they differ in.
 fn facts(runs: &[RunView]) -> Vec<Value> {
     let fact = |name: &str, aspect: fn(&RunView) -> String| {
@@ -233,7 +250,6 @@ fn show(row: &Row<'_>, gap_axis: Axis) -> Value {
             Side::Around => "◇",
             Side::Undefined => "·",
         },
-        not_measured => words::not_measured(&numbers.measured),
         notes => [
             words::paired_rates(numbers),
             words::forms(numbers),

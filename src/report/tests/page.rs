@@ -191,6 +191,18 @@ fn what_was_not_measured_comes_before_the_claim() {
 }
 
 #[test]
+fn a_reason_is_said_once_for_all_runs_that_it_stands_against() {
+    let runs: Vec<_> = (0..3).map(|i| sample::run(&DEMO[i], i as u64, 2, 1, 1)).collect();
+    let page = html(&runs).unwrap();
+    assert_eq!(page.matches("Not measured as it should be.").count(), 1);
+    let warning = page.split_once("Not measured as it should be.").unwrap().1;
+    let warning = warning.split_once("</p>").unwrap().0;
+    for run in &runs {
+        assert!(warning.contains(&run.model), "{warning}");
+    }
+}
+
+#[test]
 fn a_models_page_shows_the_controls_and_a_controls_page_itself() {
     let mut run = sample::run(&DEMO[0], 0, 2, 1, 1);
     run.controls = vec![Control {
