@@ -13,6 +13,8 @@ try {
   await browser.cdp("Emulation.setScrollbarsHidden", { hidden: true });
   await browser.goto(pathToFileURL(page).href + hash);
   await browser.until(() => document.querySelector("#chosen .pair") !== null);
+  // A section of the page is brought to the top; another hash is the page's own affair.
+  await browser.until((id) => { document.getElementById(id)?.scrollIntoView({ behavior: "instant" }); return true; }, hash.slice(1));
   const { data } = await browser.cdp("Page.captureScreenshot", { format: "png" });
   writeFileSync(out, Buffer.from(data, "base64"));
 } finally {
