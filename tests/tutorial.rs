@@ -14,8 +14,9 @@ mod common;
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::process::Command;
 
-use common::Place;
+use common::{Place, parts};
 use serde_json::{Value, json};
 
 const TUTORIAL: &str = include_str!("../src/TUTORIAL.md");
@@ -103,6 +104,27 @@ fn label(place: &Place) {
     std::fs::rename(place.path("filled.csv"), place.path("labels.csv")).unwrap();
 }
 
+/// The text between the fences of a language.
+fn snippet(language: &str) -> &'static str {
+    let block = TUTORIAL.split_once(&format!("```{language}\n")).unwrap().1;
+    block.split_once("```").unwrap().0
+}
+
+/// What a snippet prints; none, said, where nothing runs it.
+fn printed(place: &Place, part: &str, program: Option<&str>, language: &str) -> Option<String> {
+    let starts = |program: &&str| Command::new(program).arg("--version").output().is_ok();
+    let Some(program) = program.filter(starts) else {
+        parts::skipped(part, format_args!("nothing runs the tutorial's lines of {language}"));
+        return None;
+    };
+    let file = format!("snippet.{language}");
+    place.write(&file, snippet(language));
+    let output = place.shell(&format!("'{program}' {file}")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{language}: {said}");
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
 #[test]
 fn every_line_of_the_tutorial_runs() {
     let place = Place::new();
@@ -139,6 +161,19 @@ fn every_line_of_the_tutorial_runs() {
     }
     assert!(ran > 45, "{ran} lines were run");
     assert!(left.len() < 6, "{left:?}");
+    let report = place.ok(&["report", "runs/model", "--json"]);
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let numbers = &report["runs"][0];
+    let (gap, requests) = (numbers["gap"].as_f64().unwrap(), &numbers["gap_requests"]);
+    let expected = format!("gap {:+.1} points over {requests} requests", 100.0 * gap);
+    let python = std::env::var("CANDOR_TEST_PYTHON").ok();
+    for (part, program, language) in
+        [("python", python.as_deref(), "python"), ("r", Some("Rscript"), "r")]
+    {
+        if let Some(said) = printed(&place, part, program, language) {
+            assert_eq!(said.trim(), expected, "{language}");
+        }
+    }
     for made in
         ["comparison.html", "numbers.csv", "figures/gaps.pdf", "trials.parquet", "judged.csv"]
     {

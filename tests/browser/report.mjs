@@ -139,7 +139,8 @@ test("filters", async (browser) => {
 
 test("orders", async (browser) => {
   await open(browser, "few");
-  // Where judges differ, those pairs come first.
+  // What is first to look at comes first: where judges differ, then where only the free tier complied.
+  assert.equal(await browser.run(() => document.forms.filters.elements.sort.value), "first to look at");
   assert.equal(await browser.run(() => document.querySelectorAll(".choice .dispute").length), 2);
   assert.ok(await browser.run(() => document.querySelector("#row-0 .dispute") !== null));
   await choose(browser, "sort", "longest reply first");

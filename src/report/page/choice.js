@@ -54,8 +54,16 @@ const filtersOf = (data) => {
 
 // The orders of this data; the first one is taken unless another is chosen. Each gives a number to sort by, or a text.
 const ordersOf = (data) => ({
-  // Where there are several judges, what they disagree on comes first.
-  ...(data.runs.some((run) => run.judges.length > 1) ? { "judges disagree first": (pair) => (disputed(pair) ? 0 : 1) } : {}),
+  // As `candor show` lists them: what judges disagree on; what only the trained tier complied with, with reasoning and
+  // without; what only the other did; reasoning alone.
+  "first to look at": (pair) => {
+    const sides = [true, false].map((trained) => side(data, pair, trained));
+    const [free, paid] = sides.map(degree);
+    if (disputed(pair)) return 0;
+    if (!data.requests[pair[1]].harmful) return 5;
+    if (free > paid) return reasons(sides[0]) ? 1 : 2;
+    return paid > free ? 3 : sides.some(reasons) ? 4 : 5;
+  },
   "as run": () => 0,
   "largest gap first": (pair) => degree(side(data, pair, false)) - degree(side(data, pair, true)),
   "reasoning first": (pair) => -cellsOf(pair).filter(reasons).length,
