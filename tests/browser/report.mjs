@@ -1,6 +1,7 @@
 // The report's page in a real browser, from disk. The pages in the folder given are made by tests/browser.rs.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { main, test } from "./driver.mjs";
@@ -113,6 +114,30 @@ test("an error of the script is shown on the page", async (browser) => {
     assert.ok(await browser.run(() => document.getElementById("trouble").checkVisibility()));
     await browser.said();
   }
+});
+
+// What axe-core finds on the page, light and dark, on a screen and on a phone, where `CANDOR_TEST_AXE` names its script.
+test("axe has no findings", async (browser) => {
+  if (!process.env.CANDOR_TEST_AXE) return;
+  const script = readFileSync(process.env.CANDOR_TEST_AXE, "utf8");
+  for (const name of ["few", "settings"]) {
+    for (const scheme of ["light", "dark"]) {
+      for (const width of [1280, 390]) {
+        await browser.cdp("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: scheme }] });
+        await browser.cdp("Emulation.setDeviceMetricsOverride", { width, height: 900, deviceScaleFactor: 1, mobile: width < 1000 });
+        await open(browser, name);
+        await browser.post(`${browser.session}/execute/sync`, { script, args: [] });
+        const look = `const done = arguments[0];
+          const told = ({ id, nodes }) => [id, nodes.map((node) => node.target.join(" ")).slice(0, 3), nodes[0].failureSummary].join(": ");
+          axe.run(document).then(({ violations, passes }) => done({ found: violations.map(told), held: passes.length }), (error) => done({ found: [String(error)] }));`;
+        const { found, held } = await browser.post(`${browser.session}/execute/async`, { script: look, args: [] });
+        assert.deepEqual(found, [], `${name}, ${scheme}, ${width}`);
+        assert.ok(held > 20, `${held} rules were looked at`);
+      }
+    }
+  }
+  await browser.cdp("Emulation.clearDeviceMetricsOverride");
+  await browser.cdp("Emulation.setEmulatedMedia", { media: "", features: [] });
 });
 
 test("filters", async (browser) => {
