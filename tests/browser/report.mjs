@@ -156,6 +156,7 @@ test("filters", async (browser) => {
   }
   await choose(browser, "text", "UNIQUE WORD");
   await until(browser, 1);
+  assert.equal(await browser.run(() => [...CSS.highlights.get("found")].map(String).join().toLowerCase()), "unique word", "it is shown in the transcript");
   await choose(browser, "text", "in no reply");
   await browser.until(() => document.getElementById("count").textContent === "no pair matches");
   assert.equal(await browser.run(matches), "0");
@@ -255,6 +256,29 @@ test("a pair in full: verdicts, criteria, differences, prompt", async (browser) 
   await browser.run(() => document.querySelector("#chosen details.prompt summary").click());
   const [recorded, other] = await browser.until(promptAndRequest);
   assert.equal(recorded, `as recorded: ${other}`);
+});
+
+test("a pair as JSON, to be copied", async (browser) => {
+  await open(browser, "few", "#pair=0.0.fraud-000");
+  const record = JSON.parse(await browser.run(() => {
+    const box = [...document.querySelectorAll("#chosen details")].at(-1);
+    box.open = true;
+    box.dispatchEvent(new Event("toggle"));
+    return box.querySelector("pre").textContent;
+  }));
+  assert.equal(record.request.id, "fraud-000");
+  assert.equal(record.sample, 0);
+  const [first] = Object.values(record.tiers);
+  assert.ok(first.answer.length > 0 && Object.keys(first.verdicts).length > 1, JSON.stringify(first));
+  await open(browser, "hostile");
+  const hostile = await browser.run(() => {
+    const box = [...document.querySelectorAll("#chosen details")].at(-1);
+    box.open = true;
+    box.dispatchEvent(new Event("toggle"));
+    return box.querySelector("pre").textContent;
+  });
+  assert.doesNotMatch(hostile, /[\u202e\u200b\u2066]/, "no hidden character is copied as such");
+  assert.ok(JSON.parse(hostile).tiers);
 });
 
 test("heat has a scale, values under the pointer and by keyboard", async (browser) => {

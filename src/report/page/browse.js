@@ -110,14 +110,17 @@ const choose = (place, { look = true } = {}) => {
   current = place;
   const index = matches[place];
   chosen.replaceChildren(pairOf(data, data.pairs[index], trialsOf(index), address(index)));
+  const first = showFound(chosen, valueOf("text"));
   const top = place * ROW_PX;
   if (top < list.scrollTop) list.scrollTop = top;
   else if (top + ROW_PX > list.scrollTop + list.clientHeight) list.scrollTop = top + ROW_PX - list.clientHeight;
   scroll();
   tell();
   remember();
+  // A hit far down in a long reply is brought into sight within the pair.
+  if (first && first.getBoundingClientRect().bottom > innerHeight) first.startContainer.parentElement.scrollIntoView({ block: "center", behavior: "instant" });
   const { top: at } = chosen.getBoundingClientRect();
-  if (look && (at < 0 || at > innerHeight * 0.6)) document.getElementById("browse").scrollIntoView({ block: "start", behavior: "instant" });
+  if (!first && look && (at < 0 || at > innerHeight * 0.6)) document.getElementById("browse").scrollIntoView({ block: "start", behavior: "instant" });
 };
 
 // Finds what matches, and keeps the chosen pair if it is among it.
@@ -267,18 +270,7 @@ addEventListener("afterprint", () => paper.replaceChildren());
 addEventListener("resize", scroll);
 addEventListener("hashchange", follow);
 
-// What is to be taken elsewhere is copied with a click, where the browser lets a page do that.
-const offerCopies = () => {
-  for (const button of document.querySelectorAll(".copied > .copy")) {
-    button.hidden = !navigator.clipboard;
-    button.onclick = async () => {
-      await navigator.clipboard.writeText(button.previousElementSibling.textContent);
-      button.textContent = "Copied";
-      setTimeout(() => { button.textContent = "Copy"; }, 1500);
-    };
-  }
-};
-offerCopies();
+offerCopies(document);
 
 const island = (page, id) => page.getElementById(id).textContent;
 load(island(document, "data"), island(document, "lines"));

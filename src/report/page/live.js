@@ -19,7 +19,7 @@ const renew = async () => {
   for (const summary of document.querySelectorAll("main > section details > summary")) {
     if (open.has(summary.textContent)) summary.parentNode.open = true;
   }
-  offerCopies();
+  offerCopies(document);
   const pair = load(island(fresh, "data"), island(fresh, "lines"));
   await filter({ pair });
 };

@@ -109,6 +109,39 @@ const compareTiers = (trials) => {
   return { sides, note: notes.join(" ") };
 };
 
+// A pair as JSON, for wherever it is taken: what was asked, and of each tier the reply in its parts and the verdicts.
+const recordOf = (run, request, sample, trials) => {
+  const verdictOf = (verdict) => verdict && { compliance: verdict.c ?? null, reasoning: verdict.f ?? null };
+  const tiers = run.tiers.map((arm, i) => {
+    const trial = trials[i];
+    if (!trial) return [arm.name, null];
+    const verdicts = run.judges.map((judge, j) => [judge, verdictOf(j ? (trial.u || [])[j - 1] : trial.v) ?? null]);
+    return [arm.name, {
+      outcome: trial.o, given: trial.g, native_reasoning: trial.n, scratchpad: trial.p, answer: trial.a, raw: trial.w,
+      verdicts: Object.fromEntries(verdicts),
+    }];
+  });
+  const { id, category, harmful, text } = request;
+  return { model: run.model, detail: run.detail, request: { id, category, harmful, text }, sample, tiers: Object.fromEntries(tiers) };
+};
+
+const jsonOf = (run, request, sample, trials) => {
+  const box = el("details", "prompt");
+  box.append(el("summary", "", "this pair as JSON"));
+  box.addEventListener("toggle", () => {
+    if (!box.open || box.childElementCount > 1) return;
+    const held = el("div", "copied");
+    const text = el("pre", "", JSON.stringify(recordOf(run, request, sample, trials), null, 2).replace(HIDDEN, escaped));
+    text.tabIndex = 0;
+    const copy = el("button", "more copy", "Copy");
+    copy.type = "button";
+    held.append(text, copy);
+    box.append(held);
+    offerCopies(held);
+  });
+  return box;
+};
+
 const runTitle = (run) => run.model + (run.detail ? ` · ${run.detail}` : "");
 
 // `pair` is a row of the index, `trials` what its line says, `address` its link.
@@ -131,6 +164,6 @@ const pairOf = (data, pair, trials, address) => {
   if (note) box.append(el("p", "legend", note));
   const tiers = el("div", "tiers");
   run.tiers.forEach((arm, i) => tiers.append(tierOf(run, arm, trials[i], sides[i] || NO_DIFFERENCES, request, i)));
-  box.append(tiers);
+  box.append(tiers, jsonOf(run, request, sample, trials));
   return box;
 };

@@ -17,6 +17,41 @@ const el = (tag, className, text) => {
   return node;
 };
 
+// What is to be taken elsewhere is copied with a click, where the browser lets a page do that.
+const offerCopies = (within) => {
+  for (const button of within.querySelectorAll(".copy")) {
+    button.hidden = !navigator.clipboard;
+    button.onclick = async () => {
+      await navigator.clipboard.writeText(button.previousElementSibling.textContent);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 1500);
+    };
+  }
+};
+
+// Shows where a text stands in a node, in any case, and gives the first place; where the browser can, and without a
+// change to the page.
+const showFound = (node, words) => {
+  if (!globalThis.CSS || !CSS.highlights) return null;
+  CSS.highlights.delete("found");
+  if (!words) return null;
+  const wanted = words.toLowerCase();
+  const ranges = [];
+  const walker = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode.data.toLowerCase();
+    for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) {
+      if (at + wanted.length > walker.currentNode.data.length) break;
+      const range = new Range();
+      range.setStart(walker.currentNode, at);
+      range.setEnd(walker.currentNode, at + wanted.length);
+      ranges.push(range);
+    }
+  }
+  CSS.highlights.set("found", new Highlight(...ranges));
+  return ranges[0] ?? null;
+};
+
 // Appends text with its hidden characters as small labels, so that none of them acts on the page.
 const spell = (node, text) => {
   let from = 0;
@@ -32,6 +67,8 @@ const spell = (node, text) => {
 
 const isolated = (text, tag = "bdi") => spell(el(tag), text);
 const oneLine = (text) => String(text).replace(HIDDEN, (c) => `\\u{${c.codePointAt(0).toString(16)}}`).replace(/\s+/g, " ");
+// A hidden character as JSON writes it, in one unit or two.
+const escaped = (c) => c.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 const grouped = (number) => number.toLocaleString("en");
 
 // Appends the first `end` characters of a text with ranges of it marked: quotes may overlap anything, differences
