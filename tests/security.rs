@@ -30,7 +30,7 @@ fn local_work_asks_nobody() {
         // A run is no shard.
         (&["sweep", "merge", "run", "--out", "merged"], 2),
         (&["models", "list"], 0),
-        (&["scenarios", "lint"], 0),
+        (&["scenarios", "lint", "helpful-only"], 0),
         (&["doctor"], 0),
     ];
     for (command, code) in commands {

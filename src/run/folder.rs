@@ -1,5 +1,6 @@
 //! The run folder: one writer at a time, one set of settings for ever.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -345,8 +346,10 @@ impl Finished {
         let record = Record::read(&path.join(MANIFEST))?;
         let journal = path.join(JOURNAL);
         let mut transcripts = if journal.exists() { Self::journaled(path)? } else { Vec::new() };
+        let requests = record.requests().iter().enumerate();
+        let places: HashMap<&str, usize> = requests.map(|(i, request)| (&*request.id, i)).collect();
         transcripts.sort_by_cached_key(|t| {
-            let request = record.requests().iter().position(|request| request.id == t.request);
+            let request = places.get(&*t.request).copied();
             let tier = record.tiers().iter().position(|tier| tier.name == t.tier);
             (request, t.sample, tier)
         });

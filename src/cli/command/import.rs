@@ -1,5 +1,6 @@
 //! `candor import`: logs and tables of replies made elsewhere become a run folder that can be judged, reported, shown and exported.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::cli::args::ImportArgs;
@@ -76,9 +77,10 @@ fn options_of(options: &Options, request: &Request) -> Result<Vec<ShownOption>> 
 /// What the files say of the replies, as the verdicts of a judge.
 fn labels(imported: &Imported, transcripts: &[Transcript], told: &[Told]) -> Result<Verdicts> {
     let mut lines = Vec::new();
+    let requests: HashMap<&str, &Request> =
+        imported.requests.iter().map(|request| (&*request.id, request)).collect();
     for (transcript, told) in transcripts.iter().zip(told) {
-        let request = imported.requests.iter().find(|request| request.id == transcript.request);
-        let exchange = match request {
+        let exchange = match requests.get(&*transcript.request) {
             Some(request) => Exchange::about(request, transcript),
             None => Exchange::of("", transcript),
         };
