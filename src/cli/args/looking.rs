@@ -4,20 +4,14 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand};
 
+use crate::cli::args::DeviceArgs;
 use crate::decoder::Quantize;
 
 /// Where and how a model computes.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ComputeArgs {
-    /// Where to compute: auto, cpu, cuda, cuda:N or metal
-    #[arg(long, value_name = "DEVICE", default_value = "auto", env = "CANDOR_DEVICE")]
-    pub(in crate::cli) device: String,
-    /// Type of the weights on a GPU: f32, bf16 or f16; as stored unless given
-    #[arg(long, value_name = "D", env = "CANDOR_DTYPE")]
-    pub(in crate::cli) dtype: Option<String>,
-    /// Tokens that go through the layers at once on a GPU, 64 unless given; part of what decides a result there
-    #[arg(long, value_name = "N", env = "CANDOR_PASS_WIDTH")]
-    pub(in crate::cli) pass_width: Option<usize>,
+    #[command(flatten)]
+    pub(in crate::cli) device: DeviceArgs,
     /// Put the weights into blocks of small integers: q8_0, q4_k_m, q4_0, q6_k, …
     #[arg(long, value_name = "Q", env = "CANDOR_QUANTIZE")]
     pub(in crate::cli) quantize: Option<Quantize>,

@@ -1,6 +1,7 @@
 //! What the user can type. The texts are the help, word for word.
 
 pub(in crate::cli) mod bounds;
+mod device;
 pub(in crate::cli) mod environment;
 mod exchanging;
 mod judge_model;
@@ -24,6 +25,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::decoder::Quantize;
 use crate::run::Shard;
 
+pub(in crate::cli) use device::DeviceArgs;
 pub(in crate::cli) use exchanging::{
     CompletionsArgs, ExportArgs, Format, ImportArgs, ManArgs, SchemaArgs, ShowArgs,
 };
@@ -222,15 +224,8 @@ pub(in crate::cli) struct RunArgs {
     /// what lies along it
     #[arg(long, value_name = "FILE=ALPHA|FILE=remove", env = "CANDOR_STEER")]
     pub(in crate::cli) steer: Option<String>,
-    /// Where to compute: auto, cpu, cuda, cuda:N or metal
-    #[arg(long, value_name = "DEVICE", default_value = "auto", env = "CANDOR_DEVICE")]
-    pub(in crate::cli) device: String,
-    /// Type of the weights on a GPU: f32, bf16 or f16; as stored unless given
-    #[arg(long, value_name = "D", env = "CANDOR_DTYPE")]
-    pub(in crate::cli) dtype: Option<String>,
-    /// Tokens that go through the layers at once on a GPU, 64 unless given; part of what decides a result there
-    #[arg(long, value_name = "N", env = "CANDOR_PASS_WIDTH")]
-    pub(in crate::cli) pass_width: Option<usize>,
+    #[command(flatten)]
+    pub(in crate::cli) device: DeviceArgs,
     /// Give the two tiers of a pair different random numbers
     #[arg(long, env = "CANDOR_UNCOUPLED")]
     pub(in crate::cli) uncoupled: bool,
@@ -274,15 +269,8 @@ pub(in crate::cli) struct BenchArgs {
     /// Threads that compute; all processors unless given
     #[arg(long, value_name = "N", env = "CANDOR_THREADS")]
     pub(in crate::cli) threads: Option<usize>,
-    /// Where to compute: auto, cpu, cuda, cuda:N or metal
-    #[arg(long, value_name = "DEVICE", default_value = "auto", env = "CANDOR_DEVICE")]
-    pub(in crate::cli) device: String,
-    /// Type of the weights on a GPU: f32, bf16 or f16; as stored unless given
-    #[arg(long, value_name = "D", env = "CANDOR_DTYPE")]
-    pub(in crate::cli) dtype: Option<String>,
-    /// Tokens that go through the layers at once on a GPU, 64 unless given; part of what decides a result there
-    #[arg(long, value_name = "N", env = "CANDOR_PASS_WIDTH")]
-    pub(in crate::cli) pass_width: Option<usize>,
+    #[command(flatten)]
+    pub(in crate::cli) device: DeviceArgs,
     /// The two-tier job: tokens that all prompts share, further tokens of a prompt, prompts, samples, new tokens
     #[arg(long, value_name = "SHARED,OWN,PROMPTS,SAMPLES,NEW")]
     pub(in crate::cli) job: Option<Sizes>,

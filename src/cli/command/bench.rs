@@ -13,7 +13,7 @@ use crate::decoder::kernels::{Peaks, peaks};
 use crate::decoder::{CpuDecoder, LanguageModel, Row, multiply_adds};
 use crate::engine::{Address, BATCH_MAX, Job, Limits, Sampling, generate};
 use crate::error::{Error, Result};
-use crate::machine::{Compute, Loaded, memory, with_decoder};
+use crate::machine::{Loaded, memory, with_decoder};
 
 /// One measurement.
 #[derive(Debug, Serialize)]
@@ -128,8 +128,7 @@ pub(in crate::cli) fn bench(args: &BenchArgs, talk: &Talk) -> Result<()> {
     ] {
         check_count(flag, value as u64, REPEATS_MAX)?;
     }
-    let compute =
-        Compute::open(&args.device, args.dtype.as_deref(), args.pass_width, args.quantize)?;
+    let compute = args.device.open(args.quantize)?;
     let job = args.job.unwrap_or_default();
     let longest =
         [args.prefill.unwrap_or(512), args.after + args.new, job.shared + job.own + job.new];

@@ -46,9 +46,9 @@ pub(in crate::cli) fn take(args: &mut RunArgs, path: &Path) -> Result<()> {
     if let Some(model) = model {
         put(open("model"), &mut args.model, Some(Some(model.name)));
         put(open("quantize"), &mut args.quantize, model.quantize.map(Some));
-        put(open("dtype"), &mut args.dtype, model.dtype.map(Some));
-        put(open("pass_width"), &mut args.pass_width, model.pass_width.map(Some));
-        put(open("device"), &mut args.device, model.device);
+        put(open("dtype"), &mut args.device.dtype, model.dtype.map(Some));
+        put(open("pass_width"), &mut args.device.pass_width, model.pass_width.map(Some));
+        put(open("device"), &mut args.device.device, model.device);
     }
     if let Some(sampling) = sampling.map(|entry| entry.sampling()) {
         put(open("temperature"), &mut args.temperature, Some(sampling.temperature));
@@ -109,9 +109,9 @@ pub(in crate::cli) fn text(args: &RunArgs) -> String {
     if let Some(model) = &args.model {
         line("\n[[models]]\nname", Some(quoted(model)));
         line("quantize", args.quantize.map(|quantize| quoted(&quantize.to_string())));
-        line("dtype", args.dtype.as_deref().map(quoted));
-        line("pass_width", args.pass_width.map(|width| width.to_string()));
-        line("device", Some(quoted(&args.device)));
+        line("dtype", args.device.dtype.as_deref().map(quoted));
+        line("pass_width", args.device.pass_width.map(|width| width.to_string()));
+        line("device", Some(quoted(&args.device.device)));
     }
     line("\n[[sampling]]\nname", Some(quoted("default")));
     line("temperature", Some(format!("{:?}", args.temperature)));

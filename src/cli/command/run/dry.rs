@@ -33,8 +33,8 @@ pub(in crate::cli) fn dry_run(
     let info = loaded.decoder.info();
     let manifest = Manifest::new(plan, info)?;
     let folder = folder_of(&manifest, wanted)?;
-    let device = if loaded.decoder.is_cpu() { "cpu" } else { &args.device };
-    let weights = match (&info.quantize, &args.dtype) {
+    let device = if loaded.decoder.is_cpu() { "cpu" } else { &args.device.device };
+    let weights = match (&info.quantize, &args.device.dtype) {
         (Some(quantize), _) => quantize.to_string(),
         (None, Some(dtype)) => dtype.clone(),
         (None, None) => "as stored".to_owned(),

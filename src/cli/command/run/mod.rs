@@ -13,7 +13,7 @@ use crate::engine::{BATCH_MAX, Sampling};
 use crate::error::{Error, Result};
 use crate::events::shown;
 use crate::judge::rules;
-use crate::machine::{Compute, Loaded};
+use crate::machine::Loaded;
 use crate::model::{GenerationConfig, Model, RenderOptions};
 use crate::probe::steering;
 use crate::run::{ControlText, Pace, Plan, Registered, Settings, ShardPart};
@@ -57,8 +57,7 @@ fn make(args: &RunArgs, talk: &Talk) -> Result<()> {
     }
     use_threads(args.threads)?;
     let compute =
-        Compute::open(&args.device, args.dtype.as_deref(), args.pass_width, args.quantize)?
-            .steered(args.steer.as_deref().map(steering).transpose()?);
+        args.device.open(args.quantize)?.steered(args.steer.as_deref().map(steering).transpose()?);
     let scenario = Scenario::load(&args.scenario)?;
     let variants = variants(&scenario, &args.variant)?;
     let name = args.requests.as_deref().unwrap_or(&scenario.requests);

@@ -16,7 +16,7 @@ use crate::cli::threads::use_threads;
 use crate::decoder::LanguageModel;
 use crate::engine::{along, log_probability};
 use crate::error::{Error, Result};
-use crate::machine::{Compute, Loaded, with_decoder};
+use crate::machine::{Loaded, with_decoder};
 use crate::model::{Model, Tokenizer};
 use logits_file::LogitsFile;
 
@@ -41,13 +41,7 @@ struct Scores {
 
 pub(in crate::cli) fn score(args: &ScoreArgs, talk: &Talk) -> Result<()> {
     use_threads(args.compute.threads)?;
-    let compute = &args.compute;
-    let compute = Compute::open(
-        &compute.device,
-        compute.dtype.as_deref(),
-        compute.pass_width,
-        compute.quantize,
-    )?;
+    let compute = args.compute.device.open(args.compute.quantize)?;
     let given = Given::read(args)?;
     let mut ids = Vec::new();
     let longest = |model: &Model| {
