@@ -14,6 +14,7 @@ use crate::decoder::{CpuDecoder, DeviceChoice, kernels, tensor};
 use crate::error::{Error, Result};
 use crate::events::visible;
 use crate::machine::{DeviceCheck, check_device, memory};
+use crate::model::hub::Access;
 
 /// Variables other than `CANDOR_…` that change where things are found or how they are shown.
 const HEEDED: [&str; 9] = [
@@ -186,18 +187,9 @@ fn gpu(name: &str) -> Found {
     }
 }
 
-/// Where downloaded models lie, by the rules of `huggingface_hub`: `HF_HUB_CACHE`, else `hub` below `HF_HOME`,
-/// else `~/.cache/huggingface/hub`.
+/// Where downloaded models lie.
 fn hub_cache() -> Option<HubCache> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let folder = set("HF_HUB_CACHE").map(PathBuf::from).or_else(|| {
-        let home = set("HF_HOME").map(PathBuf::from).or_else(|| {
-            let cache = set("XDG_CACHE_HOME").map(PathBuf::from);
-            let cache = cache.or_else(|| Some(std::env::home_dir()?.join(".cache")));
-            Some(cache?.join("huggingface"))
-        });
-        Some(home?.join("hub"))
-    })?;
+    let folder = Access::from_environment(true).ok()?.cache;
     Some(HubCache { exists: folder.is_dir(), folder })
 }
 
