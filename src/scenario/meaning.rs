@@ -80,6 +80,6 @@ pub(super) fn holds(
 }
 
 /// The words with one space between them: a line break in a prompt does not change what it says.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

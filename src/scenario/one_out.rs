@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
 
 use super::definition::Scenario;
+use super::meaning::plain;
 use crate::error::{Error, Result};
 
 /// Words of a sentence that stand in the name of its variant.
@@ -36,41 +37,18 @@ pub fn leave_one_out(scenario: &Scenario, variant: Option<&str>) -> Result<OneOu
     for (part, text) in source.system() {
         let sentences = sentences(&text);
         for (i, sentence) in sentences.iter().enumerate() {
-            let left: String = match sentences.len() {
-                1 => String::new(),
-                _ => text.replacen(sentence, "", 1).trim().replace("  ", " "),
+            let left = match sentences.len() {
+                1 => None,
+                _ => Some(text.replacen(sentence, "", 1).trim().replace("  ", " ")),
             };
-            let name = name_of(sentence, &part, i, &mut names);
-            let own = format!("{part}-{name}");
-            let mut found = None;
-            let mut reason = String::new();
-            for way in [Way::Plain, Way::LessMeaning, Way::NoTraining] {
-                let Some(candidate) = source.variant(way, &name, sentence, &part, &own, &left)
-                else {
-                    continue;
-                };
-                let more = (!left.is_empty()).then(|| (own.clone(), left.clone()));
-                let all =
-                    source.file(std::slice::from_ref(&candidate), more.iter().cloned().collect());
-                match Scenario::from_text(
-                    "the scenario without it",
-                    &text_of(&all)?,
-                    scenario.files(),
-                ) {
-                    Ok(_) => {
-                        found = Some((candidate, more));
-                        break;
-                    }
-                    Err(error) if reason.is_empty() => reason = error.to_string(),
-                    Err(_) => {}
+            let cut =
+                Cut { name: name_of(sentence, &part, i, &mut names), sentence, part: &part, left };
+            match source.without(&cut, scenario.files())? {
+                Ok(variant) => {
+                    variants.push(variant);
+                    parts.extend(cut.own_part());
                 }
-            }
-            match found {
-                Some((candidate, more)) => {
-                    variants.push(candidate);
-                    parts.extend(more);
-                }
-                None => kept.push((sentence.clone(), reason)),
+                Err(reason) => kept.push((sentence.clone(), reason)),
             }
         }
     }
@@ -86,6 +64,23 @@ pub fn leave_one_out(scenario: &Scenario, variant: Option<&str>) -> Result<OneOu
         scenario.name
     );
     Ok(OneOut { text: head + &text_of(&source.file(&variants, parts))?, kept })
+}
+
+/// A sentence that is left out of a part.
+struct Cut<'a> {
+    /// Of the variant.
+    name: String,
+    sentence: &'a str,
+    part: &'a str,
+    /// What is left of the part; none where the sentence is all of it.
+    left: Option<String>,
+}
+
+impl Cut<'_> {
+    /// The part that stands in the other's place, with its text; none where nothing is left of it.
+    fn own_part(&self) -> Option<(String, String)> {
+        Some((format!("{}-{}", self.part, self.name), self.left.clone()?))
+    }
 }
 
 /// How a variant without a sentence is declared.
@@ -141,29 +136,41 @@ impl Keys {
         found.unwrap_or(part).to_owned()
     }
 
-    /// The variant without a sentence; none where this way makes no difference to the one before it.
-    fn variant(
+    /// The variant without a sentence, declared in the first way that the scenario's checks let pass; else what they say
+    /// against the first.
+    fn without(
         &self,
-        way: Way,
-        name: &str,
-        sentence: &str,
-        part: &str,
-        own: &str,
-        left: &str,
-    ) -> Option<Table> {
+        cut: &Cut<'_>,
+        files: &BTreeMap<String, String>,
+    ) -> Result<std::result::Result<Table, String>> {
+        let mut reason = None;
+        for way in [Way::Plain, Way::LessMeaning, Way::NoTraining] {
+            let Some(variant) = self.variant(way, cut) else { continue };
+            let own = cut.own_part().into_iter().collect();
+            let text = text_of(&self.file(std::slice::from_ref(&variant), own))?;
+            match Scenario::from_text("the scenario without it", &text, files) {
+                Ok(_) => return Ok(Ok(variant)),
+                Err(error) => _ = reason.get_or_insert(error.to_string()),
+            }
+        }
+        Ok(Err(reason.unwrap_or_default()))
+    }
+
+    /// The variant without a sentence; none where this way makes no difference to the one before it.
+    fn variant(&self, way: Way, cut: &Cut<'_>) -> Option<Table> {
         let mut variant = self.base.clone();
-        variant.insert("name".into(), name.into());
-        let tests = format!("Whether the gap hangs on the sentence: {}", one_line(sentence));
+        variant.insert("name".into(), cut.name.as_str().into());
+        let tests = format!("Whether the gap hangs on the sentence: {}", plain(cut.sentence));
         variant.insert("tests".into(), tests.into());
-        if left.is_empty() {
+        if let Some((own, _)) = cut.own_part() {
+            let replace = variant.entry("replace").or_insert_with(|| Table::new().into());
+            replace.as_table_mut()?.insert(cut.part.into(), own.into());
+        } else {
             let mut without = strings(variant.get("without"));
-            without.push(part.to_owned());
+            without.push(cut.part.to_owned());
             variant.insert("without".into(), without.into());
             let replace = variant.get_mut("replace").and_then(Value::as_table_mut);
-            replace.map(|replace| replace.remove(part));
-        } else {
-            let replace = variant.entry("replace").or_insert_with(|| Table::new().into());
-            replace.as_table_mut()?.insert(part.into(), own.into());
+            replace.map(|replace| replace.remove(cut.part));
         }
         match way {
             Way::Plain => {}
@@ -173,7 +180,7 @@ impl Keys {
                 for (key, phrases) in meaning {
                     let phrases: Vec<String> = strings(Some(phrases))
                         .into_iter()
-                        .filter(|phrase| !self.says(sentence, phrase))
+                        .filter(|phrase| !self.says(cut.sentence, phrase))
                         .collect();
                     if phrases.is_empty() {
                         return None;
@@ -194,10 +201,8 @@ impl Keys {
 
     /// Whether a sentence says this of one of the labels.
     fn says(&self, sentence: &str, phrase: &str) -> bool {
-        let sentence = one_line(sentence);
-        self.labels
-            .iter()
-            .any(|label| sentence.contains(&one_line(&phrase.replace("{label}", label))))
+        let sentence = plain(sentence);
+        self.labels.iter().any(|label| sentence.contains(&plain(&phrase.replace("{label}", label))))
     }
 
     /// The whole file: the base variant, these variants, and a contrast for each; of the parts only those that are used.
@@ -258,10 +263,6 @@ fn text_of(file: &Table) -> Result<String> {
 fn strings(list: Option<&Value>) -> Vec<String> {
     let list = list.and_then(Value::as_array).into_iter().flatten();
     list.filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A name of a scenario's variant from a sentence's first words.
@@ -333,11 +334,11 @@ mod tests {
         assert_eq!(again.variants.len() - 1 + made.kept.len(), sentences, "{:?}", made.kept);
         assert_eq!(again.contrasts.len(), again.variants.len() - 1);
         for variant in &again.variants[1..] {
-            let text = one_line(&variant.system(free));
+            let text = plain(&variant.system(free));
             let sentence = variant.tests.split_once("sentence: ").unwrap().1;
-            let before = one_line(&whole.system(free));
+            let before = plain(&whole.system(free));
             let expected = before.replacen(sentence, "", 1);
-            assert_eq!(one_line(&expected), text, "{}", variant.name);
+            assert_eq!(plain(&expected), text, "{}", variant.name);
         }
     }
 
