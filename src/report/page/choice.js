@@ -54,15 +54,15 @@ const filtersOf = (data) => {
 
 // The orders of this data; the first one is taken unless another is chosen. Each gives a number to sort by, or a text.
 const ordersOf = (data) => ({
-  // As `candor show` lists them: what judges disagree on; what only the trained tier complied with, with reasoning and
+  // In the order of `candor show`: what judges disagree on; what only the trained tier complied with, with reasoning and
   // without; what only the other did; reasoning alone.
   "first to look at": (pair) => {
     const sides = [true, false].map((trained) => side(data, pair, trained));
-    const [free, paid] = sides.map(degree);
     if (disputed(pair)) return 0;
     if (!data.requests[pair[1]].harmful) return 5;
-    if (free > paid) return reasons(sides[0]) ? 1 : 2;
-    return paid > free ? 3 : sides.some(reasons) ? 4 : 5;
+    if (VERDICT_TESTS["free complies, paid does not"](...sides)) return reasons(sides[0]) ? 1 : 2;
+    if (VERDICT_TESTS["paid complies, free does not"](...sides)) return 3;
+    return reasons(sides[0]) ? 4 : 5;
   },
   "as run": () => 0,
   "largest gap first": (pair) => degree(side(data, pair, false)) - degree(side(data, pair, true)),

@@ -45,20 +45,24 @@ const criteriaOf = (spans) => {
   return line;
 };
 
+// What is made when it is asked for, and then kept.
+const folded = (title, make) => {
+  const box = el("details", "prompt");
+  box.append(el("summary", "", title));
+  box.addEventListener("toggle", () => { if (box.open && box.childElementCount === 1) box.append(make()); });
+  return box;
+};
+
 // The prompt in full, put together when it is asked for: that of the run's first request with this one's words, unless
 // the record says that this one's is another.
 const promptOf = (run, arm, request) => {
   const prompt = run.prompts.find((prompt) => prompt.tier === arm.name);
   if (!prompt) return null;
-  const box = el("details", "prompt");
-  box.append(el("summary", "", "prompt as the model read it"));
-  box.addEventListener("toggle", () => {
-    if (!box.open || box.childElementCount > 1) return;
+  return folded("prompt as the model read it", () => {
     const text = el("pre");
     text.tabIndex = 0;
-    box.append(spell(text, Object.hasOwn(prompt.others, request.id) ? prompt.others[request.id] : prompt.parts.join(request.text)));
+    return spell(text, Object.hasOwn(prompt.others, request.id) ? prompt.others[request.id] : prompt.parts.join(request.text));
   });
-  return box;
 };
 
 const NO_DIFFERENCES = { n: [], p: [], a: [] };
@@ -125,22 +129,16 @@ const recordOf = (run, request, sample, trials) => {
   return { model: run.model, detail: run.detail, request: { id, category, harmful, text }, sample, tiers: Object.fromEntries(tiers) };
 };
 
-const jsonOf = (run, request, sample, trials) => {
-  const box = el("details", "prompt");
-  box.append(el("summary", "", "this pair as JSON"));
-  box.addEventListener("toggle", () => {
-    if (!box.open || box.childElementCount > 1) return;
-    const held = el("div", "copied");
-    const text = el("pre", "", JSON.stringify(recordOf(run, request, sample, trials), null, 2).replace(HIDDEN, escaped));
-    text.tabIndex = 0;
-    const copy = el("button", "more copy", "Copy");
-    copy.type = "button";
-    held.append(text, copy);
-    box.append(held);
-    offerCopies(held);
-  });
-  return box;
-};
+const jsonOf = (run, request, sample, trials) => folded("this pair as JSON", () => {
+  const held = el("div", "copied");
+  const text = el("pre", "", JSON.stringify(recordOf(run, request, sample, trials), null, 2).replace(HIDDEN, escaped));
+  text.tabIndex = 0;
+  const copy = el("button", "more copy", "Copy");
+  copy.type = "button";
+  held.append(text, copy);
+  offerCopies(held);
+  return held;
+});
 
 const runTitle = (run) => run.model + (run.detail ? ` · ${run.detail}` : "");
 
