@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::common::Place;
+use crate::common::{Place, parts};
 use crate::python::{here, script};
 use crate::runs::{every_outcome, interrupted, nothing_to_judge, only, reported};
 use crate::schema::violations;
@@ -54,8 +54,7 @@ fn both_forms(place: &Place, run: &str) -> (Value, Vec<Value>) {
 
     let logs = [eval.as_path(), json.as_path()];
     script(&here("check_inspect.py"), &["inspect_ai"], &logs);
-    let theirs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/inspect/check_log.py");
-    if theirs.exists() {
+    if let Some(theirs) = parts::shared("inspect/check_log.py") {
         script(&theirs, &["inspect_ai", "jsonschema"], &logs);
     }
     (header, samples)
