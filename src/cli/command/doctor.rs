@@ -14,7 +14,7 @@ use crate::decoder::{CpuDecoder, DeviceChoice, kernels, tensor};
 use crate::error::{Error, Result};
 use crate::events::visible;
 use crate::machine::{DeviceCheck, check_device, memory};
-use crate::model::hub::Access;
+use crate::model::hub::cache_folder;
 
 /// Variables other than `CANDOR_…` that change where things are found or how they are shown.
 const HEEDED: [&str; 9] = [
@@ -189,7 +189,7 @@ fn gpu(name: &str) -> Found {
 
 /// Where downloaded models lie.
 fn hub_cache() -> Option<HubCache> {
-    let folder = Access::from_environment(true).ok()?.cache;
+    let folder = cache_folder().ok()?;
     Some(HubCache { exists: folder.is_dir(), folder })
 }
 

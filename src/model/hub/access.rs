@@ -30,6 +30,42 @@ pub struct Access {
     pub first_wait: Duration,
 }
 
+/// Where downloads and what belongs to them are kept.
+struct Folders {
+    hf_home: Option<PathBuf>,
+    /// The folder of `models--ORG--NAME`.
+    cache: PathBuf,
+}
+
+impl Folders {
+    /// `variable` gives the value of an environment variable.
+    fn read(home: Option<&PathBuf>, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self> {
+        let value = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let path = |name: &str| value(name).map(|value| expand(value, home, variable));
+        let hf_home = path("HF_HOME")
+            .or_else(|| path("XDG_CACHE_HOME").map(|cache| cache.join("huggingface")))
+            .or_else(|| home.map(|home| home.join(".cache").join("huggingface")));
+        let cache = path("HF_HUB_CACHE")
+            .or_else(|| path("HUGGINGFACE_HUB_CACHE"))
+            .or_else(|| hf_home.as_ref().map(|home| home.join("hub")))
+            .ok_or_else(|| {
+                Error::input("there is no home folder to keep downloads in")
+                    .hint("name a folder in `HF_HOME`")
+            })?;
+        let cache = std::path::absolute(&cache).map_err(|error| Error::read(&cache, &error))?;
+        Ok(Self { hf_home, cache })
+    }
+}
+
+/// The folder in which models of the hub are kept, as the environment says.
+///
+/// # Errors
+/// There is no home folder to put a cache into.
+pub fn cache_folder() -> Result<PathBuf> {
+    let home = std::env::home_dir();
+    Ok(Folders::read(home.as_ref(), &|name| std::env::var_os(name))?.cache)
+}
+
 impl Access {
     /// As the environment says; `offline` is `--offline`.
     ///
@@ -47,17 +83,7 @@ impl Access {
     ) -> Result<Self> {
         let value = |name: &str| variable(name).filter(|value| !value.is_empty());
         let path = |name: &str| value(name).map(|value| expand(value, home.as_ref(), variable));
-        let hf_home = path("HF_HOME")
-            .or_else(|| path("XDG_CACHE_HOME").map(|cache| cache.join("huggingface")))
-            .or_else(|| home.as_ref().map(|home| home.join(".cache").join("huggingface")));
-        let cache = path("HF_HUB_CACHE")
-            .or_else(|| path("HUGGINGFACE_HUB_CACHE"))
-            .or_else(|| hf_home.as_ref().map(|home| home.join("hub")))
-            .ok_or_else(|| {
-                Error::input("there is no home folder to keep downloads in")
-                    .hint("name a folder in `HF_HOME`")
-            })?;
-        let cache = std::path::absolute(&cache).map_err(|error| Error::read(&cache, &error))?;
+        let Folders { hf_home, cache } = Folders::read(home.as_ref(), variable)?;
         let switch = |name: &str| match value(name) {
             Some(value) => truth(name, &value.to_string_lossy()),
             None => Ok(false),

@@ -18,7 +18,7 @@ mod origin;
 mod pull;
 mod refusal;
 
-pub use access::{Access, Token};
+pub use access::{Access, Token, cache_folder};
 pub use name::{Choice, HubName};
 pub use origin::Origin;
 pub use pull::{Fetched, fetch, fetch_adapter};
